@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * harness.h - runs figures, ours and the limit's in turn, and tells what came out.
+ *
+ * A figure is one number about ringmail, and the limit or the peer that it is held against, which is measured in the
+ * same run: machines differ, and so does one machine from one minute to the next. Ours and theirs are repeated
+ * alternately; what is told is each one's median, and the spread of ours.
+ */
+#ifndef RIMBENCH_HARNESS_H
+#define RIMBENCH_HARNESS_H
+
+#include <stdbool.h>
+
+#include "measure.h"
+
+struct figure {
+    const char *metric;
+    const char *unit;
+    bool more_is_better; /* a rate; else a duration or a size */
+    measurement ours;
+    const char *against; /* NULL: nothing */
+    measurement limit;
+};
+
+struct benchmark {
+    const char *name;
+    const char *about;
+    const struct figure *figures;
+    uint32_t count;
+};
+
+#define BENCHMARK(called, text, table)                                                                                 \
+    { .name = (called), .about = (text), .figures = (table), .count = sizeof(table) / sizeof((table)[0]) }
+
+extern const struct benchmark bench_limits, bench_tell, bench_ping_pong, bench_spawn, bench_idle_actor, bench_request,
+    bench_timer, bench_fan_in, bench_thread_ring;
+
+struct effort {
+    uint32_t repeat; /* odd is best; at most HARNESS_REPEAT_MAX */
+    double seconds;  /* of one run */
+    bool json;
+};
+enum { HARNESS_REPEAT_MAX = 101 };
+
+/* Tells the machine; nothing with --json. */
+void harness_begin(const struct effort *effort);
+/* False if a figure failed. One that this machine cannot measure is told and passed over. */
+bool harness_run(const struct benchmark *benchmark, const struct effort *effort);
+
+#endif

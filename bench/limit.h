@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * limit.h - what the machine can do at best: the same work without a runtime around it.
+ *
+ * Each is a measurement, to be taken in the same run as the figure that it is held against. The ones between two
+ * threads have them pinned to one CPU each.
+ */
+#ifndef RIMBENCH_LIMIT_H
+#define RIMBENCH_LIMIT_H
+
+#include "measure.h"
+
+/* limit_ring.c: between two threads that poll. Round trips in ns, one way in million messages a second. */
+int limit_line(double seconds, struct sample *out);           /* one cache line to and fro */
+int limit_ring(double seconds, struct sample *out);           /* pointers through a ck_ring, one way */
+int limit_ring_ping_pong(double seconds, struct sample *out); /* one pointer to and fro through two ck_rings */
+int limit_parcels(double seconds, struct sample *out);        /* 63 messages of 64 bytes for each ring slot, one way */
+
+/* limit_local.c: a bare mailbox, run queue, checks and dispatch on one thread, in ns. */
+int limit_tell(double seconds, struct sample *out);
+int limit_ping_pong(double seconds, struct sample *out);
+int limit_spawn(double seconds, struct sample *out); /* takes an actor from a pool, tells it something, returns it */
+
+/* A message handed round a ring of so many actors: million hops a second. */
+enum { LIMIT_HOPS_ACTORS = 503 };
+int limit_hops(double seconds, struct sample *out);
+
+/* limit_wake.c: round trips between two threads that sleep in io_uring between any two messages, in us. */
+int limit_msg_ring(double seconds, struct sample *out);
+int limit_eventfd(double seconds, struct sample *out);
+int limit_wake(double seconds, struct sample *out); /* the better of the two */
+/* How late a thread wakes that sleeps for a millisecond, in us. */
+int limit_sleep(double seconds, struct sample *out);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "measure.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+
+int latencies_init(struct latencies *latencies) {
+    latencies->count = 0;
+    latencies->ns = malloc(LATENCIES * sizeof *latencies->ns);
+    return latencies->ns == NULL ? -ENOMEM : 0;
+}
+
+void latencies_finish(struct latencies *latencies) {
+    free(latencies->ns);
+    latencies->ns = NULL;
+}
+
+static int compare(const void *a, const void *b) {
+    float x = *(const float *)a;
+    float y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+void latencies_read(struct latencies *latencies, double scale, struct sample *out) {
+    size_t count = latencies->count < LATENCIES ? latencies->count : LATENCIES;
+    if (count == 0) {
+        return;
+    }
+    qsort(latencies->ns, count, sizeof *latencies->ns, compare);
+    out->p50 = (double)latencies->ns[count / 2] * scale;
+    out->value = out->p50;
+    out->p99 = (double)latencies->ns[count * 99 / 100] * scale;
+}
+
+uint32_t cpus_count(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
+}
+
+int cpus_get(uint32_t index) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) {
+        return 0;
+    }
+    uint32_t left = index % (uint32_t)CPU_COUNT(&set);
+    int cpu = 0;
+    while (!CPU_ISSET(cpu, &set) || left-- > 0) {
+        cpu++;
+    }
+    return cpu;
+}
+
+static int start(pthread_t *thread, uint32_t index, void *(*run)(void *), void *arg) {
+    cpu_set_t set;
+    pthread_attr_t attributes;
+    CPU_ZERO(&set);
+    CPU_SET(cpus_get(index), &set);
+    pthread_attr_init(&attributes);
+    pthread_attr_setaffinity_np(&attributes, sizeof set, &set);
+    int error = -pthread_create(thread, &attributes, run, arg);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+int pair_run(void *(*first)(void *), void *(*second)(void *), void *arg) {
+    pthread_t threads[2];
+    if (cpus_count() < 2) {
+        return -ENOTSUP;
+    }
+    int error = start(&threads[0], 0, first, arg);
+    if (error != 0) {
+        return error;
+    }
+    error = start(&threads[1], 1, second, arg);
+    if (error != 0) {
+        /* The first would wait for its partner for ever. */
+        pthread_cancel(threads[0]);
+    } else {
+        pthread_join(threads[1], NULL);
+    }
+    pthread_join(threads[0], NULL);
+    return error;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * measure.h - what every measurement needs: a clock, latencies and their percentiles, and CPUs to pin threads to.
+ *
+ *     Threads  one writer for each struct latencies; the rest is any thread's
+ */
+#ifndef RIMBENCH_MEASURE_H
+#define RIMBENCH_MEASURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+/* One run's result, in the unit of its figure. Percentiles are 0 where a run has none. */
+struct sample {
+    double value; /* of a rate or a cost the mean over the run, of a latency the median */
+    double p50, p99;
+    uint64_t n; /* things that were done */
+};
+
+/* One run: measures for about `seconds`. 0 or a negative code; -ENOTSUP where the machine cannot do it. */
+typedef int (*measurement)(double seconds, struct sample *out);
+
+static inline uint64_t now_ns(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+/* The last so many latencies of a run, in nanoseconds. */
+enum { LATENCIES = 1 << 20 };
+struct latencies {
+    float *ns;
+    size_t count;
+};
+
+/* 0 or -ENOMEM. */
+int latencies_init(struct latencies *latencies);
+void latencies_finish(struct latencies *latencies);
+static inline void latencies_add(struct latencies *latencies, double ns) {
+    latencies->ns[latencies->count++ & (LATENCIES - 1)] = (float)ns;
+}
+/* Fills the percentiles and, with the median, the value; each multiplied by `scale`. */
+void latencies_read(struct latencies *latencies, double scale, struct sample *out);
+
+/* The process's CPUs as it was started: how many, and the number of the one with this index (round robin). */
+uint32_t cpus_count(void);
+int cpus_get(uint32_t index);
+
+/* Runs the functions on two threads, pinned to one CPU each, until both return. -ENOTSUP with fewer than two CPUs. */
+int pair_run(void *(*first)(void *), void *(*second)(void *), void *arg);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rimbench - measures ringmail against what the machine can do. See rimbench --help.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness.h"
+
+static const struct benchmark *const benchmarks[] = {
+    &bench_limits,  &bench_tell,  &bench_ping_pong, &bench_spawn,       &bench_idle_actor,
+    &bench_request, &bench_timer, &bench_fan_in,    &bench_thread_ring,
+};
+enum { BENCHMARKS = sizeof benchmarks / sizeof benchmarks[0] };
+
+static const char usage[] = "usage: rimbench list | all | NAME... [flags]\n"
+                            "\n"
+                            "  --repeat N    runs of each figure, and of what it is held against (5)\n"
+                            "  --seconds S   how long a run takes (0.5)\n"
+                            "  --json        one line of JSON for each figure\n"
+                            "  --help        this text\n"
+                            "\n"
+                            "Exit status: 0, 1 if something could not be measured, 2 for a bad command line.\n";
+
+static int complain(const char *what, const char *why) {
+    fprintf(stderr, "rimbench: %s: %s; see rimbench --help\n", what, why);
+    return 2;
+}
+
+/* 0: go on; else what the program ends with, after 1 has been taken off. */
+static int read_flags(struct effort *effort, int argc, char **argv) {
+    static const struct option flags[] = {
+        {"repeat", required_argument, NULL, 'r'},
+        {"seconds", required_argument, NULL, 's'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    int flag;
+    while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
+        if (flag == 'h') {
+            fputs(usage, stdout);
+            return 1;
+        }
+        if (flag == '?') {
+            return 1 + 2;
+        }
+        effort->json = effort->json || flag == 'j';
+        effort->repeat = flag == 'r' ? (uint32_t)strtoul(optarg, NULL, 10) : effort->repeat;
+        effort->seconds = flag == 's' ? strtod(optarg, NULL) : effort->seconds;
+    }
+    if (effort->repeat < 1 || effort->repeat > HARNESS_REPEAT_MAX) {
+        return 1 + complain("--repeat", "want a number from 1 to 101");
+    }
+    if (!(effort->seconds >= 0.001 && effort->seconds <= 3600)) {
+        return 1 + complain("--seconds", "want a number from 0.001 to 3600");
+    }
+    return optind < argc ? 0 : 1 + complain("nothing to do", "name a benchmark");
+}
+
+static int list(void) {
+    for (int i = 0; i < BENCHMARKS; i++) {
+        printf("%-12s %s\n", benchmarks[i]->name, benchmarks[i]->about);
+    }
+    return 0;
+}
+
+static const struct benchmark *find(const char *name) {
+    for (int i = 0; i < BENCHMARKS; i++) {
+        if (strcmp(benchmarks[i]->name, name) == 0) {
+            return benchmarks[i];
+        }
+    }
+    return NULL;
+}
+
+static int run(char **names, int count, const struct effort *effort) {
+    bool good = true;
+    for (int i = 0; i < count; i++) {
+        if (strcmp(names[i], "all") != 0 && find(names[i]) == NULL) {
+            return complain(names[i], "no such benchmark");
+        }
+    }
+    harness_begin(effort);
+    for (int i = 0; i < count; i++) {
+        const struct benchmark *one = find(names[i]);
+        for (int k = 0; k < BENCHMARKS; k++) {
+            if (one == NULL || one == benchmarks[k]) {
+                good = harness_run(benchmarks[k], effort) && good;
+            }
+        }
+    }
+    return good ? 0 : 1;
+}
+
+int main(int argc, char **argv) {
+    struct effort effort = {.repeat = 5, .seconds = 0.5};
+    int ended = read_flags(&effort, argc, argv);
+    if (ended != 0) {
+        return ended - 1;
+    }
+    if (strcmp(argv[optind], "list") == 0) {
+        return list();
+    }
+    return run(argv + optind, argc - optind, &effort);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness.h"
+#include "limit.h"
+#include "world.h"
+
+enum { JOIN = RIM_USER, HOP };
+enum { CHECK_EVERY = 8192 };
+
+struct run {
+    struct world world;
+    uint64_t warm_ns, measure_ns;
+    uint64_t first_ns, begin_ns, end_ns, base, n; /* all on one shard */
+};
+
+struct member {
+    struct run *run;
+    rim_ref next;
+};
+
+static rim_verdict member_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    (void)ctx;
+    (void)size;
+    ((struct member *)self)->run = *(struct run *const *)arg;
+    return RIM_DONE;
+}
+
+/* False when the time is over. */
+static bool look_at_clock(struct run *run, uint64_t hops) {
+    uint64_t now = now_ns();
+    if (run->first_ns == 0) {
+        run->first_ns = now;
+    } else if (run->begin_ns == 0 && now - run->first_ns >= run->warm_ns) {
+        run->begin_ns = now;
+        run->base = hops;
+    } else if (run->begin_ns != 0 && now - run->begin_ns >= run->measure_ns) {
+        run->end_ns = now;
+        run->n = hops - run->base;
+        return false;
+    }
+    return true;
+}
+
+static rim_verdict on_hop(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct member *member = self;
+    uint64_t hops = *(const uint64_t *)body + 1;
+    (void)msg;
+    if (hops % CHECK_EVERY == 0 && !look_at_clock(member->run, hops)) {
+        world_done(&member->run->world, 0);
+        return RIM_DONE;
+    }
+    int error = rim_send(ctx, member->next, HOP, &(uint64_t[4]){hops}, 4 * sizeof hops);
+    if (error != 0) {
+        world_done(&member->run->world, error);
+    }
+    return RIM_DONE;
+}
+
+static rim_verdict on_join(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)ctx;
+    (void)msg;
+    ((struct member *)self)->next = *(const rim_ref *)body;
+    return RIM_DONE;
+}
+
+static const rim_handler member_on[] = {[JOIN] = on_join, [HOP] = on_hop};
+static const rim_behaviour member = {
+    .name = "member",
+    .state_size = sizeof(struct member),
+    .on = member_on,
+    .on_count = RIM_COUNT(member_on),
+    .init = member_init,
+};
+
+/* Every member is told its successor; the first then gets the token. */
+static int form(struct run *run) {
+    rim_ref first, next;
+    int error = world_spawn(&run->world, &member, NULL, run, &first);
+    next = first;
+    for (int i = 1; i < LIMIT_HOPS_ACTORS && error == 0; i++) {
+        rim_ref ref;
+        error = world_spawn(&run->world, &member, NULL, run, &ref);
+        error = error != 0 ? error : rim_system_send(run->world.system, ref, JOIN, &next, sizeof next);
+        next = ref;
+    }
+    error = error != 0 ? error : rim_system_send(run->world.system, first, JOIN, &next, sizeof next);
+    return error != 0 ? error : rim_system_send(run->world.system, first, HOP, &(uint64_t[4]){0}, 32);
+}
+
+static int same_shard(double seconds, struct sample *out) {
+    struct run run = {.warm_ns = (uint64_t)(seconds * 1e8), .measure_ns = (uint64_t)(seconds * 1e9)};
+    int error = world_open(&run.world, 1, 0);
+    error = error != 0 ? error : form(&run);
+    error = error != 0 ? error : world_run(&run.world, seconds);
+    error = world_close(&run.world, error);
+    if (error == 0) {
+        out->n = run.n;
+        out->value = (double)run.n * 1e3 / (double)(run.end_ns - run.begin_ns);
+    }
+    return error;
+}
+
+static const struct figure figures[] = {
+    {"503 actors, same shard", "M/s", true, same_shard, "a bare mailbox", limit_hops},
+};
+
+const struct benchmark bench_thread_ring = BENCHMARK("thread-ring", "a message handed round a ring", figures);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness.h"
+#include "limit.h"
+#include "world.h"
+
+enum { MORE = RIM_USER };
+enum { BURST = 64, CHECK_EVERY = 1024, IN_FLIGHT = 16384, LONE_NS = 1000000 };
+
+struct run {
+    struct world world;
+    struct latencies latencies;
+    uint64_t measure_ns;
+    uint64_t begin_ns, end_ns, n; /* the actor's */
+    bool over;
+};
+
+struct state {
+    struct run *run;
+    uint64_t due_ns;
+};
+
+static rim_verdict init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    struct run *run = *(struct run *const *)arg;
+    (void)size;
+    ((struct state *)self)->run = run;
+    run->begin_ns = now_ns();
+    rim_send(ctx, rim_self(ctx), MORE, NULL, 0);
+    return RIM_DONE;
+}
+
+static rim_verdict finish(struct run *run, int error) {
+    if (!run->over) {
+        run->over = true;
+        run->end_ns = now_ns();
+        world_done(&run->world, error);
+    }
+    return RIM_DONE;
+}
+
+static bool is_over(const struct run *run) {
+    return run->over || now_ns() - run->begin_ns >= run->measure_ns;
+}
+
+/* ---- armed and cancelled, as a deadline that is met ---- */
+
+static rim_verdict on_more_cancel(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct run *run = ((struct state *)self)->run;
+    (void)body;
+    (void)msg;
+    rim_timer timers[BURST];
+    for (int i = 0; i < BURST; i++) {
+        timers[i] = rim_after(ctx, RIM_MS(100) + (uint64_t)i * RIM_MS(7), 0);
+    }
+    for (int i = 0; i < BURST; i++) {
+        if (!rim_cancel(ctx, timers[i])) {
+            return finish(run, -RIM_EBADREF);
+        }
+    }
+    run->n += BURST;
+    return is_over(run) ? finish(run, 0) : (rim_send(ctx, rim_self(ctx), MORE, NULL, 0), RIM_DONE);
+}
+
+static const rim_handler cancel_on[] = {[MORE] = on_more_cancel};
+
+/* ---- fired: each arms the next; all are due at once, so that nothing is waited for ---- */
+
+static rim_verdict on_fire(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct run *run = ((struct state *)self)->run;
+    (void)body;
+    (void)msg;
+    if (run->over || (++run->n % CHECK_EVERY == 0 && is_over(run))) {
+        return finish(run, 0);
+    }
+    return rim_after(ctx, 1, 0) != RIM_NIL ? RIM_DONE : finish(run, -RIM_ELIMIT);
+}
+
+static rim_verdict on_more_fire(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct run *run = ((struct state *)self)->run;
+    (void)body;
+    (void)msg;
+    for (int i = 0; i < IN_FLIGHT; i++) {
+        if (rim_after(ctx, 1, 0) == RIM_NIL) {
+            return finish(run, -RIM_ELIMIT);
+        }
+    }
+    run->begin_ns = now_ns();
+    return RIM_DONE;
+}
+
+static const rim_handler fire_on[] = {[MORE] = on_more_fire, [RIM_TIMER] = on_fire};
+
+/* ---- a lone timer on a shard that sleeps ---- */
+
+static rim_verdict arm_lone(rim_ctx *ctx, struct state *state) {
+    state->due_ns = now_ns() + LONE_NS;
+    return rim_after(ctx, LONE_NS, 0) != RIM_NIL ? RIM_DONE : finish(state->run, -RIM_ELIMIT);
+}
+
+static rim_verdict on_more_lone(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)body;
+    (void)msg;
+    return arm_lone(ctx, self);
+}
+
+static rim_verdict on_lone(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct state *state = self;
+    struct run *run = state->run;
+    uint64_t now = now_ns();
+    uint64_t late = now > state->due_ns ? now - state->due_ns : 0;
+    (void)body;
+    (void)msg;
+    latencies_add(&run->latencies, (double)late);
+    run->n++;
+    return is_over(run) ? finish(run, 0) : arm_lone(ctx, state);
+}
+
+static const rim_handler lone_on[] = {[MORE] = on_more_lone, [RIM_TIMER] = on_lone};
+
+/* ---- the figures ---- */
+
+static int play(struct run *run, const rim_handler *on, uint32_t on_count, int32_t spin_us) {
+    rim_behaviour behaviour = {
+        .name = "clock", .state_size = sizeof(struct state), .on = on, .on_count = on_count, .init = init};
+    rim_spawn_options options = {.mailbox_count = 2 * IN_FLIGHT};
+    rim_ref ref;
+    int error = world_open(&run->world, 1, spin_us);
+    error = error != 0 ? error : world_spawn(&run->world, &behaviour, &options, run, &ref);
+    error = error != 0 ? error : world_run(&run->world, (double)run->measure_ns / 1e9);
+    return world_close(&run->world, error);
+}
+
+static int measure_cost(const rim_handler *on, uint32_t on_count, double seconds, struct sample *out) {
+    struct run run = {.measure_ns = (uint64_t)(seconds * 1e9)};
+    int error = play(&run, on, on_count, 0);
+    out->n = run.n;
+    out->value = (double)(run.end_ns - run.begin_ns) / (double)run.n;
+    return error;
+}
+
+static int cancelled(double seconds, struct sample *out) {
+    return measure_cost(cancel_on, RIM_COUNT(cancel_on), seconds, out);
+}
+
+static int fired(double seconds, struct sample *out) {
+    return measure_cost(fire_on, RIM_COUNT(fire_on), seconds, out);
+}
+
+static int lone(double seconds, struct sample *out) {
+    struct run run = {.measure_ns = (uint64_t)(seconds * 1e9)};
+    int error = latencies_init(&run.latencies);
+    if (error != 0) {
+        return error;
+    }
+    error = play(&run, lone_on, RIM_COUNT(lone_on), SPIN_NEVER);
+    out->n = run.n;
+    latencies_read(&run.latencies, 1e-3, out);
+    latencies_finish(&run.latencies);
+    return error;
+}
+
+static const struct figure figures[] = {
+    {"armed and cancelled", "ns", false, cancelled, NULL, NULL},
+    {"armed and fired", "ns", false, fired, NULL, NULL},
+    {"1 ms while asleep, too late by", "us", false, lone, "clock_nanosleep", limit_sleep},
+};
+
+const struct benchmark bench_timer = BENCHMARK("timer", "timers armed, cancelled and fired", figures);

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+# rim_dependency(name header package [LIBRARY lib] [OPTIONAL]): the imported target rim::<name> for a library, found by
+# pkg-config, else by its header and file. Sets rim_<name>_FOUND. If it is missing and not optional, configuring ends
+# with the Debian package that brings it.
+find_package(PkgConfig QUIET)
+
+function(rim_dependency name header package)
+    cmake_parse_arguments(PARSE_ARGV 3 arg "OPTIONAL" "LIBRARY" "")
+    set(rim_${name}_FOUND TRUE PARENT_SCOPE)
+    if(TARGET rim::${name})
+        return()
+    endif()
+    if(PKG_CONFIG_FOUND)
+        pkg_check_modules(rim_pc_${name} QUIET IMPORTED_TARGET GLOBAL ${name})
+    endif()
+    if(rim_pc_${name}_FOUND)
+        add_library(rim::${name} ALIAS PkgConfig::rim_pc_${name})
+        return()
+    endif()
+    if(NOT arg_LIBRARY)
+        set(arg_LIBRARY ${name})
+    endif()
+    find_path(rim_${name}_INCLUDE ${header})
+    find_library(rim_${name}_LIBRARY ${arg_LIBRARY})
+    mark_as_advanced(rim_${name}_INCLUDE rim_${name}_LIBRARY)
+    if(rim_${name}_INCLUDE AND rim_${name}_LIBRARY)
+        add_library(rim::${name} UNKNOWN IMPORTED GLOBAL)
+        set_target_properties(rim::${name} PROPERTIES IMPORTED_LOCATION ${rim_${name}_LIBRARY}
+            INTERFACE_INCLUDE_DIRECTORIES ${rim_${name}_INCLUDE})
+    elseif(arg_OPTIONAL)
+        set(rim_${name}_FOUND FALSE PARENT_SCOPE)
+    else()
+        message(FATAL_ERROR "${name} is missing. On Debian: apt-get install ${package} (./dev build does it for you)")
+    endif()
+endfunction()

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ringmail.h - all of ringmail. A program that wants less includes the headers one by one:
+ *
+ *     ringmail/actor.h    actors, messages, requests, timers
+ *     ringmail/runtime.h  systems of shards
+ *     ringmail/socket.h   TCP listeners and connections
+ *     ringmail/stats.h    counters
+ *     ringmail/error.h    error codes
+ *     ringmail/typed.h    typed messages, checked by the compiler
+ *     ringmail/sim.h      the simulated world
+ */
+#ifndef RINGMAIL_H
+#define RINGMAIL_H
+
+#include "ringmail/actor.h"
+#include "ringmail/error.h"
+#include "ringmail/runtime.h"
+#include "ringmail/sim.h"
+#include "ringmail/socket.h"
+#include "ringmail/stats.h"
+#include "ringmail/typed.h"
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sim.h - the simulated world: all shards on the caller's thread, virtual time, in-memory sockets, faults by seed.
+ *
+ * The same library code runs above it as above the kernel. One seed gives one run: the order of the shards' turns, the
+ * delays, the short reads and the resets all come from it. Time stands still while actors run and jumps to the next
+ * deadline or arrival when none can.
+ */
+#ifndef RINGMAIL_SIM_H
+#define RINGMAIL_SIM_H
+
+#include "ringmail/runtime.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* X(name, text): how often a kind of fault strikes, in thousandths of its occasions; 0: never. */
+#define RIM_SIM_FAULTS(X)                                                                                              \
+    X(skip_turn, "a shard's turn is left out")                                                                         \
+    X(late_wake, "a wake-up reaches its shard late")                                                                   \
+    X(false_wake, "a parked shard wakes for nothing")                                                                  \
+    X(late_completion, "an operation's completion is held back")                                                       \
+    X(short_read, "a receive gets less than there is")                                                                 \
+    X(short_write, "a send takes less than it is given")                                                               \
+    X(reset, "a connection is reset at a send or a receive")                                                           \
+    X(drop_more, "a multishot operation ends early and must be armed again")                                           \
+    X(no_buffers, "a receive finds no buffer")                                                                         \
+    X(accept_error, "an accept fails (ECONNABORTED, EMFILE)")                                                          \
+    X(refuse_connect, "a connect is refused")                                                                          \
+    X(slow_connect, "a connect takes seconds")                                                                         \
+    X(lane_full, "the way to another shard has no parcel left")
+
+typedef struct rim_sim_options {
+#define RIM_SIM_FIELD_(name, text) uint32_t name;
+    RIM_SIM_FAULTS(RIM_SIM_FIELD_)
+#undef RIM_SIM_FIELD_
+    uint64_t latency_ns; /* of the simulated network, one way, at most; 0: 50,000 */
+} rim_sim_options;
+
+/* One turn of one shard, or a jump of the clock. False when nothing is left to do, ever. -EINVAL is never returned:
+   a system that is not simulated gives false. */
+RIM_API bool rim_sim_step(rim_system *system);
+/* Steps until `duration_ns` of virtual time have passed or nothing is left to do. Returns the time that passed. */
+RIM_API uint64_t rim_sim_run(rim_system *system, uint64_t duration_ns);
+/* Virtual nanoseconds since the start. */
+RIM_API uint64_t rim_sim_now(const rim_system *system);
+/* A hash over everything that happened: two runs of one seed on one build give the same. */
+RIM_API uint64_t rim_sim_trace(const rim_system *system);
+/* How often the fault with this index (in the order of RIM_SIM_FAULTS) has struck; its name, NULL past the last. */
+RIM_API uint64_t rim_sim_fault_count(const rim_system *system, uint32_t index);
+RIM_API const char *rim_sim_fault_name(uint32_t index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

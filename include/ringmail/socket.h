@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * socket.h - TCP: listeners and connections as actors.
+ *
+ * A connection is two actors on one shard: the socket, which is the library's, and its owner, which is the user's and
+ * hears of it by events. The owner of an accepted connection is spawned by the listener, with a rim_connection as
+ * init's argument; the owner of an outgoing one is whoever called rim_connect.
+ *
+ *     socket -> owner   RIM_SOCKET_OPEN, RIM_SOCKET_DATA..., RIM_SOCKET_END, RIM_SOCKET_SENT, RIM_SOCKET_CLOSED
+ *     owner -> socket   rim_socket_write, rim_socket_shutdown, rim_socket_close, ... (messages underneath)
+ *
+ *     Order     data arrives in order; writes leave in order, also when several actors write (each write whole)
+ *     Pressure  an owner whose mailbox fills stops the receive, and TCP's window slows the peer; a peer that does not
+ *               read fills the socket's own mailbox, and writes return -RIM_EFULL until there is room
+ *     End       when the owner ends, the socket flushes what was written and closes; RIM_SOCKET_CLOSED is the last
+ *               event, always sent, and the descriptor is closed by then
+ */
+#ifndef RINGMAIL_SOCKET_H
+#define RINGMAIL_SOCKET_H
+
+#include "ringmail/actor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An IPv4 or IPv6 address with its port. */
+typedef struct rim_address {
+    uint8_t family; /* 4 or 6 */
+    uint8_t bytes[16];
+    uint16_t port;     /* host byte order */
+    uint32_t scope_id; /* IPv6 link-local */
+} rim_address;
+
+#define RIM_ADDRESS_TEXT_MAX 64
+/* Numeric text and port to an address: "127.0.0.1", "::1", "[::1]"; "" or "*" is any IPv6 and IPv4. 0 or -EINVAL. */
+RIM_API int rim_address_parse(const char *host, uint16_t port, rim_address *out);
+/* "127.0.0.1:80", "[::1]:80". Returns `text`. */
+RIM_API char *rim_address_format(const rim_address *address, char text[RIM_ADDRESS_TEXT_MAX]);
+
+/* Who of the shards gets an accepted connection. */
+enum rim_distribute {
+    RIM_DISTRIBUTE_FD_HASH = 0, /* by a hash of the descriptor's number */
+    RIM_DISTRIBUTE_ROUND_ROBIN,
+    RIM_DISTRIBUTE_LEAST,     /* the shard with the fewest connections of this listener */
+    RIM_DISTRIBUTE_REUSEPORT, /* a listener on every shard, the kernel chooses (SO_REUSEPORT) */
+};
+
+typedef struct rim_listen_options {
+    const char *host; /* numeric; NULL: every address, IPv6 and IPv4 (dual stack), or IPv4 where there is no IPv6 */
+    uint16_t port;    /* 0: the kernel chooses; see RIM_LISTENING */
+    const rim_behaviour *owner; /* spawned for each connection, on the connection's shard */
+    const rim_spawn_options *owner_options; /* its mailbox and so on (place is ignored); NULL: defaults */
+    const void *arg;                        /* handed on in rim_connection; must outlive the listener */
+    enum rim_distribute distribute;
+    uint32_t backlog;         /* 0: 4,096, which the kernel may cut (net.core.somaxconn) */
+    uint32_t max_connections; /* at once; one more is accepted, told `full_text` and closed; 0: no limit */
+    const char *full_text;    /* NULL: nothing */
+    bool ipv6_only;           /* an IPv6 address is not to take IPv4 as well */
+    bool delay;               /* leave Nagle's algorithm on (connections are TCP_NODELAY otherwise) */
+} rim_listen_options;
+
+/* The argument of the init of a connection's owner. */
+typedef struct rim_connection {
+    rim_ref socket;
+    rim_ref listener;
+    rim_address local, peer;
+    const void *arg; /* rim_listen_options.arg */
+} rim_connection;
+
+/*
+ * Listens. The caller gets RIM_LISTENING when the listener accepts. 0, or with a text in rim_error_text and in the
+ * log that names the address: -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EINVAL, ... `out` is a reference for rim_stop,
+ * which closes the listener and leaves its connections.
+ */
+RIM_API RIM_MUST_CHECK int rim_listen(rim_ctx *ctx, const rim_listen_options *options, rim_ref *out);
+
+typedef struct rim_listening_event {
+    rim_ref listener;
+    rim_address address; /* with the port that the kernel chose */
+} rim_listening_event;
+
+typedef struct rim_connect_options {
+    const char *host; /* numeric */
+    uint16_t port;
+    uint64_t timeout_ns; /* mandatory */
+    bool delay;          /* as in rim_listen_options */
+} rim_connect_options;
+
+/*
+ * Connects, on the caller's shard and with the caller as owner, who gets either RIM_SOCKET_OPEN or RIM_SOCKET_CLOSED
+ * with the error (-ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ...). 0, or -EINVAL, -EMFILE, ...: then no event comes.
+ */
+RIM_API RIM_MUST_CHECK int rim_connect(rim_ctx *ctx, const rim_connect_options *options, rim_ref *out);
+
+/* ---- events ---- */
+
+/* RIM_SOCKET_OPEN: an outgoing connection is there. */
+typedef struct rim_open_event {
+    rim_ref socket;
+    rim_address local, peer;
+} rim_open_event;
+
+/* RIM_SOCKET_DATA: the body is the bytes, rim_size(msg) of them (at least 1); the sender is the socket. No copy: the
+   body is the buffer that the kernel filled, and goes home when the message is released (rim_take keeps it). */
+
+/* RIM_SOCKET_END: no body; the peer has sent all it will (half-close), writing still works. Default: the socket is
+   closed when what was written is out. */
+
+/* RIM_SOCKET_SENT: to owners that asked with rim_socket_flush: everything written before has left. */
+typedef struct rim_sent_event {
+    rim_ref socket;
+    uint64_t cookie;
+    uint64_t bytes; /* sent on this socket so far */
+} rim_sent_event;
+
+/* RIM_SOCKET_CLOSED: the last event. Default, where the owner's table has no row for it: the owner stops. */
+typedef struct rim_closed_event {
+    rim_ref socket;
+    int32_t error;      /* 0: closed by the owner or after the peer's end; else -ECONNRESET, -ETIMEDOUT, ... */
+    uint32_t unwritten; /* bytes that were written to the socket and never left (at most UINT32_MAX) */
+    uint64_t received, sent;
+    char text[96]; /* says what failed and with whom: "connect to 127.0.0.1:1: connection refused" */
+} rim_closed_event;
+
+/* ---- calls: any actor that has the reference ---- */
+
+/* Writes a copy of the bytes. As rim_send: 0, -RIM_EFULL (the peer reads too slowly: rim_want_room), -RIM_EDOWN. */
+RIM_API int rim_socket_write(rim_ctx *ctx, rim_ref socket, const void *bytes, size_t size);
+/* Writes the body of a message, whatever its tag, without a copy; consumes the message whatever it returns. */
+RIM_API int rim_socket_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg *msg);
+/* RIM_SOCKET_SENT with `cookie`, to the caller, once everything written so far has left. */
+RIM_API int rim_socket_flush(rim_ctx *ctx, rim_ref socket, uint64_t cookie);
+/* Half-close: the peer sees the end after what was written; receiving goes on. */
+RIM_API int rim_socket_shutdown(rim_ctx *ctx, rim_ref socket);
+/* Closes after what was written has left; nothing more is received. */
+RIM_API int rim_socket_close(rim_ctx *ctx, rim_ref socket);
+/* Closes at once: what was not sent is dropped and the peer sees a reset. */
+RIM_API int rim_socket_abort(rim_ctx *ctx, rim_ref socket);
+/* Stops or resumes receiving; data that has already arrived may still come. */
+RIM_API int rim_socket_pause(rim_ctx *ctx, rim_ref socket, bool paused);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

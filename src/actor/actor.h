@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * actor.h - the front door of the actor layer for src/io and ringmail.c: what an I/O actor needs beyond the public
+ * functions, and the life of a shard's actors as a whole.
+ *
+ *     Threads  all on the shard's own thread, unless said
+ */
+#ifndef RINGMAIL_ACTOR_ACTOR_H
+#define RINGMAIL_ACTOR_ACTOR_H
+
+#include "ringmail/actor.h"
+#include "shard/message.h"
+#include "shard/shard.h"
+
+/* The actors' world on a shard, also outside of handlers. */
+rim_ctx *rim__ctx_of(struct rim__shard *shard);
+struct rim__shard *rim__ctx_shard(rim_ctx *ctx);
+
+/*
+ * In a completion no handler runs. Between enter and leave the public functions act for the actor `who` (of this
+ * shard, alive), as in its handler. enter returns what leave wants back; the two nest.
+ */
+void *rim__ctx_enter(rim_ctx *ctx, rim_ref who);
+void rim__ctx_leave(rim_ctx *ctx, void *previous);
+
+/* Whether an actor of this shard is alive. */
+bool rim__actor_is_alive(rim_ctx *ctx, rim_ref who);
+
+/* The behaviour of an actor of this shard; NULL if it is not alive. */
+const rim_behaviour *rim__actor_behaviour(rim_ctx *ctx, rim_ref who);
+
+/* An event of the runtime from `from` to an actor anywhere, whose place is reserved: it is not refused for want of
+   room. -ENOMEM, -RIM_EDOWN (also counted as a dead letter). */
+int rim__send_event(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, const void *body, size_t size);
+
+/* Sends a body by pointer, subject to the receiver's bounds. On 0 the body is consumed; on -RIM_EFULL it is still the
+   caller's and nothing was counted; on another error it has been released. */
+int rim__send_body(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, struct rim__body *body);
+
+/* While held, an actor of this shard gets no messages: they wait in its mailbox, within its bounds. A stop still
+   reaches it. */
+void rim__actor_hold(rim_ctx *ctx, rim_ref who, bool held);
+
+/* Runs fn when the actor `who` of this shard ends, after its exit. Embedded in the watcher; unwatch is allowed always,
+   also on a zeroed watch. -RIM_EDOWN if there is no such actor. */
+struct rim__watch {
+    struct rim__watch *next, **link;
+    void (*fn)(struct rim__watch *watch, rim_ctx *ctx);
+};
+int rim__actor_watch(rim_ctx *ctx, rim_ref who, struct rim__watch *watch);
+void rim__actor_unwatch(struct rim__watch *watch);
+
+/* Work outside of mailboxes that a graceful stop has to wait for: bytes to be written. Counted up and down. */
+void rim__ctx_busy(rim_ctx *ctx, int delta);
+
+/* Keeps a text for rim_error_text and tells the log. Returns `error`. */
+int rim__ctx_error(rim_ctx *ctx, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Room for the I/O layer's own things on this shard. */
+void rim__ctx_set_io(rim_ctx *ctx, void *io);
+void *rim__ctx_io(const rim_ctx *ctx);
+
+#endif

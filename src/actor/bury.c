@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of an actor: its exit runs, what it had is taken back, those who wait for it are told, its slot is freed.
+ */
+#include <errno.h>
+
+#include "actor/send.h"
+
+static void empty_mailbox(rim_ctx *ctx, struct rim__actor *actor) {
+    for (struct rim_msg *msg = actor->head, *next; msg != NULL; msg = next) {
+        next = msg->next;
+        ctx->stats.queued--;
+        if (msg->kind == RIM_KIND_SPAWN) {
+            rim__msg_release(ctx->shard, msg);
+        } else if (msg->kind == RIM_KIND_TIMER) {
+            ctx->stats.dead++;
+            rim__timer_drop(ctx, msg);
+        } else if (msg->kind == RIM_KIND_FAILURE && (msg->flags & RIM_MSG_EMBEDDED)) {
+            rim__request_drop(ctx, msg);
+        } else {
+            rim__dead_letter(ctx, msg, actor->ref, -RIM_EDOWN);
+        }
+    }
+    actor->head = NULL;
+    actor->count = 0;
+    actor->bytes = 0;
+}
+
+static void delist(rim_ctx *ctx, struct rim__actor *actor) {
+    *(actor->older != NULL ? &actor->older->newer : &ctx->oldest) = actor->newer;
+    *(actor->newer != NULL ? &actor->newer->older : &ctx->newest) = actor->older;
+    ctx->stats.actors--;
+    ctx->stats.exited++;
+}
+
+/* A slot that another shard or a foreign thread chose: its chooser hears that it is free. */
+static void return_slot(rim_ctx *ctx, uint64_t local) {
+    uint32_t number = (uint32_t)(local >> RIM_GENERATION_BITS);
+    if (number < RIM_SLOTS_OWN) {
+        return;
+    }
+    uint32_t first, end;
+    rim__allotment_range(0, ctx->shard->count, &first, &end);
+    uint32_t spawner = (number - first) / (end - first);
+    if (spawner >= ctx->shard->count) {
+        rim__foreign_slot_free(ctx->system, ctx->shard->index, local);
+        return;
+    }
+    struct rim_msg *msg = rim__mesh_reserve(ctx->shard, spawner, (uint32_t)rim__msg_span(0, 0), true);
+    if (msg != NULL) {
+        msg->from = ctx->here | local;
+        msg->to = 0;
+        msg->kind = RIM_KIND_SLOT;
+        msg->flags |= RIM_MSG_RESERVED;
+        msg->tag = 0;
+        msg->size = 0;
+    }
+}
+
+static void fire_watches(rim_ctx *ctx, struct rim__belongings *belongings) {
+    struct rim__watch *watch;
+    while ((watch = belongings->watches) != NULL) {
+        rim__actor_unwatch(watch);
+        watch->fn(watch, ctx);
+    }
+}
+
+static void end_belongings(rim_ctx *ctx, struct rim__actor *actor) {
+    rim__request_end_all(ctx, actor);
+    rim__timer_end_all(ctx, actor);
+    rim__room_end_all(ctx, actor);
+    rim__heap_end_all(ctx, actor);
+}
+
+static void say_goodbye(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
+    struct rim__actor *previous = ctx->actor;
+    ctx->actor = actor;
+    if (actor->stage == RIM_STAGE_ALIVE && actor->behaviour->exit != NULL) {
+        actor->behaviour->exit(ctx, RIM_ACTOR_STATE(actor), why);
+    }
+    ctx->actor = previous;
+}
+
+static bool is_failure(rim_exit why) {
+    return why.code > RIM_EXIT_SHUTDOWN && why.code != RIM_EXIT_KILLED;
+}
+
+void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
+    if (is_failure(why)) {
+        ctx->stats.failed++;
+        rim__log_write(&ctx->shard->log, RIM_LOG_WARNING, "actor %s %llx failed (%u): %s",
+                       actor->behaviour != NULL ? actor->behaviour->name : "?", (unsigned long long)actor->ref,
+                       why.code, why.text);
+    }
+    say_goodbye(ctx, actor, why);
+    uint64_t local = rim__ref_local(actor->ref);
+    if (actor->ready && ctx->actor != actor) { /* the running actor is in no queue */
+        rim__run_queue_remove(&ctx->shard->ready, &actor->task);
+    }
+    actor->ready = true; /* nothing queues it again */
+    ctx->held -= actor->held;
+    empty_mailbox(ctx, actor);
+    local = rim__table_remove(&ctx->actors, local); /* from here on it is not found */
+    delist(ctx, actor);
+    return_slot(ctx, local);
+    if (actor->belongings != NULL) {
+        end_belongings(ctx, actor);
+        fire_watches(ctx, actor->belongings);
+        rim__memory_free(&ctx->shard->memory, actor->belongings, sizeof *actor->belongings);
+    }
+    rim__memory_free(&ctx->shard->memory, actor, sizeof *actor + actor->state_size);
+}
+
+int rim_stop(rim_ctx *ctx, rim_ref who) {
+    int error = rim__send_check(ctx, who);
+    if (error != 0) {
+        return error;
+    }
+    uint32_t shard = rim__ref_shard(who);
+    if (shard == ctx->shard->index) {
+        struct rim__actor *actor = rim__actor_get(ctx, who);
+        if (actor == NULL) {
+            return -RIM_EDOWN;
+        }
+        actor->stop_asked = true;
+        rim__actor_wake(ctx, actor);
+        return 0;
+    }
+    struct rim_msg *msg = rim__mesh_reserve(ctx->shard, shard, (uint32_t)rim__msg_span(0, 0), true);
+    if (msg == NULL) {
+        return -ENOMEM;
+    }
+    msg->from = rim_self(ctx);
+    msg->to = rim__ref_local(who);
+    msg->kind = RIM_KIND_STOP;
+    msg->flags |= RIM_MSG_RESERVED;
+    msg->tag = 0;
+    msg->size = 0;
+    return 0;
+}
+
+void rim__actor_unwatch(struct rim__watch *watch) {
+    if (watch->link != NULL) {
+        *watch->link = watch->next;
+        if (watch->next != NULL) {
+            watch->next->link = watch->link;
+        }
+        watch->link = NULL;
+    }
+}
+
+int rim__actor_watch(rim_ctx *ctx, rim_ref who, struct rim__watch *watch) {
+    struct rim__actor *actor = rim__actor_get(ctx, who);
+    if (actor == NULL) {
+        return -RIM_EDOWN;
+    }
+    struct rim__belongings *belongings = rim__actor_belongings(ctx, actor);
+    if (belongings == NULL) {
+        return -ENOMEM;
+    }
+    watch->next = belongings->watches;
+    watch->link = &belongings->watches;
+    if (watch->next != NULL) {
+        watch->next->link = &watch->next;
+    }
+    belongings->watches = watch;
+    return 0;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ctx.h - the actor layer's world on one shard, which is what a handler holds as its rim_ctx; and the actor itself.
+ * Private to src/actor.
+ *
+ *     reference   kind 4 | node 12 | shard 8 | slot 22 | generation 18
+ *
+ * Slots of actors are shared out among those who spawn, so that a reference is known at once, also for an actor on
+ * another shard: the lower half is for the shard's own spawns, the upper half is split among the other shards and the
+ * threads that are no shard. Who chose a slot is told when it is free again (RIM_KIND_SLOT).
+ */
+#ifndef RINGMAIL_ACTOR_CTX_H
+#define RINGMAIL_ACTOR_CTX_H
+
+#include "actor/actor.h"
+#include "actor/table.h"
+#include "base/assert.h"
+#include "ringmail/stats.h"
+#include "shard/shard.h"
+
+/* ---- references ---- */
+
+enum { RIM_REF_ACTOR = 1, RIM_REF_REQUEST = 2, RIM_REF_TIMER = 3, RIM_REF_DEFERRED = 4 };
+
+#define RIM_KIND_SHIFT 60
+#define RIM_NODE_SHIFT 48
+#define RIM_NODE_MASK 0xfffu
+#define RIM_SHARD_SHIFT RIM_LOCAL_BITS
+#define RIM_SHARD_MASK 0xffu
+
+static inline uint64_t rim__ref_make(unsigned kind, uint32_t shard, uint64_t local) {
+    return (uint64_t)kind << RIM_KIND_SHIFT | (uint64_t)shard << RIM_SHARD_SHIFT | local;
+}
+static inline unsigned rim__ref_kind(uint64_t ref) {
+    return (unsigned)(ref >> RIM_KIND_SHIFT);
+}
+static inline uint32_t rim__ref_node(uint64_t ref) {
+    return (uint32_t)(ref >> RIM_NODE_SHIFT) & RIM_NODE_MASK;
+}
+static inline uint32_t rim__ref_shard(uint64_t ref) {
+    return (uint32_t)(ref >> RIM_SHARD_SHIFT) & RIM_SHARD_MASK;
+}
+static inline uint64_t rim__ref_local(uint64_t ref) {
+    return ref & RIM_LOCAL_MASK;
+}
+
+/* ---- the actor ---- */
+
+/*
+ *     EMBRYO --birth arrives--> UNBORN --init ok--> ALIVE --stop, fail--> (buried)
+ *        |  messages that came before wait            |
+ *        '--the system stops--> (buried)              '-- UNBORN: init failed --> (buried)
+ *
+ *     EMBRYO -> UNBORN  rim__actor_conceive      UNBORN -> ALIVE  rim__actor_run
+ *     UNBORN, ALIVE -> gone  rim__actor_bury     EMBRYO -> gone   rim__actor_bury
+ */
+enum rim__stage { RIM_STAGE_EMBRYO = 1, RIM_STAGE_UNBORN, RIM_STAGE_ALIVE };
+
+struct rim__belongings;
+
+struct rim__actor {
+    struct rim__task task;
+    struct rim_msg *head, *last; /* the mailbox */
+    uint32_t count, bytes;
+    uint32_t count_max, bytes_max;
+    const rim_behaviour *behaviour;
+    rim_ref ref;
+    uint8_t stage;      /* enum rim__stage */
+    bool ready;         /* in the run queue, or running */
+    bool held;          /* messages wait, by rim__actor_hold */
+    bool stop_asked;    /* ends at its next turn */
+    bool told;          /* other shards were told to hold back, or actors wait for room */
+    uint32_t budget;    /* messages in a row */
+    uint32_t state_size;
+    struct rim__belongings *belongings; /* NULL until it has any */
+    struct rim__actor *older, *newer;   /* by time of spawn, for an orderly stop */
+};
+
+#define RIM_ACTOR_STATE(actor) ((void *)((actor) + 1))
+_Static_assert(sizeof(struct rim__actor) % 16 == 0, "the state behind it is aligned to 16");
+_Static_assert(sizeof(struct rim__actor) <= 128, "an idle actor is two cache lines and its state");
+
+/* A double link in one of an actor's lists. */
+struct rim__own {
+    struct rim__own *next, **link;
+};
+
+/* What few actors have. */
+struct rim__belongings {
+    struct rim__own *timers, *requests, *deferred, *blocks, *wants;
+    struct rim__watch *watches;
+    struct rim__want *waiters, **waiters_end; /* who waits for room here, first come first served */
+    uint64_t memory_used, memory_max;         /* of rim_alloc */
+    uint64_t told[RIM_SHARDS_MAX / 64];       /* shards that hold back */
+};
+
+/* ---- the world ---- */
+
+#define RIM_DEAD_WATCHERS 4u
+#define RIM_FULL_BUCKETS 256u
+
+/* Slots of another shard's table that are ours to choose. */
+struct rim__allotment {
+    uint32_t fresh, limit;
+    uint64_t *free; /* handles, last freed first */
+    uint32_t free_count, free_max;
+    uint32_t in_use; /* actors there that we spawned, as far as we know */
+};
+
+struct rim__want;
+struct rim__full; /* an actor elsewhere that is known to be full */
+
+struct rim_ctx {
+    struct rim__shard *shard;
+    struct rim__actor *actor;  /* whose handler runs */
+    struct rim_msg *current;   /* the message that it handles */
+    bool taken;                /* rim_take has it */
+    bool asked;                /* it is a request that still needs an answer */
+    uint64_t here;             /* a reference of this shard, without its local part */
+    struct rim__table actors;
+    rim_stats stats;
+    struct rim__table requests; /* and deferred ones */
+    struct rim__table timers;
+    struct rim__actor *oldest, *newest;
+    struct rim__full *full[RIM_FULL_BUCKETS];
+    uint32_t full_count;
+    struct rim__want *way_waiters[RIM_SHARDS_MAX]; /* who waits for room on the way to a shard */
+    rim_refused_event refusal; /* gathered, not sent yet; count 0: none */
+    rim_ref refusal_to;
+    struct rim__allotment *allotments; /* by shard */
+    rim_ref dead_watchers[RIM_DEAD_WATCHERS];
+    uint64_t held;             /* actors held */
+    int64_t busy;              /* rim__ctx_busy */
+    uint64_t turn_ns;          /* of one actor */
+    uint32_t mailbox_count, mailbox_bytes, budget; /* defaults */
+    uint64_t lost;             /* messages cut off by a deadline */
+    bool cutting;              /* the deadline has come: what ends now is lost */
+    uint32_t fail_code;
+    char fail_text[128];
+    char error_text[256];
+    void *io;                                   /* the I/O layer's */
+    void (*io_stats)(rim_ctx *ctx, rim_stats *stats); /* adds what the I/O layer counts */
+    uint64_t (*wall_ms)(const rim_ctx *ctx);
+    rim_system *system;
+    _Atomic uint64_t published[64]; /* stats for other threads: by this shard, relaxed */
+};
+
+/* Slots below are a shard's own; the rest is shared out evenly among the other spawners. */
+#define RIM_SLOTS_OWN (RIM_SLOTS / 2)
+/* The first slot, and the slot after the last, that `spawner` (a shard, or count for foreign threads) may choose. */
+void rim__allotment_range(uint32_t spawner, uint32_t shards, uint32_t *first, uint32_t *end);
+
+/* ---- within the layer ---- */
+
+static inline struct rim__actor *rim__actor_find(const rim_ctx *ctx, uint64_t local) {
+    return rim__table_find(&ctx->actors, local);
+}
+/* The same by a whole reference, which must be of an actor of this shard. */
+struct rim__actor *rim__actor_get(const rim_ctx *ctx, rim_ref ref);
+struct rim__belongings *rim__actor_belongings(rim_ctx *ctx, struct rim__actor *actor); /* NULL: out of memory */
+
+static inline void rim__own_link(struct rim__own **list, struct rim__own *own) {
+    own->next = *list;
+    own->link = list;
+    if (own->next != NULL) {
+        own->next->link = &own->next;
+    }
+    *list = own;
+}
+static inline void rim__own_unlink(struct rim__own *own) {
+    *own->link = own->next;
+    if (own->next != NULL) {
+        own->next->link = own->link;
+    }
+}
+
+/* spawn.c */
+struct rim__birth {
+    const rim_behaviour *behaviour;
+    rim_spawn_options options;
+    uint32_t size; /* of the argument, which follows */
+};
+void rim__actor_conceive(rim_ctx *ctx, struct rim_msg *birth);
+struct rim__actor *rim__actor_embryo(rim_ctx *ctx, uint64_t local);
+/* run.c */
+void rim__actor_run(struct rim__shard *shard, struct rim__task *task);
+rim_verdict rim__call(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg); /* looks the tag up and calls */
+/* mailbox.c: pushes never fail, bounds are checked before */
+void rim__mailbox_push(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
+void rim__mailbox_push_front(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
+void rim__actor_wake(rim_ctx *ctx, struct rim__actor *actor);
+static inline bool rim__mailbox_has_room(const struct rim__actor *actor, uint32_t size) {
+    return actor->count < actor->count_max && (actor->bytes + (uint64_t)size <= actor->bytes_max || actor->count == 0);
+}
+/* deliver.c */
+void rim__actor_deliver(struct rim__shard *shard, struct rim_msg *msg);
+/* bury.c */
+void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why);
+/* dead.c: a message ends unhandled; it is released */
+void rim__dead_letter(rim_ctx *ctx, struct rim_msg *msg, rim_ref to, int reason);
+void rim__dead_count(rim_ctx *ctx, const rim_dead_letter *letter);
+/* request.c */
+void rim__request_outcome(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg, rim_verdict *verdict);
+void rim__request_deliver(rim_ctx *ctx, struct rim_msg *msg);
+/* A timeout's embedded message will not be handled: its request was cancelled, or its mailbox is being emptied. */
+void rim__request_drop(rim_ctx *ctx, struct rim_msg *msg);
+void rim__request_end_all(rim_ctx *ctx, struct rim__actor *actor);
+bool rim__request_cancel(rim_ctx *ctx, uint64_t token);
+void rim__request_fail(rim_ctx *ctx, rim_ref from, uint64_t token, int error);
+/* timers.c */
+rim_verdict rim__timer_event(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
+void rim__timer_end_all(rim_ctx *ctx, struct rim__actor *actor);
+bool rim__timer_cancel(rim_ctx *ctx, uint64_t timer);
+/* A timer's embedded message has left a mailbox that is being emptied. */
+void rim__timer_drop(rim_ctx *ctx, struct rim_msg *msg);
+/* heap.c */
+void rim__heap_end_all(rim_ctx *ctx, struct rim__actor *actor);
+/* room.c */
+void rim__room_check(rim_ctx *ctx, struct rim__actor *actor);
+void rim__room_tell_shard(rim_ctx *ctx, struct rim__actor *actor, uint32_t shard);
+void rim__room_refused(rim_ctx *ctx, const struct rim_msg *msg, rim_ref to);
+void rim__room_flush(rim_ctx *ctx);
+bool rim__room_is_full(const rim_ctx *ctx, rim_ref to);
+void rim__room_notice(rim_ctx *ctx, struct rim_msg *msg);
+void rim__room_end_all(rim_ctx *ctx, struct rim__actor *actor);
+void rim__room_finish(rim_ctx *ctx);
+/* send.c */
+struct rim_msg *rim__send_across(rim_ctx *ctx, rim_ref to, const struct rim_msg *head, bool reserved);
+/* order.c */
+void rim__order_obey(rim_ctx *ctx, struct rim_msg *msg);
+/* system.c, any thread: a slot that a foreign thread chose is free again */
+void rim__foreign_slot_free(rim_system *system, uint32_t shard, uint64_t local);
+/* stats.c */
+void rim__stats_publish(rim_ctx *ctx);
+void rim__stats_read(const rim_ctx *ctx, rim_stats *out); /* any thread */
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shard->deliver: a message has arrived on this shard, from a parcel, the inlet or the mesh itself.
+ */
+#include "actor/spawn.h"
+
+/* From this many waiting messages on, what comes in a parcel is copied out of it: a slow actor must not keep parcels
+   from going home, and one that keeps up handles them where they lie. */
+#define COPY_OUT_FROM 512u
+
+static bool is_counted(const struct rim_msg *msg) {
+    return msg->kind >= RIM_KIND_TELL && msg->kind <= RIM_KIND_TIMER;
+}
+
+static rim_ref whole(const rim_ctx *ctx, const struct rim_msg *msg) {
+    return ctx->here | msg->to;
+}
+
+static bool is_from_elsewhere(const rim_ctx *ctx, const struct rim_msg *msg) {
+    return msg->from != RIM_NIL && rim__ref_shard(msg->from) != ctx->shard->index;
+}
+
+/* The mailbox is three quarters full: time to tell senders on other shards, while there is room for what is under
+   way. */
+static bool is_filling(const struct rim__actor *actor) {
+    return actor->count >= actor->count_max - actor->count_max / 4 ||
+           actor->bytes >= actor->bytes_max - actor->bytes_max / 4;
+}
+
+static rim__cold void refuse(rim_ctx *ctx, struct rim_msg *msg) {
+    ctx->stats.refused++;
+    if (msg->kind == RIM_KIND_ASK) {
+        rim__request_fail(ctx, msg->from, rim__msg_token(msg)->token, -RIM_EFULL);
+    } else if (msg->from != RIM_NIL) {
+        rim__room_refused(ctx, msg, whole(ctx, msg));
+    }
+    rim__msg_release(ctx->shard, msg);
+}
+
+static void deliver_to(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+    if (rim__unlikely(!rim__mailbox_has_room(actor, msg->size)) && !(msg->flags & RIM_MSG_RESERVED)) {
+        if (is_from_elsewhere(ctx, msg)) {
+            rim__room_tell_shard(ctx, actor, rim__ref_shard(msg->from));
+        }
+        refuse(ctx, msg);
+        return;
+    }
+    if (rim__unlikely(actor->count >= COPY_OUT_FROM) && (msg->flags & RIM_MSG_IN_PARCEL)) {
+        struct rim_msg *copy = rim__msg_move_out(ctx->shard, msg);
+        msg = copy != NULL ? copy : msg; /* without memory it stays, and pins its parcel */
+    }
+    rim__mailbox_push(ctx, actor, msg);
+    if (rim__unlikely(is_filling(actor)) && is_from_elsewhere(ctx, msg)) {
+        rim__room_tell_shard(ctx, actor, rim__ref_shard(msg->from));
+    }
+}
+
+static rim__cold void deliver_to_missing(rim_ctx *ctx, struct rim_msg *msg) {
+    struct rim__actor *embryo = rim__actor_embryo(ctx, msg->to);
+    if (embryo != NULL) {
+        deliver_to(ctx, embryo, msg);
+    } else {
+        rim__dead_letter(ctx, msg, whole(ctx, msg), -RIM_EDOWN);
+    }
+}
+
+static void deliver_stop(rim_ctx *ctx, struct rim_msg *msg) {
+    struct rim__actor *actor = rim__actor_find(ctx, msg->to);
+    if (actor != NULL) {
+        actor->stop_asked = true;
+        if (actor->stage != RIM_STAGE_EMBRYO) {
+            rim__actor_wake(ctx, actor);
+        }
+    }
+    rim__msg_release(ctx->shard, msg);
+}
+
+/* A slot that we chose in another shard's table is free again, with its next generation. */
+static void deliver_slot(rim_ctx *ctx, struct rim_msg *msg) {
+    rim__allotment_give(&ctx->allotments[rim__ref_shard(msg->from)], rim__ref_local(msg->from));
+    rim__msg_release(ctx->shard, msg);
+}
+
+static void deliver_home(rim_ctx *ctx, struct rim_msg *msg) {
+    struct rim__body *body = rim__msg_out(msg);
+    msg->flags &= (uint16_t)~RIM_MSG_OUT;
+    msg->size = sizeof(void *);
+    rim__msg_release(ctx->shard, msg);
+    body->release(ctx->shard, body);
+}
+
+static void deliver_other(rim_ctx *ctx, struct rim_msg *msg) {
+    switch ((enum rim__kind)msg->kind) {
+    case RIM_KIND_RETURN:
+        deliver_home(ctx, msg);
+        return;
+    case RIM_KIND_SPAWN:
+        rim__actor_conceive(ctx, msg);
+        return;
+    case RIM_KIND_STOP:
+        deliver_stop(ctx, msg);
+        return;
+    case RIM_KIND_SLOT:
+        deliver_slot(ctx, msg);
+        return;
+    case RIM_KIND_WAY:
+    case RIM_KIND_FULL:
+    case RIM_KIND_ROOM:
+        rim__room_notice(ctx, msg);
+        return;
+    case RIM_KIND_ORDER:
+        rim__order_obey(ctx, msg);
+        return;
+    case RIM_KIND_TELL:
+    case RIM_KIND_ASK:
+    case RIM_KIND_REPLY:
+    case RIM_KIND_FAILURE:
+    case RIM_KIND_EVENT:
+    case RIM_KIND_TIMER:
+        break;
+    }
+    rim__unreachable("a kind of message that is not delivered");
+}
+
+void rim__actor_deliver(struct rim__shard *shard, struct rim_msg *msg) {
+    rim_ctx *ctx = shard->world;
+    if (rim__unlikely(!is_counted(msg))) {
+        deliver_other(ctx, msg);
+        return;
+    }
+    ctx->stats.arrived_across += (msg->flags & RIM_MSG_IN_PARCEL) != 0;
+    ctx->stats.sent += (msg->flags & RIM_MSG_FOREIGN) != 0; /* nobody else counted it */
+    if (msg->kind == RIM_KIND_REPLY || msg->kind == RIM_KIND_FAILURE) {
+        rim__request_deliver(ctx, msg);
+        return;
+    }
+    struct rim__actor *actor = rim__actor_find(ctx, msg->to);
+    if (rim__likely(actor != NULL)) {
+        deliver_to(ctx, actor, msg);
+    } else {
+        deliver_to_missing(ctx, msg);
+    }
+}

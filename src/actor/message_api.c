@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages as the user holds them.
+ */
+#include <errno.h>
+
+#include "actor/ctx.h"
+
+uint32_t rim_tag(const rim_msg *msg) {
+    return msg->tag;
+}
+
+size_t rim_size(const rim_msg *msg) {
+    return msg->size;
+}
+
+rim_ref rim_from(const rim_msg *msg) {
+    return msg->from;
+}
+
+void *rim_body(rim_msg *msg) {
+    return rim__msg_body(msg);
+}
+
+void rim_msg_retag(rim_msg *msg, uint32_t tag) {
+    msg->tag = tag;
+}
+
+rim_msg *rim_msg_new(rim_ctx *ctx, uint32_t tag, size_t size) {
+    if (size > RIM_BODY_MAX) {
+        return NULL;
+    }
+    struct rim_msg *msg = rim__msg_create(ctx->shard, RIM_KIND_TELL, 0, tag, size);
+    if (msg != NULL) {
+        msg->from = ctx->actor != NULL ? ctx->actor->ref : RIM_NIL;
+        msg->to = 0;
+    }
+    return msg;
+}
+
+/* A wrapped body is the struct, and behind it the user's function: arg has room for its argument only. */
+struct wrapped {
+    struct rim__body body;
+    void (*release)(void *bytes, void *arg);
+};
+
+static void release_wrapped(struct rim__shard *home, struct rim__body *body) {
+    struct wrapped *wrapped = rim__container_of(body, struct wrapped, body);
+    if (wrapped->release != NULL) {
+        wrapped->release(body->data, body->arg[0]);
+    }
+    rim__memory_free(&home->memory, wrapped, sizeof *wrapped);
+}
+
+rim_msg *rim_msg_wrap(rim_ctx *ctx, uint32_t tag, void *bytes, size_t size, void (*release)(void *bytes, void *arg),
+                      void *arg) {
+    if (size > RIM_BODY_MAX) {
+        return NULL;
+    }
+    struct wrapped *wrapped = rim__memory_alloc(&ctx->shard->memory, sizeof *wrapped);
+    if (wrapped == NULL) {
+        return NULL;
+    }
+    struct rim_msg *msg = rim__msg_create(ctx->shard, RIM_KIND_TELL, RIM_MSG_OUT, tag, size);
+    if (msg == NULL) {
+        rim__memory_free(&ctx->shard->memory, wrapped, sizeof *wrapped);
+        return NULL;
+    }
+    *wrapped = (struct wrapped){
+        .body = {.data = bytes, .size = (uint32_t)size, .home = ctx->shard->index, .release = release_wrapped,
+                 .arg = {arg, NULL}},
+        .release = release,
+    };
+    msg->from = ctx->actor != NULL ? ctx->actor->ref : RIM_NIL;
+    msg->to = 0;
+    *(struct rim__body **)rim__msg_after(msg) = &wrapped->body;
+    return msg;
+}
+
+/* Keeps a message whose home is an object of the runtime (a timer, a request): as a copy. */
+static struct rim_msg *copy_embedded(rim_ctx *ctx, const struct rim_msg *msg) {
+    struct rim_msg *copy = rim_msg_new(ctx, msg->tag, msg->size);
+    if (copy != NULL) {
+        copy->from = msg->from;
+        __builtin_memcpy(rim__msg_body(copy), rim__msg_body(msg), msg->size);
+    }
+    return copy;
+}
+
+rim_msg *rim_take(rim_ctx *ctx, rim_msg *msg) {
+    if (msg != ctx->current || ctx->taken) {
+        return NULL;
+    }
+    if (msg->flags & RIM_MSG_EMBEDDED) {
+        return copy_embedded(ctx, msg);
+    }
+    struct rim_msg *kept = msg;
+    if (msg->flags & (RIM_MSG_IN_PARCEL | RIM_MSG_FOREIGN)) {
+        kept = rim__msg_move_out(ctx->shard, msg);
+        if (kept == NULL) {
+            return NULL;
+        }
+    }
+    ctx->taken = true;
+    kept->flags &= (uint16_t)~RIM_MSG_RESERVED;
+    return kept;
+}
+
+void rim_msg_free(rim_ctx *ctx, rim_msg *msg) {
+    if (msg != NULL) {
+        rim__msg_release(ctx->shard, msg);
+    }
+}

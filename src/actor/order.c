@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
+#include "actor/world.h"
+
+static bool is_own(const struct rim__actor *actor) {
+    return actor->behaviour != NULL && actor->behaviour->protocol >= RIM_PROTOCOL_OWN;
+}
+
+static void announce_closing(rim_ctx *ctx) {
+    for (struct rim__actor *actor = ctx->oldest; actor != NULL; actor = actor->newer) {
+        if (actor->stage != RIM_STAGE_EMBRYO) {
+            rim__send_event(ctx, RIM_NIL, actor->ref, RIM_CLOSING, NULL, 0);
+        }
+    }
+}
+
+/* ---- probing ---- */
+
+static const char *name_of(const struct rim__actor *actor) {
+    return actor->behaviour != NULL ? actor->behaviour->name : "an actor that was never born";
+}
+
+static void describe(const rim_ctx *ctx, char text[RIM_PROBE_TEXT]) {
+    for (struct rim__actor *actor = ctx->newest; actor != NULL; actor = actor->older) {
+        bool waits = actor->belongings != NULL && actor->belongings->requests != NULL;
+        if (actor->count > 0 || waits) {
+            snprintf(text, RIM_PROBE_TEXT, "%s: %u messages%s", name_of(actor), actor->count,
+                     waits ? ", requests open" : "");
+            return;
+        }
+    }
+    if (ctx->busy > 0) {
+        snprintf(text, RIM_PROBE_TEXT, "%lld sockets with bytes unwritten", (long long)ctx->busy);
+    }
+}
+
+static void probe(rim_ctx *ctx, struct rim__probe *out) {
+    *out = (struct rim__probe){
+        .idle = ctx->stats.queued == 0 && ctx->stats.requests_open == 0 && ctx->busy == 0 &&
+                ctx->shard->mesh.backlog == 0 && ctx->refusal.count == 0 &&
+                rim__run_queue_is_empty(&ctx->shard->ready),
+        .posted = ctx->shard->mesh.posted,
+        .drained = ctx->shard->mesh.drained,
+        .lost = ctx->lost,
+    };
+    if (!out->idle) {
+        describe(ctx, out->busy_with);
+    }
+}
+
+/* ---- stopping ---- */
+
+static void stop_actors(rim_ctx *ctx, bool own_too, rim_exit why) {
+    for (struct rim__actor *actor = ctx->newest, *older; actor != NULL; actor = older) {
+        older = actor->older;
+        if (own_too || !is_own(actor)) {
+            /* An exit may end no other actor at once, so `older` stays; what it spawns is newer, and seen below. */
+            rim__actor_bury(ctx, actor, why);
+        }
+    }
+}
+
+static void stop_all(rim_ctx *ctx, bool own_too, rim_exit why) {
+    uint64_t before;
+    do { /* exits may spawn */
+        before = ctx->stats.spawned;
+        stop_actors(ctx, own_too, why);
+    } while (ctx->stats.spawned != before);
+}
+
+static void cut(rim_ctx *ctx, struct rim__probe *out) {
+    probe(ctx, out);
+    for (struct rim__actor *actor = ctx->oldest; actor != NULL; actor = actor->newer) {
+        out->killed += actor->count > 0;
+    }
+    ctx->cutting = true;
+    stop_all(ctx, true, (rim_exit){.code = RIM_EXIT_KILLED, .text = "the system's stop ran into its deadline"});
+    out->lost = ctx->lost;
+}
+
+void rim__order_obey(rim_ctx *ctx, struct rim_msg *msg) {
+    struct rim__order order = *(struct rim__order *)rim__msg_body(msg);
+    rim_exit shutdown = {.code = RIM_EXIT_SHUTDOWN, .text = "the system stops"};
+    rim__msg_release(ctx->shard, msg);
+    switch (order.kind) {
+    case RIM_ORDER_CLOSE:
+        announce_closing(ctx);
+        break;
+    case RIM_ORDER_PROBE:
+        probe(ctx, order.probe);
+        break;
+    case RIM_ORDER_STOP_USERS:
+        stop_all(ctx, false, shutdown);
+        break;
+    case RIM_ORDER_STOP_ALL:
+        stop_all(ctx, true, shutdown);
+        break;
+    case RIM_ORDER_CUT:
+        cut(ctx, order.probe);
+        break;
+    case RIM_ORDER_QUIT:
+        ctx->shard->stopping = true;
+        break;
+    }
+    if (order.gate != NULL) {
+        rim__gate_knock(order.gate);
+    }
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shard->run: an actor's turn. Up to its budget of messages and of time: pop, look the tag up, call, apply the verdict.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "actor/ctx.h"
+
+#define CLOCK_EVERY 16u /* messages between two looks at the clock */
+
+static rim_handler row_for(const rim_behaviour *behaviour, uint32_t tag) {
+    uint32_t row = tag ^ (behaviour->protocol << 16);
+    if (rim__likely(row < behaviour->on_count)) {
+        return behaviour->on[row];
+    }
+    return tag < RIM_USER && tag < behaviour->on_count ? behaviour->on[tag] : NULL;
+}
+
+/* No row takes it. Events have a default; what somebody sent becomes a dead letter. */
+static rim__cold rim_verdict handle_rowless(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+    if (msg->kind == RIM_KIND_EVENT || msg->kind == RIM_KIND_TIMER) {
+        return msg->tag == RIM_SOCKET_CLOSED ? RIM_STOP : RIM_DONE;
+    }
+    ctx->stats.handled--; /* the caller counts it, and it is counted once */
+    rim__dead_count(ctx, &(rim_dead_letter){.from = msg->from, .to = actor->ref, .tag = msg->tag,
+                                            .reason = -RIM_ENOHANDLER, .size = msg->size});
+    if (ctx->asked) {
+        rim_refuse(ctx, RIM_NIL, -RIM_ENOHANDLER);
+    }
+    return RIM_DONE;
+}
+
+static inline rim_verdict call_row(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+    const rim_behaviour *behaviour = actor->behaviour;
+    rim_handler handler = row_for(behaviour, msg->tag);
+    ctx->stats.handled++;
+    if (rim__unlikely(handler == NULL)) {
+        handler = behaviour->other;
+        if (handler == NULL) {
+            return handle_rowless(ctx, actor, msg);
+        }
+    }
+    return handler(ctx, RIM_ACTOR_STATE(actor), rim__msg_body(msg), msg);
+}
+
+rim_verdict rim__call(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+    return call_row(ctx, actor, msg);
+}
+
+static rim_verdict handle_ask(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+    struct rim__msg_token token = *rim__msg_token(msg);
+    rim_ref from = msg->from;
+    if (token.deadline_ns <= ctx->shard->now_ns) { /* nobody waits for the answer any more */
+        rim__dead_count(ctx, &(rim_dead_letter){.from = from, .to = actor->ref, .tag = msg->tag,
+                                                .reason = -RIM_EEXPIRED, .size = msg->size});
+        return RIM_DONE;
+    }
+    ctx->asked = true;
+    rim_verdict verdict = call_row(ctx, actor, msg);
+    if (rim__unlikely(ctx->asked)) {
+        ctx->asked = false;
+        rim__request_fail(ctx, from, token.token, -RIM_ENOREPLY);
+    }
+    return verdict;
+}
+
+static rim_verdict give_birth(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+    const struct rim__birth *birth = rim__msg_body(msg);
+    rim_verdict verdict = RIM_DONE;
+    if (actor->behaviour->init != NULL) {
+        const void *arg = birth->size > 0 ? birth + 1 : NULL;
+        verdict = actor->behaviour->init(ctx, RIM_ACTOR_STATE(actor), arg, birth->size);
+    }
+    if (verdict == RIM_DONE) {
+        actor->stage = RIM_STAGE_ALIVE;
+    }
+    return verdict;
+}
+
+static rim__cold rim_verdict handle_rare(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+    rim_verdict verdict = RIM_DONE;
+    switch ((enum rim__kind)msg->kind) {
+    case RIM_KIND_SPAWN:
+        return give_birth(ctx, actor, msg);
+    case RIM_KIND_EVENT:
+        return call_row(ctx, actor, msg);
+    case RIM_KIND_TIMER:
+        return rim__timer_event(ctx, actor, msg);
+    case RIM_KIND_FAILURE:
+    case RIM_KIND_REPLY:
+        rim__request_outcome(ctx, actor, msg, &verdict);
+        return verdict;
+    default:
+        rim__unreachable("a kind of message that is not for actors");
+    }
+}
+
+static inline rim_verdict handle(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+    rim_verdict verdict;
+    ctx->current = msg;
+    ctx->taken = false;
+    bool embedded = (msg->flags & RIM_MSG_EMBEDDED) != 0; /* such a message may be gone after the call */
+    if (rim__likely(msg->kind == RIM_KIND_TELL)) {
+        verdict = call_row(ctx, actor, msg);
+    } else if (msg->kind == RIM_KIND_ASK) {
+        verdict = handle_ask(ctx, actor, msg);
+    } else {
+        verdict = handle_rare(ctx, actor, msg);
+    }
+    if (rim__likely(!ctx->taken) && !embedded) {
+        rim__msg_release(ctx->shard, msg);
+    }
+    return verdict;
+}
+
+static inline struct rim_msg *pop(rim_ctx *ctx, struct rim__actor *actor) {
+    struct rim_msg *msg = actor->head;
+    actor->head = msg->next;
+    __builtin_prefetch(msg->next);
+    actor->count--;
+    actor->bytes -= msg->size;
+    ctx->stats.queued--;
+    return msg;
+}
+
+static bool is_time_up(rim_ctx *ctx, uint64_t until_ns) {
+    ctx->shard->now_ns = ctx->shard->driver->ops->now(ctx->shard->driver);
+    return ctx->shard->now_ns >= until_ns;
+}
+
+static rim_verdict work_off(rim_ctx *ctx, struct rim__actor *actor) {
+    uint64_t until_ns = ctx->shard->now_ns + ctx->turn_ns;
+    for (uint32_t done = 1; actor->head != NULL && !actor->stop_asked && !actor->held; done++) {
+        rim_verdict verdict = handle(ctx, actor, pop(ctx, actor));
+        if (rim__unlikely(verdict != RIM_DONE)) {
+            return verdict;
+        }
+        if (done >= actor->budget || (done % CLOCK_EVERY == 0 && is_time_up(ctx, until_ns))) {
+            break;
+        }
+    }
+    return RIM_DONE;
+}
+
+static rim__cold void end(rim_ctx *ctx, struct rim__actor *actor, rim_verdict verdict) {
+    rim_exit why = {.code = RIM_EXIT_NORMAL, .text = "stopped"};
+    if (actor->stage == RIM_STAGE_UNBORN && !actor->stop_asked) {
+        why = (rim_exit){.code = RIM_EXIT_INIT, .text = "its init did not succeed"};
+    } else if (verdict == RIM_FAIL) {
+        why = (rim_exit){.code = RIM_EXIT_FAILED, .text = "failed"};
+    } else if (actor->stop_asked) {
+        why = (rim_exit){.code = RIM_EXIT_SHUTDOWN, .text = "asked to stop"};
+    }
+    if (ctx->fail_code != 0) {
+        why = (rim_exit){.code = ctx->fail_code, .text = ctx->fail_text};
+    }
+    rim__actor_bury(ctx, actor, why);
+    ctx->fail_code = 0;
+}
+
+void rim__actor_run(struct rim__shard *shard, struct rim__task *task) {
+    rim_ctx *ctx = shard->world;
+    struct rim__actor *actor = rim__container_of(task, struct rim__actor, task);
+    rim__assert(actor->ready);
+    ctx->actor = actor;
+    rim_verdict verdict = work_off(ctx, actor);
+    ctx->current = NULL;
+    if (rim__unlikely(verdict != RIM_DONE || actor->stop_asked)) {
+        end(ctx, actor, verdict);
+        ctx->actor = NULL;
+        return;
+    }
+    ctx->actor = NULL;
+    if (rim__unlikely(actor->told)) {
+        rim__room_check(ctx, actor);
+    }
+    if (actor->head != NULL && !actor->held) {
+        rim__run_queue_push(&shard->ready, task); /* behind the others */
+    } else {
+        actor->ready = false;
+    }
+}
+
+rim_verdict rim_fail(rim_ctx *ctx, uint32_t code, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(ctx->fail_text, sizeof ctx->fail_text, format, args);
+    va_end(args);
+    ctx->fail_code = code != 0 ? code : RIM_EXIT_FAILED;
+    return RIM_FAIL;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sending half. A message to this shard goes straight into the receiver's mailbox; one to another shard is written
+ * into the open parcel for it. Bodies that do not fit a parcel travel as a pointer to a rim__body.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "actor/send.h"
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+static rim_ref sender(const rim_ctx *ctx) {
+    return ctx->actor != NULL ? ctx->actor->ref : RIM_NIL;
+}
+
+/* What no send gets past. 0: the reference names an actor of this process. */
+static rim__cold int refuse_reference(const rim_ctx *ctx, rim_ref to) {
+    if (rim__ref_kind(to) != RIM_REF_ACTOR) {
+        return -RIM_EBADREF;
+    }
+    if (rim__ref_node(to) != 0) {
+        return -RIM_EDOWN; /* other nodes: there are none to be reached yet */
+    }
+    return rim__ref_shard(to) < ctx->shard->count ? 0 : -RIM_EBADREF;
+}
+
+int rim__send_check(const rim_ctx *ctx, rim_ref to) {
+    uint64_t upper = to >> RIM_SHARD_SHIFT, here = ctx->here >> RIM_SHARD_SHIFT;
+    if (rim__likely(upper == here)) {
+        return 0;
+    }
+    return refuse_reference(ctx, to);
+}
+
+static rim__cold int send_to_nobody(rim_ctx *ctx, const struct rim__sending *sending) {
+    ctx->stats.sent++;
+    rim__dead_count(ctx, &(rim_dead_letter){.from = sender(ctx), .to = sending->to, .tag = sending->tag,
+                                            .reason = -RIM_EDOWN, .size = sending->size});
+    return -RIM_EDOWN;
+}
+
+static rim__cold int send_refused(rim_ctx *ctx) {
+    ctx->stats.sent++;
+    ctx->stats.refused++;
+    return -RIM_EFULL;
+}
+
+static ALWAYS_INLINE void fill_token(struct rim_msg *msg, const struct rim__sending *sending) {
+    if (sending->flags & RIM_MSG_TOKEN) {
+        *rim__msg_token(msg) =
+            (struct rim__msg_token){.token = sending->token, .deadline_ns = sending->deadline_ns};
+    }
+}
+
+/* The message by value of sending's fields, without its body, into the receiver's mailbox. */
+static ALWAYS_INLINE int put_local(rim_ctx *ctx, const struct rim__sending *sending, struct rim_msg **out) {
+    struct rim__actor *actor = rim__actor_find(ctx, rim__ref_local(sending->to));
+    if (rim__unlikely(actor == NULL)) {
+        return send_to_nobody(ctx, sending);
+    }
+    if (rim__unlikely(!rim__mailbox_has_room(actor, (uint32_t)sending->size)) &&
+        !(sending->flags & RIM_MSG_RESERVED)) {
+        return send_refused(ctx);
+    }
+    struct rim_msg *msg =
+        rim__msg_create(ctx->shard, sending->kind, sending->flags, sending->tag, sending->size);
+    if (rim__unlikely(msg == NULL)) {
+        return -ENOMEM;
+    }
+    msg->from = sender(ctx);
+    msg->to = rim__ref_local(sending->to);
+    fill_token(msg, sending);
+    ctx->stats.sent++;
+    rim__mailbox_push(ctx, actor, msg);
+    *out = msg;
+    return 0;
+}
+
+/* The same into the parcel for another shard. */
+static ALWAYS_INLINE int put_across(rim_ctx *ctx, const struct rim__sending *sending, struct rim_msg **out) {
+    bool reserved = (sending->flags & RIM_MSG_RESERVED) != 0;
+    if (rim__unlikely(ctx->full_count > 0) && !reserved && rim__room_is_full(ctx, sending->to)) {
+        return send_refused(ctx);
+    }
+    uint32_t span = (uint32_t)rim__msg_span(sending->flags, sending->size);
+    struct rim_msg *msg = rim__mesh_reserve(ctx->shard, rim__ref_shard(sending->to), span, reserved);
+    if (rim__unlikely(msg == NULL)) {
+        return reserved ? -ENOMEM : send_refused(ctx);
+    }
+    msg->from = sender(ctx);
+    msg->to = rim__ref_local(sending->to);
+    msg->kind = sending->kind;
+    msg->flags |= (uint16_t)sending->flags;
+    msg->tag = sending->tag;
+    msg->size = (uint32_t)sending->size;
+    fill_token(msg, sending);
+    ctx->stats.sent++;
+    ctx->stats.sent_across++;
+    *out = msg;
+    return 0;
+}
+
+static bool is_here(const rim_ctx *ctx, rim_ref to) {
+    return rim__ref_shard(to) == ctx->shard->index;
+}
+
+static void free_body_block(struct rim__shard *home, struct rim__body *body) {
+    rim__memory_free(&home->memory, body, sizeof *body + 8 + body->size);
+}
+
+static struct rim__body *copy_body(rim_ctx *ctx, const void *bytes, size_t size) {
+    /* 8 more, so that the bytes behind the struct are aligned to 16 */
+    struct rim__body *body = rim__memory_alloc(&ctx->shard->memory, sizeof *body + 8 + size);
+    if (body != NULL) {
+        *body = (struct rim__body){
+            .data = (char *)body + sizeof *body + 8,
+            .size = (uint32_t)size,
+            .home = ctx->shard->index,
+            .release = free_body_block,
+        };
+        memcpy(body->data, bytes, size);
+    }
+    return body;
+}
+_Static_assert((sizeof(struct rim__body) + 8) % 16 == 0, "a copied body is aligned to 16");
+
+int rim__send_out(rim_ctx *ctx, const struct rim__sending *sending, struct rim__body *body) {
+    struct rim__sending out = *sending;
+    out.flags |= RIM_MSG_OUT;
+    out.size = body->size;
+    struct rim_msg *msg = NULL;
+    int error = is_here(ctx, out.to) ? put_local(ctx, &out, &msg) : put_across(ctx, &out, &msg);
+    if (error == 0) {
+        *(struct rim__body **)rim__msg_after(msg) = body;
+    }
+    return error;
+}
+
+static int send_large(rim_ctx *ctx, const struct rim__sending *sending) {
+    struct rim__body *body = copy_body(ctx, sending->body, sending->size);
+    if (body == NULL) {
+        return -ENOMEM;
+    }
+    int error = rim__send_out(ctx, sending, body);
+    if (error != 0) {
+        rim__body_release(ctx->shard, body);
+    }
+    return error;
+}
+
+/* Inlined into its callers, which know kind and flags: the hot path has neither branches nor stores for the rest. */
+static ALWAYS_INLINE int send_copy(rim_ctx *ctx, const struct rim__sending *sending) {
+    struct rim_msg *msg = NULL;
+    int error;
+    if (rim__likely(is_here(ctx, sending->to))) {
+        error = put_local(ctx, sending, &msg);
+    } else if (rim__likely(sending->size <= RIM_MSG_INLINE_MAX)) {
+        error = put_across(ctx, sending, &msg);
+    } else {
+        return send_large(ctx, sending);
+    }
+    if (rim__likely(error == 0) && sending->size > 0) {
+        memcpy(rim__msg_behind(msg, sending->flags), sending->body, sending->size);
+    }
+    return error;
+}
+
+static int check_user(const rim_ctx *ctx, rim_ref to, uint32_t tag, size_t size) {
+    if (rim__unlikely((tag & 0xffffu) < RIM_USER)) {
+        return -EINVAL;
+    }
+    return rim__unlikely(size > RIM_BODY_MAX) ? -RIM_ETOOBIG : rim__send_check(ctx, to);
+}
+
+int rim_send(rim_ctx *ctx, rim_ref to, uint32_t tag, const void *body, size_t size) {
+    int error = check_user(ctx, to, tag, size);
+    if (rim__unlikely(error != 0)) {
+        return error;
+    }
+    return send_copy(ctx, &(struct rim__sending){.to = to, .kind = RIM_KIND_TELL, .tag = tag, .body = body,
+                                                 .size = size});
+}
+
+int rim__send_copy(rim_ctx *ctx, const struct rim__sending *sending) {
+    return send_copy(ctx, sending);
+}
+
+static void free_wrapped(struct rim__shard *home, struct rim__body *body) {
+    rim__msg_release(home, body->arg[0]);
+    rim__memory_free(&home->memory, body, sizeof *body);
+}
+
+/* The body of an owned message as one that can travel; the message's own memory goes with it, or is freed. */
+struct rim__body *rim__send_detach(rim_ctx *ctx, struct rim_msg *msg) {
+    struct rim__body *body;
+    if (msg->flags & RIM_MSG_OUT) {
+        body = rim__msg_out(msg);
+        msg->flags &= (uint16_t)~RIM_MSG_OUT; /* the same span: both are one pointer long */
+        msg->size = sizeof(void *);
+        rim__msg_release(ctx->shard, msg);
+        return body;
+    }
+    body = rim__memory_alloc(&ctx->shard->memory, sizeof *body);
+    if (body != NULL) {
+        *body = (struct rim__body){.data = rim__msg_after(msg), .size = msg->size, .home = ctx->shard->index,
+                                   .release = free_wrapped, .arg = {msg, NULL}};
+    }
+    return body;
+}
+
+/* An owned message that can go as it is: into a mailbox of this shard. */
+static int push_owned(rim_ctx *ctx, const struct rim__sending *sending, struct rim_msg *msg) {
+    struct rim__actor *actor = rim__actor_find(ctx, rim__ref_local(sending->to));
+    if (actor == NULL) {
+        return send_to_nobody(ctx, sending);
+    }
+    if (!rim__mailbox_has_room(actor, msg->size)) {
+        return send_refused(ctx);
+    }
+    msg->from = sender(ctx);
+    msg->to = rim__ref_local(sending->to);
+    msg->kind = sending->kind;
+    msg->tag = sending->tag;
+    ctx->stats.sent++;
+    rim__mailbox_push(ctx, actor, msg);
+    return 0;
+}
+
+int rim__send_owned(rim_ctx *ctx, const struct rim__sending *sending, struct rim_msg *msg) {
+    bool needs_token = (sending->flags & RIM_MSG_TOKEN) != 0;
+    if (is_here(ctx, sending->to) && !needs_token) {
+        return push_owned(ctx, sending, msg);
+    }
+    if (!(msg->flags & RIM_MSG_OUT) && msg->size <= RIM_MSG_INLINE_MAX) {
+        struct rim__sending copy = *sending;
+        copy.body = rim__msg_body(msg);
+        copy.size = msg->size;
+        int error = send_copy(ctx, &copy);
+        if (error == 0) {
+            rim__msg_release(ctx->shard, msg);
+        }
+        return error;
+    }
+    uint32_t tag = msg->tag;
+    struct rim__body *body = rim__send_detach(ctx, msg);
+    if (body == NULL) {
+        return -ENOMEM;
+    }
+    int error = rim__send_out(ctx, sending, body);
+    if (error != 0) {
+        /* Back into a message, so that the caller still has one: only the failing send pays. */
+        struct rim_msg *again = rim__msg_create(ctx->shard, RIM_KIND_TELL, RIM_MSG_OUT, tag, body->size);
+        if (again == NULL) {
+            rim__body_release(ctx->shard, body);
+            return -ENOTRECOVERABLE;
+        }
+        *(struct rim__body **)rim__msg_after(again) = body;
+        *sending->returned = again;
+    }
+    return error;
+}
+
+int rim_try_send(rim_ctx *ctx, rim_ref to, rim_msg **msg) {
+    struct rim_msg *owned = *msg;
+    if (owned == NULL) {
+        return -EINVAL;
+    }
+    int error = check_user(ctx, to, owned->tag, owned->size);
+    if (error != 0) {
+        return error;
+    }
+    struct rim__sending sending = {.to = to, .kind = RIM_KIND_TELL, .tag = owned->tag, .size = owned->size,
+                                   .returned = msg};
+    error = rim__send_owned(ctx, &sending, owned);
+    if (error == 0 || error == -ENOTRECOVERABLE) {
+        *msg = NULL;
+    }
+    return error == -ENOTRECOVERABLE ? -ENOMEM : error;
+}
+
+int rim_send_msg(rim_ctx *ctx, rim_ref to, rim_msg *msg) {
+    if (msg == NULL) {
+        return -EINVAL;
+    }
+    int error = rim_try_send(ctx, to, &msg);
+    rim_msg_free(ctx, msg);
+    return error;
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Spawning: a slot is chosen where the spawner is, so that the reference is good at once; the actor is made where it
+ * will live, by its birth message.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actor/send.h"
+#include "actor/spawn.h"
+
+void rim__allotment_range(uint32_t spawner, uint32_t shards, uint32_t *first, uint32_t *end) {
+    uint32_t each = (RIM_SLOTS - RIM_SLOTS_OWN) / (shards + 1) / RIM_CHUNK_SLOTS * RIM_CHUNK_SLOTS;
+    *first = RIM_SLOTS_OWN + spawner * each;
+    *end = *first + each;
+}
+
+int rim__allotment_take(struct rim__allotment *allotment, uint64_t *local) {
+    if (allotment->free_count > 0) {
+        allotment->in_use++;
+        *local = allotment->free[--allotment->free_count];
+        return 0;
+    }
+    if (allotment->fresh == allotment->limit) {
+        return -RIM_ELIMIT;
+    }
+    allotment->in_use++;
+    *local = (uint64_t)allotment->fresh++ << RIM_GENERATION_BITS;
+    return 0;
+}
+
+void rim__allotment_return(struct rim__allotment *allotment, uint64_t local) {
+    allotment->in_use--;
+    if (allotment->fresh > 0 && local == (uint64_t)(allotment->fresh - 1) << RIM_GENERATION_BITS) {
+        allotment->fresh--;
+    } else {
+        allotment->free[allotment->free_count++] = local; /* where it was taken from */
+    }
+}
+
+int rim__allotment_give(struct rim__allotment *allotment, uint64_t local) {
+    allotment->in_use--;
+    if (allotment->free_count == allotment->free_max) {
+        uint32_t max = allotment->free_max == 0 ? 64 : allotment->free_max * 2;
+        uint64_t *larger = realloc(allotment->free, max * sizeof *larger);
+        if (larger == NULL) {
+            return -ENOMEM;
+        }
+        allotment->free = larger;
+        allotment->free_max = max;
+    }
+    allotment->free[allotment->free_count++] = local;
+    return 0;
+}
+
+int rim__spawn_check(const rim_behaviour *behaviour, const rim_spawn_options *options, size_t size) {
+    if (behaviour == NULL || behaviour->name == NULL || size > RIM_SPAWN_ARG_MAX || behaviour->protocol >= 32768) {
+        return -EINVAL;
+    }
+    if (behaviour->on_count > 0 && behaviour->on == NULL) {
+        return -EINVAL;
+    }
+    bool place_ok = options == NULL || (options->place >= RIM_HERE && options->place <= RIM_BY_HASH);
+    return place_ok && behaviour->state_size <= RIM_STATE_MAX ? 0 : -EINVAL;
+}
+
+int rim__spawn_place(const rim_ctx *any, const rim_spawn_options *options, uint32_t *shard) {
+    if (options == NULL || options->place == RIM_HERE) {
+        return 0;
+    }
+    uint32_t count = any->shard->count;
+    switch (options->place) {
+    case RIM_ON_SHARD:
+        *shard = options->shard;
+        return options->shard < count ? 0 : -EINVAL;
+    case RIM_BY_HASH:
+        *shard = rim_shard_for(options->hash, count);
+        return 0;
+    case RIM_LEAST_LOADED:
+        *shard = rim__stats_least_loaded(any);
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+uint32_t rim_shard_for(uint64_t hash, uint32_t shards) {
+    return shards == 0 ? 0 : (uint32_t)(((unsigned __int128)hash * shards) >> 64);
+}
+
+/* ---- making ---- */
+
+static struct rim__actor *make(rim_ctx *ctx, size_t state_size) {
+    struct rim__actor *actor = rim__memory_alloc(&ctx->shard->memory, sizeof *actor + state_size);
+    if (actor != NULL) {
+        *actor = (struct rim__actor){.state_size = (uint32_t)state_size};
+        memset(RIM_ACTOR_STATE(actor), 0, state_size);
+    }
+    return actor;
+}
+
+static void configure(const rim_ctx *ctx, struct rim__actor *actor, const rim_spawn_options *options) {
+    actor->count_max = options->mailbox_count != 0 ? options->mailbox_count : ctx->mailbox_count;
+    actor->bytes_max = options->mailbox_bytes != 0 ? options->mailbox_bytes : ctx->mailbox_bytes;
+    actor->budget = options->budget != 0 ? options->budget : ctx->budget;
+}
+
+static void enlist(rim_ctx *ctx, struct rim__actor *actor) {
+    actor->older = ctx->newest;
+    if (ctx->newest != NULL) {
+        ctx->newest->newer = actor;
+    } else {
+        ctx->oldest = actor;
+    }
+    ctx->newest = actor;
+    ctx->stats.actors++;
+    ctx->stats.spawned++;
+}
+
+static int set_memory_limit(rim_ctx *ctx, struct rim__actor *actor, uint64_t bytes) {
+    if (bytes == 0) {
+        return 0;
+    }
+    struct rim__belongings *belongings = rim__actor_belongings(ctx, actor);
+    if (belongings == NULL) {
+        return -ENOMEM;
+    }
+    belongings->memory_max = bytes;
+    return 0;
+}
+
+struct rim__belongings *rim__actor_belongings(rim_ctx *ctx, struct rim__actor *actor) {
+    if (actor->belongings == NULL) {
+        struct rim__belongings *belongings = rim__memory_alloc(&ctx->shard->memory, sizeof *belongings);
+        if (belongings != NULL) {
+            *belongings = (struct rim__belongings){.memory_max = UINT64_MAX};
+            belongings->waiters_end = &belongings->waiters;
+            actor->belongings = belongings;
+        }
+    }
+    return actor->belongings;
+}
+
+/* ---- here ---- */
+
+static const rim_spawn_options defaults;
+
+/* Init's argument waits as the first message. Without init and argument there is nothing to wait for. */
+static int queue_birth(rim_ctx *ctx, struct rim__actor *actor, const struct rim__birth *birth, const void *arg) {
+    if (birth->behaviour->init == NULL) {
+        actor->stage = RIM_STAGE_ALIVE;
+        return 0;
+    }
+    struct rim_msg *msg =
+        rim__msg_create(ctx->shard, RIM_KIND_SPAWN, RIM_MSG_RESERVED, 0, sizeof *birth + birth->size);
+    if (msg == NULL) {
+        return -ENOMEM;
+    }
+    struct rim__birth *body = rim__msg_body(msg);
+    *body = *birth;
+    if (birth->size > 0) {
+        memcpy(body + 1, arg, birth->size);
+    }
+    msg->from = RIM_NIL;
+    msg->to = rim__ref_local(actor->ref);
+    actor->stage = RIM_STAGE_UNBORN;
+    rim__mailbox_push(ctx, actor, msg);
+    return 0;
+}
+
+static int spawn_here(rim_ctx *ctx, const struct rim__birth *birth, const void *arg, rim_ref *out) {
+    struct rim__actor *actor = make(ctx, birth->behaviour->state_size);
+    if (actor == NULL) {
+        return -ENOMEM;
+    }
+    uint64_t local;
+    int error = rim__table_add(&ctx->actors, actor, &local);
+    if (error != 0) {
+        rim__memory_free(&ctx->shard->memory, actor, sizeof *actor + actor->state_size);
+        return error;
+    }
+    actor->ref = ctx->here | local;
+    actor->behaviour = birth->behaviour;
+    configure(ctx, actor, &birth->options);
+    error = set_memory_limit(ctx, actor, birth->options.memory_bytes);
+    error = error != 0 ? error : queue_birth(ctx, actor, birth, arg);
+    if (error != 0) {
+        rim__table_remove(&ctx->actors, local);
+        if (actor->belongings != NULL) {
+            rim__memory_free(&ctx->shard->memory, actor->belongings, sizeof *actor->belongings);
+        }
+        rim__memory_free(&ctx->shard->memory, actor, sizeof *actor + actor->state_size);
+        return error;
+    }
+    enlist(ctx, actor);
+    *out = actor->ref;
+    return 0;
+}
+
+/* ---- elsewhere ---- */
+
+static int spawn_across(rim_ctx *ctx, uint32_t shard, const struct rim__birth *birth, const void *arg, rim_ref *out) {
+    uint32_t size = (uint32_t)sizeof *birth + birth->size;
+    uint64_t local;
+    int error = rim__allotment_take(&ctx->allotments[shard], &local);
+    if (error != 0) {
+        return error;
+    }
+    struct rim_msg *msg = rim__mesh_reserve(ctx->shard, shard, (uint32_t)rim__msg_span(0, size), false);
+    if (msg == NULL) {
+        rim__allotment_return(&ctx->allotments[shard], local);
+        return -RIM_EFULL;
+    }
+    msg->from = rim_self(ctx);
+    msg->to = local;
+    msg->kind = RIM_KIND_SPAWN;
+    msg->flags |= RIM_MSG_RESERVED;
+    msg->tag = 0;
+    msg->size = size;
+    struct rim__birth *body = rim__msg_body(msg);
+    *body = *birth;
+    if (birth->size > 0) {
+        memcpy(body + 1, arg, birth->size);
+    }
+    *out = rim__ref_make(RIM_REF_ACTOR, shard, local);
+    return 0;
+}
+
+int rim_spawn(rim_ctx *ctx, const rim_behaviour *behaviour, const rim_spawn_options *options, const void *arg,
+              size_t size, rim_ref *out) {
+    uint32_t shard = ctx->shard->index;
+    int error = out == NULL || (arg == NULL && size > 0) ? -EINVAL : rim__spawn_check(behaviour, options, size);
+    error = error != 0 ? error : rim__spawn_place(ctx, options, &shard);
+    if (error != 0) {
+        return error;
+    }
+    struct rim__birth birth = {.behaviour = behaviour, .options = options != NULL ? *options : defaults,
+                               .size = (uint32_t)size};
+    return shard == ctx->shard->index ? spawn_here(ctx, &birth, arg, out)
+                                      : spawn_across(ctx, shard, &birth, arg, out);
+}
+
+/* ---- arriving ---- */
+
+/* Whether a slot of another spawner's may still get its actor: the generation is the one that comes next. */
+struct rim__actor *rim__actor_embryo(rim_ctx *ctx, uint64_t local) {
+    if (local >> RIM_GENERATION_BITS < RIM_SLOTS_OWN) {
+        return NULL;
+    }
+    struct rim__slot *slot = rim__table_slot(&ctx->actors, local);
+    if (slot == NULL || slot->object != NULL || slot->generation != (local & (RIM_GENERATIONS - 1))) {
+        return NULL;
+    }
+    struct rim__actor *embryo = make(ctx, 0);
+    if (embryo != NULL) {
+        embryo->stage = RIM_STAGE_EMBRYO;
+        embryo->ref = ctx->here | local;
+        configure(ctx, embryo, &defaults);
+        slot->object = embryo;
+        ctx->actors.count++;
+        enlist(ctx, embryo);
+    }
+    return embryo;
+}
+
+/* The embryo's place, in the table and among its siblings, and its mailbox go over to the actor proper. */
+static struct rim__actor *grow(rim_ctx *ctx, struct rim__actor *embryo, size_t state_size, struct rim__slot *slot) {
+    struct rim__actor *actor = make(ctx, state_size);
+    if (actor == NULL) {
+        return NULL;
+    }
+    *actor = *embryo;
+    actor->state_size = (uint32_t)state_size;
+    *(actor->older != NULL ? &actor->older->newer : &ctx->oldest) = actor;
+    *(actor->newer != NULL ? &actor->newer->older : &ctx->newest) = actor;
+    slot->object = actor;
+    rim__memory_free(&ctx->shard->memory, embryo, sizeof *embryo);
+    return actor;
+}
+
+static struct rim__actor *make_at(rim_ctx *ctx, uint64_t local, size_t state_size) {
+    struct rim__slot *slot = rim__table_slot(&ctx->actors, local);
+    if (slot == NULL) {
+        return NULL;
+    }
+    if (slot->object != NULL) {
+        return grow(ctx, slot->object, state_size, slot);
+    }
+    struct rim__actor *actor = make(ctx, state_size);
+    if (actor != NULL) {
+        rim__assert(slot->generation == (local & (RIM_GENERATIONS - 1)));
+        actor->ref = ctx->here | local;
+        slot->object = actor;
+        ctx->actors.count++;
+        enlist(ctx, actor);
+    }
+    return actor;
+}
+
+static rim__cold void miscarry(rim_ctx *ctx, struct rim_msg *msg) {
+    rim__log_write(&ctx->shard->log, RIM_LOG_ERROR, "out of memory: an actor spawned from elsewhere cannot be made");
+    struct rim__actor *embryo = rim__actor_find(ctx, msg->to);
+    rim__msg_release(ctx->shard, msg);
+    if (embryo != NULL) {
+        rim__actor_bury(ctx, embryo, (rim_exit){.code = RIM_EXIT_NOMEM, .text = "out of memory"});
+    }
+}
+
+void rim__actor_conceive(rim_ctx *ctx, struct rim_msg *msg) {
+    const struct rim__birth *birth = rim__msg_body(msg);
+    struct rim__actor *actor = make_at(ctx, msg->to, birth->behaviour->state_size);
+    if (actor == NULL) {
+        miscarry(ctx, msg);
+        return;
+    }
+    actor->behaviour = birth->behaviour;
+    configure(ctx, actor, &birth->options);
+    if (set_memory_limit(ctx, actor, birth->options.memory_bytes) != 0) {
+        actor->stop_asked = true;
+    }
+    actor->stage = RIM_STAGE_UNBORN;
+    msg->from = RIM_NIL;
+    rim__mailbox_push_front(ctx, actor, msg);
+    rim__actor_wake(ctx, actor);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table.h - slot and generation to object: actors, requests, timers. A stale handle finds nothing.
+ *
+ *     handle, low 40 bits:   slot 22 | generation 18
+ *
+ * A slot that is taken again has the next generation. Slots are reused last freed first, while they are warm in the
+ * cache; one whose generations are used up waits at the end of the line, behind every slot that never was used.
+ */
+#ifndef RINGMAIL_ACTOR_TABLE_H
+#define RINGMAIL_ACTOR_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RIM_SLOT_BITS 22
+#define RIM_GENERATION_BITS 18
+#define RIM_SLOTS (1u << RIM_SLOT_BITS)
+#define RIM_GENERATIONS (1u << RIM_GENERATION_BITS)
+#define RIM_LOCAL_BITS 40
+#define RIM_LOCAL_MASK ((1ull << RIM_LOCAL_BITS) - 1)
+
+#define RIM_CHUNK_BITS 10
+#define RIM_CHUNK_SLOTS (1u << RIM_CHUNK_BITS)
+#define RIM_CHUNKS (RIM_SLOTS >> RIM_CHUNK_BITS)
+
+struct rim__slot {
+    void *object;        /* NULL: free */
+    uint32_t generation; /* of the object, or of the next one */
+    uint32_t next;       /* free slot, while free */
+};
+
+struct rim__table {
+    struct rim__slot **chunks; /* RIM_CHUNKS pointers, filled as needed */
+    uint32_t free;             /* first free slot that was used before, or RIM_SLOTS */
+    uint32_t spent, spent_last; /* slots whose generations are used up, or RIM_SLOTS */
+    uint32_t fresh, limit;     /* slots from fresh up to limit were never used */
+    uint32_t count;            /* objects */
+};
+
+/* Hands out slots below `limit` itself; those from there on are for rim__table_put. 0 or -ENOMEM. */
+int rim__table_init(struct rim__table *table, uint32_t limit);
+void rim__table_finish(struct rim__table *table);
+/* 0 and the handle's 40 bits, -ENOMEM, or -RIM_ELIMIT. */
+int rim__table_add(struct rim__table *table, void *object, uint64_t *local);
+/* The slot for a handle that another shard chose; NULL when out of memory. */
+struct rim__slot *rim__table_slot(struct rim__table *table, uint64_t local);
+/* Frees the handle's slot; one below the limit is handed out again, another is its chooser's. Returns the handle that
+   the slot has next. */
+uint64_t rim__table_remove(struct rim__table *table, uint64_t local);
+
+static inline void *rim__table_find(const struct rim__table *table, uint64_t local) {
+    uint32_t number = (uint32_t)(local >> RIM_GENERATION_BITS) & (RIM_SLOTS - 1);
+    const struct rim__slot *chunk = table->chunks[number >> RIM_CHUNK_BITS];
+    if (chunk == NULL) {
+        return NULL;
+    }
+    const struct rim__slot *slot = &chunk[number & (RIM_CHUNK_SLOTS - 1)];
+    return slot->generation == (local & (RIM_GENERATIONS - 1)) ? slot->object : NULL;
+}
+
+/* The next object at or after slot *number, which is moved behind it; NULL when there is none. */
+void *rim__table_next(const struct rim__table *table, uint32_t *number);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "actor/world.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "actor/send.h"
+
+#define PUBLISH_EVERY 256u /* ticks */
+
+static void settle(struct rim__shard *shard) {
+    rim_ctx *ctx = shard->world;
+    if (rim__unlikely(ctx->refusal.count > 0)) {
+        rim__room_flush(ctx);
+    }
+    if (rim__unlikely(shard->ticks % PUBLISH_EVERY == 0)) {
+        rim__stats_publish(ctx);
+    }
+}
+
+static void publish(struct rim__shard *shard) {
+    rim__stats_publish(shard->world);
+}
+
+static int init_allotments(rim_ctx *ctx) {
+    uint32_t count = ctx->shard->count;
+    ctx->allotments = calloc(count, sizeof *ctx->allotments);
+    if (ctx->allotments == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        rim__allotment_range(ctx->shard->index, count, &ctx->allotments[i].fresh, &ctx->allotments[i].limit);
+    }
+    return 0;
+}
+
+int rim__world_init(rim_ctx *ctx, struct rim__shard *shard, const struct rim__world_options *options) {
+    ctx->shard = shard;
+    ctx->here = rim__ref_make(RIM_REF_ACTOR, shard->index, 0);
+    ctx->system = options->system;
+    ctx->mailbox_count = options->mailbox_count;
+    ctx->mailbox_bytes = options->mailbox_bytes;
+    ctx->budget = options->budget;
+    ctx->turn_ns = options->turn_ns;
+    ctx->io_stats = options->io_stats;
+    ctx->wall_ms = options->wall_ms;
+    shard->world = ctx;
+    shard->deliver = rim__actor_deliver;
+    shard->run = rim__actor_run;
+    shard->settle = settle;
+    shard->publish = publish;
+    int error = rim__table_init(&ctx->actors, RIM_SLOTS_OWN);
+    error = error != 0 ? error : rim__table_init(&ctx->requests, RIM_SLOTS);
+    error = error != 0 ? error : rim__table_init(&ctx->timers, RIM_SLOTS);
+    return error != 0 ? error : init_allotments(ctx);
+}
+
+void rim__world_finish(rim_ctx *ctx) {
+    rim__table_finish(&ctx->actors);
+    rim__table_finish(&ctx->requests);
+    rim__table_finish(&ctx->timers);
+    for (uint32_t i = 0; ctx->allotments != NULL && i < ctx->shard->count; i++) {
+        free(ctx->allotments[i].free);
+    }
+    free(ctx->allotments);
+    ctx->allotments = NULL;
+}
+
+/* ---- what a handler may ask ---- */
+
+rim_ref rim_self(const rim_ctx *ctx) {
+    return ctx->actor != NULL ? ctx->actor->ref : RIM_NIL;
+}
+
+rim_ref rim_sender(const rim_ctx *ctx) {
+    return ctx->current != NULL ? ctx->current->from : RIM_NIL;
+}
+
+uint64_t rim_now(const rim_ctx *ctx) {
+    return ctx->shard->now_ns;
+}
+
+uint64_t rim_wall_ms(const rim_ctx *ctx) {
+    return ctx->wall_ms(ctx);
+}
+
+uint64_t rim_random(rim_ctx *ctx) {
+    return rim__random_next(&ctx->shard->random);
+}
+
+uint32_t rim_shard_index(const rim_ctx *ctx) {
+    return ctx->shard->index;
+}
+
+uint32_t rim_shard_count(const rim_ctx *ctx) {
+    return ctx->shard->count;
+}
+
+rim_system *rim_system_of(const rim_ctx *ctx) {
+    return ctx->system;
+}
+
+uint32_t rim_shard_of(rim_ref ref) {
+    return rim__ref_shard(ref);
+}
+
+uint32_t rim_backlog(const rim_ctx *ctx) {
+    return ctx->actor != NULL ? ctx->actor->count : 0;
+}
+
+const char *rim_error_text(const rim_ctx *ctx) {
+    return ctx->error_text;
+}
+
+void rim_log(rim_ctx *ctx, int level, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    rim__log_writev(&ctx->shard->log, level, format, args);
+    va_end(args);
+}
+
+bool rim_cancel(rim_ctx *ctx, uint64_t timer_or_token) {
+    if (rim__ref_shard(timer_or_token) != ctx->shard->index) {
+        return false;
+    }
+    switch (rim__ref_kind(timer_or_token)) {
+    case RIM_REF_TIMER:
+        return rim__timer_cancel(ctx, timer_or_token);
+    case RIM_REF_REQUEST:
+        return rim__request_cancel(ctx, timer_or_token);
+    default:
+        return false;
+    }
+}
+
+int rim_become(rim_ctx *ctx, const rim_behaviour *behaviour) {
+    bool ok = ctx->actor != NULL && behaviour != NULL && behaviour->name != NULL &&
+              behaviour->state_size <= ctx->actor->state_size &&
+              (behaviour->on_count == 0 || behaviour->on != NULL);
+    if (ok) {
+        ctx->actor->behaviour = behaviour;
+    }
+    return ok ? 0 : -EINVAL;
+}
+
+/* ---- for the I/O layer (actor.h) ---- */
+
+struct rim__actor *rim__actor_get(const rim_ctx *ctx, rim_ref ref) {
+    bool here = (ref >> RIM_SHARD_SHIFT) == (ctx->here >> RIM_SHARD_SHIFT);
+    return here ? rim__actor_find(ctx, rim__ref_local(ref)) : NULL;
+}
+
+rim_ctx *rim__ctx_of(struct rim__shard *shard) {
+    return shard->world;
+}
+
+struct rim__shard *rim__ctx_shard(rim_ctx *ctx) {
+    return ctx->shard;
+}
+
+void *rim__ctx_enter(rim_ctx *ctx, rim_ref who) {
+    struct rim__actor *previous = ctx->actor;
+    ctx->actor = rim__actor_get(ctx, who);
+    return previous;
+}
+
+void rim__ctx_leave(rim_ctx *ctx, void *previous) {
+    ctx->actor = previous;
+}
+
+bool rim__actor_is_alive(rim_ctx *ctx, rim_ref who) {
+    return rim__actor_get(ctx, who) != NULL;
+}
+
+const rim_behaviour *rim__actor_behaviour(rim_ctx *ctx, rim_ref who) {
+    struct rim__actor *actor = rim__actor_get(ctx, who);
+    return actor != NULL ? actor->behaviour : NULL;
+}
+
+/* Sends for an actor that need not be the one whose handler runs. */
+static int send_for(rim_ctx *ctx, rim_ref from, const struct rim__sending *sending, struct rim__body *body) {
+    int error = rim__send_check(ctx, sending->to);
+    if (error != 0) {
+        return error;
+    }
+    struct rim__actor *previous = ctx->actor;
+    ctx->actor = rim__actor_get(ctx, from);
+    error = body != NULL ? rim__send_out(ctx, sending, body) : rim__send_copy(ctx, sending);
+    ctx->actor = previous;
+    return error;
+}
+
+int rim__send_event(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, const void *body, size_t size) {
+    struct rim__sending sending = {.to = to, .kind = RIM_KIND_EVENT, .flags = RIM_MSG_RESERVED, .tag = tag,
+                                   .body = body, .size = size};
+    return send_for(ctx, from, &sending, NULL);
+}
+
+int rim__send_body(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, struct rim__body *body) {
+    struct rim__sending sending = {.to = to, .kind = RIM_KIND_EVENT, .tag = tag, .size = body->size};
+    int error = send_for(ctx, from, &sending, body);
+    if (error == -RIM_EFULL) { /* it will be sent again: not an outcome */
+        ctx->stats.sent--;
+        ctx->stats.refused--;
+    } else if (error != 0) {
+        rim__body_release(ctx->shard, body);
+    }
+    return error;
+}
+
+void rim__actor_hold(rim_ctx *ctx, rim_ref who, bool held) {
+    struct rim__actor *actor = rim__actor_get(ctx, who);
+    if (actor == NULL || actor->held == held) {
+        return;
+    }
+    actor->held = held;
+    if (held) {
+        ctx->held++;
+        return;
+    }
+    ctx->held--;
+    if (actor->head != NULL) {
+        rim__actor_wake(ctx, actor);
+    }
+}
+
+void rim__ctx_busy(rim_ctx *ctx, int delta) {
+    ctx->busy += delta;
+    rim__assert(ctx->busy >= 0);
+}
+
+int rim__ctx_error(rim_ctx *ctx, int error, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(ctx->error_text, sizeof ctx->error_text, format, args);
+    va_end(args);
+    rim__log_write(&ctx->shard->log, RIM_LOG_WARNING, "%s", ctx->error_text);
+    return error;
+}
+
+void rim__ctx_set_io(rim_ctx *ctx, void *io) {
+    ctx->io = io;
+}
+
+void *rim__ctx_io(const rim_ctx *ctx) {
+    return ctx->io;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * world.h - making and ending a shard's rim_ctx, and the orders by which a system is stopped. For ringmail.c.
+ */
+#ifndef RINGMAIL_ACTOR_WORLD_H
+#define RINGMAIL_ACTOR_WORLD_H
+
+#include "actor/ctx.h"
+
+struct rim__world_options {
+    rim_system *system;
+    uint32_t mailbox_count, mailbox_bytes, budget;
+    uint64_t turn_ns;
+    void (*io_stats)(rim_ctx *ctx, rim_stats *stats);
+    uint64_t (*wall_ms)(const rim_ctx *ctx);
+};
+
+/* Sets the shard's hooks. 0 or -ENOMEM: finish is allowed. */
+int rim__world_init(rim_ctx *ctx, struct rim__shard *shard, const struct rim__world_options *options);
+/* After the shard's thread has ended. */
+void rim__world_finish(rim_ctx *ctx);
+
+/* ---- orders: from the thread that steers the system, through the inlet ---- */
+
+enum rim__order_kind {
+    RIM_ORDER_CLOSE,      /* every actor gets RIM_CLOSING */
+    RIM_ORDER_PROBE,      /* say how things stand */
+    RIM_ORDER_STOP_USERS, /* every actor but the library's own stops, the last spawned first */
+    RIM_ORDER_STOP_ALL,   /* every actor stops */
+    RIM_ORDER_CUT,        /* the deadline has come: the same, and what is unhandled is lost */
+    RIM_ORDER_QUIT,       /* the loop ends */
+};
+
+#define RIM_PROBE_TEXT 96
+
+/* How a shard stands: by the shard before it knocks on the gate, read by the steering thread after. */
+struct rim__probe {
+    bool idle;       /* nothing queued, no request open, nothing to be written */
+    uint64_t posted; /* messages to other shards, since the start */
+    uint64_t drained;
+    uint64_t lost;
+    uint32_t killed;
+    char busy_with[RIM_PROBE_TEXT]; /* what is not idle, by name */
+};
+
+struct rim__order {
+    enum rim__order_kind kind;
+    struct rim__probe *probe; /* for PROBE and CUT; else NULL */
+    struct rim__gate *gate;   /* knocked on when obeyed; NULL: no */
+};
+
+/* A protocol number from here on is the library's own actors'. */
+#define RIM_PROTOCOL_OWN 0x7f00u
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "base/cpu.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+uint32_t rim__cpu_list(int cpus[RIM_CPUS_MAX]) {
+    cpu_set_t set;
+    uint32_t count = 0;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        for (int cpu = 0; cpu < CPU_SETSIZE && count < RIM_CPUS_MAX; cpu++) {
+            if (CPU_ISSET(cpu, &set)) {
+                cpus[count++] = cpu;
+            }
+        }
+    }
+    if (count == 0) { /* more CPUs than the set holds: the kernel refused */
+        cpus[count++] = 0;
+    }
+    return count;
+}
+
+/* The first line of a file, without its newline. */
+static bool read_line(const char *path, char *line, int size) {
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return false;
+    }
+    bool ok = fgets(line, size, file) != NULL;
+    fclose(file);
+    if (ok) {
+        line[strcspn(line, "\n")] = '\0';
+    }
+    return ok;
+}
+
+/* The process's folder below the controller's mount: "/user.slice/..." or "/". */
+static void own_group(const char *controller, char *group, size_t size) {
+    snprintf(group, size, "/");
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    if (file == NULL) {
+        return;
+    }
+    char line[512];
+    while (fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        char *names = strchr(line, ':');
+        char *path = names != NULL ? strchr(names + 1, ':') : NULL;
+        if (path == NULL) {
+            continue;
+        }
+        *path++ = '\0';
+        bool match = *controller == '\0' ? names[1] == '\0' : strstr(names + 1, controller) != NULL;
+        if (match) {
+            snprintf(group, size, "%s", path);
+            break;
+        }
+    }
+    fclose(file);
+}
+
+static uint32_t rounded_up(long long quota, long long period) {
+    return quota > 0 && period > 0 ? (uint32_t)((quota + period - 1) / period) : 0;
+}
+
+/* The tightest quota of the group and its ancestors: read(path of a group's folder) gives one. */
+static uint32_t tightest(const char *root, char *group, uint32_t (*read)(const char *folder)) {
+    uint32_t least = 0;
+    for (;;) {
+        char folder[1024];
+        snprintf(folder, sizeof folder, "%s%s", root, strcmp(group, "/") == 0 ? "" : group);
+        uint32_t cpus = read(folder);
+        if (cpus > 0 && (least == 0 || cpus < least)) {
+            least = cpus;
+        }
+        char *slash = strrchr(group, '/');
+        if (slash == NULL || group[1] == '\0') {
+            return least;
+        }
+        slash[slash == group ? 1 : 0] = '\0';
+    }
+}
+
+static uint32_t read_v2(const char *folder) {
+    char path[1100], line[64];
+    long long quota, period;
+    snprintf(path, sizeof path, "%s/cpu.max", folder);
+    if (!read_line(path, line, sizeof line) || sscanf(line, "%lld %lld", &quota, &period) != 2) {
+        return 0;
+    }
+    return rounded_up(quota, period);
+}
+
+static uint32_t read_v1(const char *folder) {
+    char path[1100], line[64];
+    snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
+    if (!read_line(path, line, sizeof line)) {
+        return 0;
+    }
+    long long quota = atoll(line);
+    snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
+    return read_line(path, line, sizeof line) ? rounded_up(quota, atoll(line)) : 0;
+}
+
+uint32_t rim__cpu_quota(void) {
+    char group[512];
+    own_group("", group, sizeof group);
+    uint32_t cpus = tightest("/sys/fs/cgroup", group, read_v2);
+    if (cpus == 0) {
+        own_group("cpu", group, sizeof group);
+        cpus = tightest("/sys/fs/cgroup/cpu", group, read_v1);
+    }
+    return cpus;
+}
+
+int rim__cpu_pin(int cpu) {
+    cpu_set_t set;
+    if (cpu < 0 || cpu >= CPU_SETSIZE) {
+        return -EINVAL;
+    }
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return -pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * address.h - rim_address to and from the kernel's form. Text is in the public functions (ringmail/socket.h).
+ */
+#ifndef RINGMAIL_IO_ADDRESS_H
+#define RINGMAIL_IO_ADDRESS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "ringmail/socket.h"
+
+/* Large enough for both families. */
+union rim__sockaddr {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
+
+/* Returns the length in use; 0 if the family is neither 4 nor 6. */
+socklen_t rim__address_to_sockaddr(const rim_address *address, union rim__sockaddr *out);
+/* An IPv4 address in IPv6 clothes (::ffff:a.b.c.d) becomes plain IPv4. A family that is neither gives family 0. */
+void rim__address_from_sockaddr(const union rim__sockaddr *sockaddr, rim_address *out);
+/* Whether it is the unspecified address: 0.0.0.0 or ::. */
+bool rim__address_is_any(const rim_address *address);
+
+#endif

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/cycles.h"
+#include "io/net.h"
+#include "io/uring.h"
+#include "io/uring_ops.h"
+#include "ringmail/error.h"
+
+#define BUFFERS_DEFAULT      256u
+#define BUFFERS_MAX          32768u
+#define BUFFER_BYTES_DEFAULT 32768u
+#define BUFFER_ALIGNMENT     64u
+#define ROUNDS_MAX           8u /* enters of one poll: each runs some 20 deferred completions */
+#define BATCH                32u
+#define TRIES_MAX            6
+#define NAP_NS               5000000
+#define CLOSE_STEP_NS        10000000u
+
+/* ---- the clock ---- */
+
+static uint64_t read_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t rim__uring_now(struct rim__uring *uring) {
+    uint64_t cycles = rim__cycles();
+    if (cycles - uring->now_cycles >= uring->stale_cycles) {
+        uring->now_cycles = cycles;
+        uring->now_ns = read_clock();
+    }
+    return uring->now_ns;
+}
+
+static uint64_t now(struct rim__driver *driver) {
+    return rim__uring_now((struct rim__uring *)driver);
+}
+
+/* ---- entering the kernel ---- */
+
+/* Whatever went wrong for the moment is tried again by the next poll; the rest has no way on. */
+static void check_enter(const struct rim__uring *uring, int result) {
+    switch (result) {
+    case -ETIME:
+    case -EINTR:
+    case -EAGAIN:
+    case -EBUSY:
+    case -ENOMEM:
+        return;
+    case -EBADR:
+        rim__log_write(uring->log, RIM_LOG_ERROR, "io_uring: the kernel had no memory to keep a completion");
+        break;
+    case -EEXIST:
+    case -EOWNERDEAD:
+        rim__log_write(uring->log, RIM_LOG_ERROR, "io_uring: a ring belongs to the thread that made it");
+        break;
+    default:
+        if (result >= 0) {
+            return;
+        }
+        rim__log_write(uring->log, RIM_LOG_ERROR, "io_uring_enter: %s", rim_strerror(result));
+        break;
+    }
+    rim__unreachable("the ring does not work any more");
+}
+
+static void flush(struct rim__uring *uring) {
+    if (uring->buffers.unpublished != 0) {
+        rim__uring_buffers_publish(&uring->buffers);
+    }
+    check_enter(uring, rim__uring_ring_flush(&uring->ring));
+}
+
+static rim__cold void refuse_child(const struct rim__uring *uring) {
+    rim__log_write(uring->log, RIM_LOG_ERROR, "io_uring: a system does not survive fork, and this is the child of one");
+    rim__unreachable("used in a forked child");
+}
+
+static void check_process(const struct rim__uring *uring) {
+    if (rim__unlikely(!rim__uring_ring_is_ours(&uring->ring))) {
+        refuse_child(uring);
+    }
+}
+
+struct io_uring_sqe *rim__uring_prepare(struct rim__uring *uring) {
+    check_process(uring);
+    struct io_uring_sqe *sqe = rim__uring_ring_prepare(&uring->ring);
+    if (rim__unlikely(sqe == NULL)) {
+        uring->driver.enters++;
+        flush(uring);
+        sqe = rim__uring_ring_prepare(&uring->ring);
+    }
+    return sqe;
+}
+
+/* ---- completions ---- */
+
+/* Edge-triggered and for ever: every write to the eventfd is a completion, and nobody has to read it. */
+static void arm_event(struct rim__uring *uring) {
+    struct io_uring_sqe *sqe = rim__uring_prepare(uring);
+    if (sqe == NULL) {
+        return; /* attend tries again */
+    }
+    sqe->opcode = IORING_OP_POLL_ADD;
+    sqe->fd = uring->event_fd;
+    sqe->len = IORING_POLL_ADD_MULTI;
+    sqe->poll32_events = POLLIN;
+    if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) {
+        sqe->poll32_events <<= 16;
+    }
+    sqe->user_data = rim__uring_user_data(RIM_URING_EVENT, 0);
+    uring->event_is_armed = true;
+}
+
+static void ring_event(int event_fd) {
+    const uint64_t one = 1;
+    ssize_t written;
+    do {
+        written = write(event_fd, &one, sizeof one);
+    } while (written < 0 && errno == EINTR);
+}
+
+static void complete(struct rim__uring *uring, const struct io_uring_cqe *cqe) {
+    switch (rim__uring_kind_of(cqe->user_data)) {
+    case RIM_URING_OP:
+        rim__uring_ops_complete(uring, cqe);
+        break;
+    case RIM_URING_EVENT:
+        uring->driver.wakes_received += cqe->res >= 0;
+        uring->event_is_armed = (cqe->flags & IORING_CQE_F_MORE) != 0;
+        break;
+    case RIM_URING_WOKEN:
+        uring->driver.wakes_received++;
+        break;
+    case RIM_URING_SENT:
+        /* A driver that closes is the last to go, and its targets may be gone. */
+        if (cqe->res < 0 && !uring->is_closing) {
+            ring_event((int)(uint32_t)cqe->user_data);
+        }
+        break;
+    case RIM_URING_CANCEL: /* what it meant to cancel has completed, or is about to */
+    case RIM_URING_NOP:
+        break;
+    default:
+        rim__unreachable("kind of completion");
+    }
+}
+
+/* Runs what is there now. A completion may prepare and even flush, but what that completes is for the next time. */
+static void reap(struct rim__uring *uring) {
+    struct rim__uring_ring *ring = &uring->ring;
+    uint32_t head = *ring->cq_head;
+    uint32_t tail = __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE);
+    while (head != tail) {
+        uint32_t end = tail - head > BATCH ? head + BATCH : tail;
+        for (; head != end; head++) {
+            struct io_uring_cqe cqe;
+            memcpy(&cqe, &ring->cqes[head & ring->cq_mask], sizeof cqe);
+            complete(uring, &cqe);
+        }
+        __atomic_store_n(ring->cq_head, head, __ATOMIC_RELEASE);
+    }
+}
+
+/* ---- poll ---- */
+
+static void attend(struct rim__uring *uring) {
+    if (rim__uring_ops_are_waiting(uring)) {
+        rim__uring_ops_advance(uring);
+    }
+    if (!uring->event_is_armed && !uring->is_closing) {
+        arm_event(uring);
+    }
+    /* Last: receives that advance has prepared are to find these buffers. */
+    if (uring->buffers.unpublished != 0) {
+        rim__uring_buffers_publish(&uring->buffers);
+    }
+}
+
+/* How long the kernel may be asked to wait. */
+static uint64_t shorten(struct rim__uring *uring, uint64_t wait_ns) {
+    bool may_not = uring->finished.count != 0 || uring->blocked.count != 0 || uring->cancels.count != 0 ||
+                   !uring->event_is_armed || rim__uring_ring_has_completions(&uring->ring);
+    if (wait_ns == 0 || may_not) {
+        return 0;
+    }
+    uint64_t deadline_ns = rim__uring_ops_deadline(uring);
+    if (deadline_ns == RIM_DRIVER_FOREVER) {
+        return wait_ns;
+    }
+    uint64_t now_ns = rim__uring_now(uring);
+    uint64_t left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+    return left_ns < wait_ns ? left_ns : wait_ns;
+}
+
+static void enter_and_reap(struct rim__uring *uring, uint64_t wait_ns) {
+    for (uint32_t round = 0; round < ROUNDS_MAX; round++) {
+        uring->driver.enters++;
+        check_enter(uring, rim__uring_ring_enter(&uring->ring, wait_ns));
+        reap(uring);
+        wait_ns = 0;
+        if (!rim__uring_ring_is_flagged(&uring->ring)) {
+            return;
+        }
+    }
+}
+
+static void poll_ring(struct rim__driver *driver, uint64_t wait_ns) {
+    struct rim__uring *uring = (struct rim__uring *)driver;
+    check_process(uring);
+    if (rim__uring_ops_are_waiting(uring) || uring->buffers.unpublished != 0 || !uring->event_is_armed) {
+        attend(uring);
+    }
+    wait_ns = shorten(uring, wait_ns);
+    if (wait_ns != 0 || rim__uring_ring_prepared(&uring->ring) != 0 || rim__uring_ring_is_flagged(&uring->ring)) {
+        enter_and_reap(uring, wait_ns);
+    } else if (rim__uring_ring_has_completions(&uring->ring)) {
+        reap(uring);
+    }
+    if (uring->finished.count != 0) {
+        rim__uring_ops_finish(uring);
+    }
+}
+
+/* ---- wake ---- */
+
+static bool send_message(struct rim__uring *from, const struct rim__uring *to) {
+    struct io_uring_sqe *sqe = rim__uring_prepare(from);
+    if (sqe == NULL) {
+        return false;
+    }
+    sqe->opcode = IORING_OP_MSG_RING;
+    sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
+    sqe->fd = to->ring.fd;
+    sqe->addr = IORING_MSG_DATA;
+    sqe->off = rim__uring_user_data(RIM_URING_WOKEN, 0);
+    sqe->user_data = rim__uring_user_data(RIM_URING_SENT, (uint32_t)to->event_fd);
+    /* At once: until the next tick the sleeper would sleep on. */
+    flush(from);
+    return rim__uring_ring_prepared(&from->ring) == 0;
+}
+
+static void wake(struct rim__driver *from, struct rim__driver *to) {
+    const struct rim__uring *target = (const struct rim__uring *)to;
+    struct rim__uring *source = (struct rim__uring *)from;
+    bool is_sent = source != NULL && source->traits.wake_by_msg_ring && send_message(source, target);
+    if (!is_sent) {
+        ring_event(target->event_fd);
+    }
+}
+
+/* ---- life ---- */
+
+static void cancel_all(struct rim__uring *uring) {
+    struct io_uring_sqe *sqe = rim__uring_prepare(uring);
+    if (sqe != NULL) {
+        sqe->opcode = IORING_OP_ASYNC_CANCEL;
+        sqe->fd = -1;
+        sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
+        sqe->cancel_flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
+        sqe->user_data = rim__uring_user_data(RIM_URING_CANCEL, 0);
+    }
+}
+
+static void drain(struct rim__uring *uring, uint64_t patience_ns) {
+    uint64_t start_ns = read_clock();
+    uring->is_closing = true;
+    rim__uring_ops_abandon(uring);
+    rim__uring_ops_finish(uring);
+    for (uint32_t round = 0; uring->io.operations_open != 0 || uring->event_is_armed; round++) {
+        uint64_t passed_ns = read_clock() - start_ns;
+        if (round > 1 && passed_ns >= patience_ns) {
+            return;
+        }
+        uint64_t left_ns = passed_ns < patience_ns ? patience_ns - passed_ns : 0;
+        cancel_all(uring);
+        enter_and_reap(uring, 0);
+        if (uring->io.operations_open != 0 || uring->event_is_armed) {
+            enter_and_reap(uring, left_ns < CLOSE_STEP_NS ? left_ns : CLOSE_STEP_NS);
+        }
+    }
+}
+
+/* What the kernel or an actor may still touch is left to them. */
+static void release(struct rim__uring *uring) {
+    uint64_t operations = uring->io.operations_open;
+    uint32_t out = uring->buffers.out;
+    if (operations == 0) {
+        rim__uring_buffers_close(&uring->buffers, &uring->ring);
+        rim__uring_ops_free(uring);
+    }
+    rim__uring_ring_close(&uring->ring);
+    if (uring->event_fd >= 0) {
+        close(uring->event_fd);
+        uring->event_fd = -1;
+    }
+    if (operations != 0 || out != 0) {
+        rim__log_write(uring->log, RIM_LOG_WARNING, "io_uring: closed with %llu operations and %u buffers not home",
+                       (unsigned long long)operations, out);
+        return;
+    }
+    free(uring);
+}
+
+static void close_driver(struct rim__driver *driver, uint64_t patience_ns) {
+    struct rim__uring *uring = (struct rim__uring *)driver;
+    check_process(uring);
+    drain(uring, patience_ns);
+    release(uring);
+}
+
+static const struct rim__driver_ops driver_ops = {
+    .poll = poll_ring,
+    .wake = wake,
+    .now = now,
+    .close = close_driver,
+};
+
+static const struct rim__io_ops io_ops = {
+    .submit = rim__uring_ops_submit,
+    .cancel = rim__uring_ops_cancel,
+    .listen = rim__net_listen,
+    .socket = rim__net_socket,
+    .names = rim__net_names,
+    .set_nodelay = rim__net_set_nodelay,
+    .shutdown = rim__net_shutdown,
+    .close = rim__net_close,
+};
+
+static int fill_buffers_options(const struct rim__driver_options *options, struct rim__uring_buffers_options *out) {
+    const rim_config *config = options->config;
+    uint32_t count = config->buffers != 0 ? config->buffers : BUFFERS_DEFAULT;
+    uint32_t bytes = config->buffer_bytes != 0 ? config->buffer_bytes : BUFFER_BYTES_DEFAULT;
+    if (count > BUFFERS_MAX || (count & (count - 1)) != 0 || bytes > INT32_MAX - BUFFER_ALIGNMENT) {
+        return -EINVAL;
+    }
+    *out = (struct rim__uring_buffers_options){
+        .count = count,
+        .bytes = (bytes + BUFFER_ALIGNMENT - 1) / BUFFER_ALIGNMENT * BUFFER_ALIGNMENT,
+        .home = options->index,
+    };
+    return 0;
+}
+
+/*
+ * A smaller ring is better than none. The nap is for the kernel: it gives back the locked memory of a ring that was
+ * closed, as the probe's was, some time later.
+ */
+static int open_ring(struct rim__uring *uring, uint32_t entries, const struct rim__uring_buffers_options *buffers) {
+    const struct timespec nap = {.tv_nsec = NAP_NS};
+    uint32_t wanted = entries;
+    for (int tries = 0;; tries++) {
+        int error = rim__uring_ring_open(&uring->ring, entries, uring->traits.setup_flags);
+        if (error == 0) {
+            error = rim__uring_buffers_open(&uring->buffers, &uring->ring, buffers);
+        }
+        if (error == 0 && uring->ring.entries < wanted) {
+            rim__log_write(uring->log, RIM_LOG_NOTICE, "io_uring: shard %u has a ring of %u entries instead of %u",
+                           buffers->home, uring->ring.entries, wanted);
+        }
+        if (error != -ENOMEM || tries == TRIES_MAX) {
+            return error;
+        }
+        rim__uring_ring_close(&uring->ring);
+        nanosleep(&nap, NULL);
+        entries = entries / 2 > 1 ? entries / 2 : 1;
+    }
+}
+
+static int open_parts(struct rim__uring *uring, const struct rim__driver_options *options) {
+    struct rim__uring_buffers_options buffers;
+    int error = fill_buffers_options(options, &buffers);
+    if (error == 0) {
+        error = open_ring(uring, rim__uring_entries(options->config), &buffers);
+    }
+    if (error == 0) {
+        uring->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        error = uring->event_fd < 0 ? -errno : 0;
+    }
+    return error;
+}
+
+int rim__uring_open(const struct rim__driver_options *options, struct rim__driver **driver, struct rim__io **io) {
+    struct rim__uring *uring = calloc(1, sizeof *uring);
+    if (uring == NULL) {
+        return -ENOMEM;
+    }
+    uring->driver = (struct rim__driver){.ops = &driver_ops, .shard = options->shard};
+    uring->io = (struct rim__io){.ops = &io_ops, .shard = options->shard};
+    uring->log = options->log;
+    uring->traits = *options->traits;
+    uring->ring.fd = -1;
+    uring->event_fd = -1;
+    uring->stale_cycles = rim__cycles_stale();
+    uring->now_cycles = rim__cycles() - uring->stale_cycles;
+    int error = open_parts(uring, options);
+    if (error != 0) {
+        rim__log_write(options->log, RIM_LOG_ERROR, "io_uring: shard %u cannot open its driver: %s", options->index,
+                       rim_strerror(error));
+        rim__uring_explain(options->log, error);
+        release(uring);
+        return error;
+    }
+    arm_event(uring);
+    flush(uring);
+    *driver = &uring->driver;
+    *io = &uring->io;
+    return 0;
+}
+
+uint32_t rim__uring_buffers_out(const struct rim__driver *driver) {
+    return ((const struct rim__uring *)driver)->buffers.out;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * input.h - the incoming half of a socket: a multishot receive, what came while the owner had no room, and the
+ * peer's end.
+ *
+ *     Pressure  an owner without room stops the receive, and TCP's window does the rest; what arrives before the
+ *               cancel is held, in order, and nothing is armed again before it is delivered
+ *     Loss      what was received is delivered, unless the owner has ended or asked to close
+ *     Threads   the shard's own
+ */
+#ifndef RINGMAIL_IO_INPUT_H
+#define RINGMAIL_IO_INPUT_H
+
+#include "actor/actor.h"
+#include "io/op.h"
+
+struct rim__socket;
+struct rim__service;
+struct rim__arrival;
+
+struct rim__input {
+    struct rim__op op;
+    struct rim__arrival *held, *last;                 /* bodies that wait for room at the owner */
+    struct rim__socket *next_waiting, **waiting_link; /* in the service's list; link NULL: does not wait */
+    uint64_t received;                                /* bytes */
+    bool paused;                                      /* by the owner */
+    bool ended;                                       /* the peer has sent all it will */
+    bool end_told;                                    /* and the owner knows, or will when its turn comes */
+    bool deaf;                                        /* what comes is dropped: nobody wants it any more */
+    bool dropped;                                     /* something was */
+};
+
+/* Arms or cancels the receive, as the socket's state wants it. */
+void rim__input_update(struct rim__socket *socket);
+/* Cancels it, for good. */
+void rim__input_cancel(struct rim__socket *socket);
+/* Hands over what is held, and the end, as far as the owner has room. */
+void rim__input_deliver(struct rim__socket *socket);
+/* Whether something waits for the owner's room. */
+static inline bool rim__input_waits(const struct rim__input *input) {
+    return input->waiting_link != 0;
+}
+/* From now on nobody wants what comes. */
+void rim__input_deafen(struct rim__socket *socket);
+/* The owner has room: no longer in the list of those who wait. */
+void rim__input_resume(struct rim__socket *socket);
+
+#endif

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/listener.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/random.h"
+#include "io/refusal.h"
+#include "io/socket.h"
+
+/* One connection, on its listener's shard. */
+struct rim__record {
+    struct rim__record *next, **link; /* in records or in waiting */
+    struct rim__listener *listener;
+    int fd; /* -1: taken over */
+    uint32_t shard;
+};
+
+static void link_record(struct rim__record **list, struct rim__record *record) {
+    record->next = *list;
+    record->link = list;
+    if (record->next != NULL) {
+        record->next->link = &record->next;
+    }
+    *list = record;
+}
+
+static void unlink_record(struct rim__record *record) {
+    *record->link = record->next;
+    if (record->next != NULL) {
+        record->next->link = record->link;
+    }
+}
+
+struct rim__listener *rim__listener_next(struct rim__listener *listener) {
+    return listener->next;
+}
+
+/* ---- the end ---- */
+
+static void destroy(struct rim__listener *listener) {
+    struct rim__service *service = listener->service;
+    struct rim__memory *memory = &service->shard->memory;
+    *listener->link = listener->next;
+    if (listener->next != NULL) {
+        listener->next->link = listener->link;
+    }
+    rim__actor_unwatch(&listener->self_watch);
+    if (listener->full_text != NULL) {
+        rim__memory_free(memory, listener->full_text, listener->full_size);
+    }
+    rim__memory_free(memory, listener, sizeof *listener + listener->shards * sizeof listener->on[0]);
+    rim__service_forget(service);
+}
+
+/* To be called last: the listener may be gone afterwards. */
+static void settle(struct rim__listener *listener) {
+    struct rim__io *io = listener->service->io;
+    if (!listener->closing || listener->accept.in_flight) {
+        return;
+    }
+    if (listener->fd >= 0) {
+        io->ops->close(io, listener->fd, false);
+        listener->fd = -1;
+    }
+    bool is_needed = listener->records != NULL || listener->unarmed > 0;
+    if (listener->service->detached || (listener->self_gone && !is_needed)) {
+        destroy(listener);
+    }
+}
+
+static void cancel_accept(struct rim__listener *listener) {
+    struct rim__io *io = listener->service->io;
+    if (listener->accept.in_flight && !listener->accept.cancelling) {
+        io->ops->cancel(io, &listener->accept);
+    }
+}
+
+static void drop_record(struct rim__record *record) {
+    struct rim__listener *listener = record->listener;
+    struct rim__service *service = listener->service;
+    if (record->fd >= 0) {
+        service->io->ops->close(service->io, record->fd, true);
+    }
+    unlink_record(record);
+    listener->total--;
+    listener->on[record->shard].connections--;
+    rim__memory_free(&service->shard->memory, record, sizeof *record);
+}
+
+static void stop_further(struct rim__listener *listener) {
+    struct rim__service *service = listener->service;
+    if (service->closing) {
+        return; /* they close by themselves */
+    }
+    void *previous = rim__service_enter(service);
+    for (uint32_t i = 0; i < listener->shards; i++) {
+        if (listener->on[i].further != RIM_NIL) {
+            (void)rim_stop(service->ctx, listener->on[i].further);
+            listener->on[i].further = RIM_NIL;
+        }
+    }
+    rim__ctx_leave(service->ctx, previous);
+}
+
+void rim__listener_close(struct rim__listener *listener) {
+    if (!listener->closing) {
+        listener->closing = true;
+        rim__timer_disarm(&listener->service->shard->timers, &listener->retry);
+        while (listener->waiting != NULL) {
+            drop_record(listener->waiting);
+        }
+        stop_further(listener);
+        cancel_accept(listener);
+    }
+    settle(listener);
+}
+
+static void actor_gone(struct rim__watch *watch, rim_ctx *ctx) {
+    (void)ctx;
+    struct rim__listener *listener = rim__container_of(watch, struct rim__listener, self_watch);
+    listener->self_gone = true;
+    rim__listener_close(listener);
+}
+
+void rim__listener_cut(struct rim__listener *listener) {
+    rim__assert(listener->service->detached);
+    rim__actor_unwatch(&listener->self_watch);
+    listener->self_gone = true;
+    while (listener->records != NULL) {
+        drop_record(listener->records);
+    }
+    rim__listener_close(listener);
+}
+
+/* ---- accepting ---- */
+
+static void accepted(struct rim__op *op, const struct rim__completion *completion);
+
+/* When it listens for the first time, and all further ones do, the caller is told. */
+static void tell_caller(struct rim__listener *listener) {
+    struct rim__service *service = listener->service;
+    if (listener->told || listener->unarmed > 0 || listener->closing) {
+        return;
+    }
+    listener->told = true;
+    if (listener->caller != RIM_NIL) {
+        rim_listening_event event = {.listener = listener->self, .address = listener->address};
+        (void)rim__send_event(service->ctx, listener->self, listener->caller, RIM_LISTENING, &event, sizeof event);
+    } else {
+        struct rim__notice notice = {.listener = listener->first};
+        rim__service_tell(service, listener->first_clerk, RIM_SERVICE_ARMED, &notice);
+    }
+}
+
+static int arm(struct rim__listener *listener) {
+    struct rim__io *io = listener->service->io;
+    if (listener->closing || listener->accept.in_flight || listener->waiting != NULL ||
+        rim__timer_is_armed(&listener->retry)) {
+        return 0;
+    }
+    listener->accept.kind = RIM_OP_ACCEPT;
+    listener->accept.fd = listener->fd;
+    listener->accept.done = accepted;
+    return io->ops->submit(io, &listener->accept);
+}
+
+static void wait_ns(struct rim__listener *listener, uint64_t delay_ns) {
+    struct rim__shard *shard = listener->service->shard;
+    if (!rim__timer_is_armed(&listener->retry)) {
+        rim__timer_arm(&shard->timers, &listener->retry, shard->now_ns + delay_ns);
+    }
+}
+
+/* Something is wrong that lasts: says so, at most once in a second, and waits. */
+static void back_off(struct rim__listener *listener, int error) {
+    struct rim__shard *shard = listener->service->shard;
+    if (listener->logged_ns == 0 || shard->now_ns - listener->logged_ns >= RIM_LISTENER_LOG_NS) {
+        listener->logged_ns = shard->now_ns;
+        char text[RIM_ADDRESS_TEXT_MAX];
+        bool is_limit = error == -EMFILE || error == -ENFILE;
+        rim__log_write(&shard->log, RIM_LOG_ERROR, "accept on %s: %s%s", rim_address_format(&listener->address, text),
+                       rim_strerror(error),
+                       is_limit ? ": raise the limit of open files (ulimit -n), or set max_connections" : "");
+    }
+    wait_ns(listener, RIM_LISTENER_BACK_OFF_NS);
+}
+
+static uint32_t least(struct rim__listener *listener) {
+    uint32_t best = listener->turn++ % listener->shards; /* where all are equal, one after the other */
+    for (uint32_t i = 0; i < listener->shards; i++) {
+        if (listener->on[i].connections < listener->on[best].connections) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+static uint32_t choose(struct rim__listener *listener, int fd) {
+    switch (listener->options.distribute) {
+    case RIM_DISTRIBUTE_ROUND_ROBIN:
+        return listener->turn++ % listener->shards;
+    case RIM_DISTRIBUTE_LEAST:
+        return least(listener);
+    case RIM_DISTRIBUTE_REUSEPORT:
+        return listener->service->shard->index;
+    case RIM_DISTRIBUTE_FD_HASH:
+    default:
+        return rim_shard_for(rim__mix((uint64_t)fd), listener->shards);
+    }
+}
+
+static int spawn_socket(struct rim__record *record) {
+    struct rim__listener *listener = record->listener;
+    struct rim__service *service = listener->service;
+    struct rim__socket_birth birth = {
+        .fd = record->fd,
+        .listener = listener->self,
+        .clerk = service->clerk,
+        .record = record,
+        .owner = listener->options.owner,
+        .owner_options = listener->owner_options,
+        .arg = listener->options.arg,
+    };
+    rim_spawn_options options = {
+        .place = RIM_ON_SHARD,
+        .shard = record->shard,
+        .mailbox_count = 4096,
+        .mailbox_bytes = 1u << 20,
+    };
+    rim_ref ignored;
+    void *previous = rim__ctx_enter(service->ctx, listener->self);
+    int result = rim_spawn(service->ctx, &rim__socket_behaviour, &options, &birth, sizeof birth, &ignored);
+    rim__ctx_leave(service->ctx, previous);
+    return result;
+}
+
+/* Moves the record to those handed over, leaves it waiting, or drops it. False: the way is full. */
+static bool hand_over(struct rim__record *record) {
+    struct rim__listener *listener = record->listener;
+    int result = spawn_socket(record);
+    if (result == -RIM_EFULL) {
+        return false;
+    }
+    if (result != 0) {
+        drop_record(record);
+        back_off(listener, result);
+        return true;
+    }
+    unlink_record(record);
+    link_record(&listener->records, record);
+    return true;
+}
+
+static void wait_for_way(struct rim__listener *listener) {
+    cancel_accept(listener);
+    wait_ns(listener, RIM_LISTENER_RETRY_NS);
+}
+
+static void take(struct rim__listener *listener, int fd) {
+    struct rim__service *service = listener->service;
+    uint32_t max = listener->options.max_connections;
+    if (listener->closing) {
+        service->io->ops->close(service->io, fd, true);
+        return;
+    }
+    if (max != 0 && listener->total >= max) {
+        rim__refusal_send(service, fd, listener->full_text, listener->full_size);
+        return;
+    }
+    struct rim__record *record = rim__memory_alloc(&service->shard->memory, sizeof *record);
+    if (record == NULL) {
+        service->io->ops->close(service->io, fd, true);
+        back_off(listener, -ENOMEM);
+        return;
+    }
+    *record = (struct rim__record){.listener = listener, .fd = fd, .shard = choose(listener, fd)};
+    link_record(&listener->waiting, record);
+    listener->total++;
+    listener->on[record->shard].connections++;
+    if (!hand_over(record)) {
+        wait_for_way(listener);
+    }
+}
+
+static void arm_or_back_off(struct rim__listener *listener) {
+    int result = arm(listener);
+    if (result != 0) {
+        back_off(listener, result);
+    }
+}
+
+static void retry(struct rim__shard *shard, struct rim__timer *timer) {
+    (void)shard;
+    struct rim__listener *listener = rim__container_of(timer, struct rim__listener, retry);
+    for (struct rim__record *at = listener->waiting, *next; at != NULL; at = next) {
+        next = at->next;
+        (void)hand_over(at); /* those for other shards are not to wait for this one */
+    }
+    if (listener->waiting != NULL) {
+        wait_for_way(listener);
+    } else {
+        arm_or_back_off(listener);
+    }
+}
+
+/* The client went away, or the network is in trouble for it alone: nothing to do with the next one. */
+static bool concerns_one_client(int error) {
+    switch (error) {
+    case -ECONNABORTED:
+    case -EINTR:
+    case -EAGAIN:
+    case -EPROTO:
+    case -EPERM:
+    case -ENETDOWN:
+    case -ENETUNREACH:
+    case -EHOSTDOWN:
+    case -EHOSTUNREACH:
+    case -ENOPROTOOPT:
+    case -ECANCELED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void accepted(struct rim__op *op, const struct rim__completion *completion) {
+    struct rim__listener *listener = rim__container_of(op, struct rim__listener, accept);
+    if (completion->result >= 0) {
+        take(listener, completion->result);
+    } else if (!concerns_one_client(completion->result) && !listener->closing) {
+        cancel_accept(listener);
+        back_off(listener, completion->result);
+    }
+    if (completion->more) {
+        return;
+    }
+    if (!listener->closing) {
+        arm_or_back_off(listener);
+    }
+    settle(listener);
+}
+
+/* ---- the beginning ---- */
+
+static int keep_text(struct rim__listener *listener, const char *text) {
+    if (text == NULL || text[0] == '\0') {
+        return 0;
+    }
+    listener->full_size = (uint32_t)strlen(text);
+    listener->full_text = rim__memory_alloc(&listener->service->shard->memory, listener->full_size);
+    if (listener->full_text == NULL) {
+        return -ENOMEM;
+    }
+    memcpy(listener->full_text, text, listener->full_size);
+    return 0;
+}
+
+static struct rim__listener *allocate(struct rim__service *service) {
+    struct rim__shard *shard = service->shard;
+    size_t size = sizeof(struct rim__listener) + shard->count * sizeof(struct rim__listener_shard);
+    struct rim__listener *listener = rim__memory_alloc(&shard->memory, size);
+    if (listener == NULL) {
+        return NULL;
+    }
+    memset(listener, 0, size);
+    listener->service = service;
+    listener->shards = shard->count;
+    listener->fd = -1;
+    listener->self_gone = true; /* until there is one */
+    listener->self_watch.fn = actor_gone;
+    listener->retry.fire = retry;
+    listener->next = service->listeners;
+    listener->link = &service->listeners;
+    if (listener->next != NULL) {
+        listener->next->link = &listener->next;
+    }
+    service->listeners = listener;
+    service->objects++;
+    return listener;
+}
+
+int rim__listener_create(struct rim__service *service, const struct rim__listener_plan *plan,
+                         struct rim__listener **out) {
+    struct rim__listener *listener = allocate(service);
+    if (listener == NULL) {
+        return -ENOMEM;
+    }
+    listener->options = plan->options;
+    listener->owner_options = plan->owner_options;
+    listener->caller = plan->caller;
+    listener->first = plan->first;
+    listener->first_clerk = plan->first_clerk;
+    int result = keep_text(listener, plan->options.full_text);
+    if (result == 0) {
+        result = service->io->ops->listen(service->io, &plan->address, &plan->options, &listener->address);
+    }
+    if (result < 0) {
+        destroy(listener);
+        return result;
+    }
+    listener->fd = result;
+    *out = listener;
+    return 0;
+}
+
+int rim__listener_attach(struct rim__listener *listener, rim_ref self) {
+    listener->self = self;
+    int result = rim__actor_watch(listener->service->ctx, self, &listener->self_watch);
+    if (result == 0) {
+        listener->self_gone = false;
+        result = arm(listener);
+    }
+    if (result == 0) {
+        tell_caller(listener);
+    }
+    return result;
+}
+
+/* ---- news ---- */
+
+/* A descriptor is counted where it is owned; the driver counted it here, when it accepted. */
+void rim__listener_taken(struct rim__record *record) {
+    if (record->fd >= 0) {
+        record->fd = -1;
+        record->listener->service->io->descriptors--;
+    }
+}
+
+void rim__listener_gone(struct rim__record *record) {
+    struct rim__listener *listener = record->listener;
+    rim__listener_taken(record);
+    drop_record(record);
+    settle(listener);
+}
+
+void rim__listener_armed(struct rim__listener *listener, int error) {
+    rim__assert(listener->unarmed > 0);
+    listener->unarmed--;
+    (void)error; /* was logged where it happened; the others listen all the same */
+    tell_caller(listener);
+    settle(listener);
+}

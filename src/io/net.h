@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * net.h - the synchronous socket calls of struct rim__io_ops, on real descriptors: the same for every driver that
+ * stands on the kernel. What they do and return is said in op.h.
+ *
+ * Sockets are blocking ones: io_uring waits for them by itself, and gives -EAGAIN instead where they are not.
+ */
+#ifndef RINGMAIL_IO_NET_H
+#define RINGMAIL_IO_NET_H
+
+#include "io/op.h"
+
+int rim__net_listen(struct rim__io *io, const rim_address *address, const rim_listen_options *options,
+                    rim_address *bound);
+int rim__net_socket(struct rim__io *io, const rim_address *peer);
+int rim__net_names(struct rim__io *io, int fd, rim_address *local, rim_address *peer);
+int rim__net_set_nodelay(struct rim__io *io, int fd);
+int rim__net_shutdown(struct rim__io *io, int fd, int how);
+void rim__net_close(struct rim__io *io, int fd, bool reset);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * op.h - one I/O operation in flight, and the table of functions by which sockets reach a driver.
+ *
+ * Sockets and listeners are written once, above this; driver_uring.c and driver_sim.c are its bodies. The table is
+ * also the seam at which tests put faults.
+ *
+ *     Life     submit takes an idle op and owns it, and the memory that it names, until its terminal completion: the
+ *              one with `more` false. Then, and only then, the op is idle again and may be submitted or freed. Each
+ *              submitted op has exactly one terminal completion, also when it is cancelled.
+ *     Order    done() is called from poll only, never within submit or cancel.
+ *     Threads  everything on the shard's own thread.
+ */
+#ifndef RINGMAIL_IO_OP_H
+#define RINGMAIL_IO_OP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "ringmail/socket.h"
+#include "shard/message.h"
+
+struct rim__io;
+struct rim__op;
+
+enum rim__op_kind {
+    RIM_OP_ACCEPT,  /* multishot: result is the new descriptor */
+    RIM_OP_RECV,    /* multishot: result is the count, `body` the bytes; 0 the peer's end; -ENOBUFS no buffer free */
+    RIM_OP_SEND,    /* one-shot, of `iov`: result is the count, which may be short */
+    RIM_OP_CONNECT, /* one-shot, to `address`, at most until deadline: result 0 or the error (-ETIMEDOUT) */
+};
+
+#define RIM_OP_IOV_MAX 32
+
+struct rim__completion {
+    int32_t result;         /* count or descriptor, or a negative errno; -ECANCELED */
+    bool more;              /* further completions follow; false: terminal */
+    struct rim__body *body; /* RECV with a result above 0: now the callee's, to be sent on or released */
+};
+
+struct rim__op {
+    enum rim__op_kind kind;
+    int fd;
+    bool in_flight; /* the driver's */
+    bool cancelling; /* the driver's */
+    uint32_t id;    /* the driver's */
+    void (*done)(struct rim__op *op, const struct rim__completion *completion);
+    union {
+        struct {
+            struct iovec iov[RIM_OP_IOV_MAX];
+            uint32_t iov_count;
+        } send;
+        struct {
+            rim_address address;
+            uint64_t deadline_ns; /* of now() */
+        } connect;
+    };
+};
+
+struct rim__io_ops {
+    /* 0, or -ENOMEM / -EMFILE / ...: then the op stays idle and done is not called. */
+    int (*submit)(struct rim__io *io, struct rim__op *op);
+    /* Asks for an early end of an op that is in flight; its terminal completion comes all the same. */
+    void (*cancel)(struct rim__io *io, struct rim__op *op);
+    /* A listening descriptor; `bound` gets its address with the real port. Negative errno on failure. */
+    int (*listen)(struct rim__io *io, const rim_address *address, const rim_listen_options *options,
+                  rim_address *bound);
+    /* A stream socket for connecting to an address of this family. */
+    int (*socket)(struct rim__io *io, const rim_address *peer);
+    /* The two ends of a connected descriptor; either may be NULL. 0 or negative errno. */
+    int (*names)(struct rim__io *io, int fd, rim_address *local, rim_address *peer);
+    int (*set_nodelay)(struct rim__io *io, int fd);
+    /* shutdown(2) with SHUT_RD, SHUT_WR or SHUT_RDWR; called directly. */
+    int (*shutdown)(struct rim__io *io, int fd, int how);
+    /* close(2). Nothing may be in flight on the descriptor. `reset`: the peer is to see a reset (linger 0). */
+    void (*close)(struct rim__io *io, int fd, bool reset);
+};
+
+/* The I/O half of a driver. */
+struct rim__io {
+    const struct rim__io_ops *ops;
+    struct rim__shard *shard;
+    uint64_t operations;      /* completed */
+    uint64_t operations_open; /* in flight now */
+    uint64_t descriptors;     /* sockets open now: counted by listen, socket, accepted descriptors, and close */
+    uint64_t bytes_in, bytes_out;
+};
+
+#endif

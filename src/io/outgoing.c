@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/outgoing.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/assert.h"
+
+static void push(struct rim__outgoing *out, struct rim_msg *item) {
+    item->next = NULL;
+    if (out->head == NULL) {
+        out->head = item;
+    } else {
+        out->last->next = item;
+    }
+    out->last = item;
+    out->count++;
+}
+
+void rim__outgoing_append(struct rim__outgoing *out, struct rim_msg *msg) {
+    rim__assert(msg->size > 0);
+    msg->tag = msg->size;
+    push(out, msg);
+    out->open = NULL;
+    out->bytes += msg->size;
+}
+
+static void fill(struct rim__outgoing *out, struct rim_msg *item, const void *bytes, uint32_t size) {
+    rim__assert(size <= item->size - item->tag);
+    memcpy((char *)rim__msg_body(item) + item->tag, bytes, size);
+    item->tag += size;
+    out->bytes += size;
+}
+
+int rim__outgoing_copy(struct rim__outgoing *out, struct rim__shard *shard, const void *bytes, uint32_t size) {
+    uint32_t room = out->open != NULL ? out->open->size - out->open->tag : 0;
+    uint32_t first = size < room ? size : room;
+    struct rim_msg *item = NULL;
+    if (first < size) { /* before anything is copied, so that it is all or nothing */
+        uint32_t rest = size - first;
+        item = rim__msg_create(shard, RIM_KIND_TELL, 0, 0, rest < RIM_OUTGOING_BLOCK ? RIM_OUTGOING_BLOCK : rest);
+        if (item == NULL) {
+            return -ENOMEM;
+        }
+    }
+    if (first > 0) {
+        fill(out, out->open, bytes, first);
+    }
+    if (item != NULL) {
+        push(out, item);
+        fill(out, item, (const char *)bytes + first, size - first);
+        out->open = item;
+    }
+    if (out->open != NULL && out->open->tag == out->open->size) {
+        out->open = NULL;
+    }
+    return 0;
+}
+
+uint32_t rim__outgoing_gather(const struct rim__outgoing *out, struct iovec *iov, uint32_t max) {
+    uint32_t count = 0;
+    uint32_t offset = out->offset;
+    for (struct rim_msg *at = out->head; at != NULL && count < max; at = at->next) {
+        iov[count].iov_base = (char *)rim__msg_body(at) + offset;
+        iov[count].iov_len = at->tag - offset;
+        count++;
+        offset = 0;
+    }
+    return count;
+}
+
+static void pop(struct rim__outgoing *out, struct rim__shard *shard) {
+    struct rim_msg *item = out->head;
+    out->head = item->next;
+    out->count--;
+    if (out->open == item) {
+        out->open = NULL;
+    }
+    rim__msg_release(shard, item);
+}
+
+void rim__outgoing_consume(struct rim__outgoing *out, struct rim__shard *shard, uint64_t bytes) {
+    rim__assert(bytes <= out->bytes);
+    out->bytes -= bytes;
+    while (bytes > 0) {
+        uint32_t left = out->head->tag - out->offset;
+        if (bytes < left) {
+            out->offset += (uint32_t)bytes;
+            return;
+        }
+        bytes -= left;
+        out->offset = 0;
+        pop(out, shard);
+    }
+}
+
+void rim__outgoing_drop(struct rim__outgoing *out, struct rim__shard *shard) {
+    while (out->head != NULL) {
+        pop(out, shard);
+    }
+    out->bytes = 0;
+    out->offset = 0;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/output.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "base/assert.h"
+#include "io/socket.h"
+
+struct rim__mark {
+    struct rim__mark *next;
+    rim_ref asker;
+    uint64_t cookie;
+    uint64_t position; /* in the stream of bytes */
+};
+
+bool rim__output_is_open(const struct rim__socket *socket) {
+    return !socket->output.ended && socket->state <= RIM_SOCKET_IS_OPEN;
+}
+
+static void set_held(struct rim__socket *socket, bool held) {
+    struct rim__output *output = &socket->output;
+    if (output->held != held && !socket->self_gone && !socket->service->detached) {
+        output->held = held;
+        rim__actor_hold(socket->service->ctx, socket->self, held);
+    }
+}
+
+static void check_pressure(struct rim__socket *socket) {
+    const struct rim__outgoing *out = &socket->output.out;
+    if (out->bytes > RIM_OUTPUT_HIGH_BYTES || out->count > RIM_OUTPUT_HIGH_COUNT) {
+        set_held(socket, true);
+    } else if (out->bytes <= RIM_OUTPUT_HIGH_BYTES / 2 && out->count <= RIM_OUTPUT_HIGH_COUNT / 2) {
+        set_held(socket, false);
+    }
+}
+
+int rim__output_copy(struct rim__socket *socket, const void *bytes, size_t size) {
+    rim__assert(size <= RIM_BODY_MAX);
+    int result = rim__outgoing_copy(&socket->output.out, rim__socket_shard(socket), bytes, (uint32_t)size);
+    check_pressure(socket);
+    return result;
+}
+
+void rim__output_append(struct rim__socket *socket, rim_msg *msg) {
+    rim__outgoing_append(&socket->output.out, msg);
+    check_pressure(socket);
+}
+
+void rim__output_write(struct rim__socket *socket, const void *body, rim_msg *msg) {
+    size_t size = rim_size(msg);
+    if (size == 0) {
+        return;
+    }
+    if (!rim__output_is_open(socket)) {
+        socket->output.unwritten += size;
+        return;
+    }
+    int result = 0;
+    if (size <= RIM_OUTGOING_SMALL) {
+        result = rim__output_copy(socket, body, size);
+    } else {
+        rim_msg *taken = rim_take(socket->service->ctx, msg);
+        if (taken != NULL) {
+            rim__output_append(socket, taken);
+        } else {
+            result = -ENOMEM;
+        }
+    }
+    if (result != 0) {
+        socket->output.unwritten += size;
+        rim__socket_lose(socket, result);
+    }
+}
+
+static void tell_marks(struct rim__socket *socket) {
+    struct rim__output *output = &socket->output;
+    while (output->marks != NULL && output->marks->position <= output->sent) {
+        struct rim__mark *mark = output->marks;
+        output->marks = mark->next;
+        rim_sent_event event = {.socket = socket->self, .cookie = mark->cookie, .bytes = output->sent};
+        (void)rim__send_event(socket->service->ctx, socket->self, mark->asker, RIM_SOCKET_SENT, &event, sizeof event);
+        rim__memory_free(&rim__socket_shard(socket)->memory, mark, sizeof *mark);
+    }
+}
+
+int rim__output_mark(struct rim__socket *socket, rim_ref asker, uint64_t cookie) {
+    struct rim__output *output = &socket->output;
+    struct rim__mark *mark = rim__memory_alloc(&rim__socket_shard(socket)->memory, sizeof *mark);
+    if (mark == NULL) {
+        return -ENOMEM;
+    }
+    *mark = (struct rim__mark){.asker = asker, .cookie = cookie, .position = output->sent + output->out.bytes};
+    if (output->marks == NULL) {
+        output->marks = mark;
+    } else {
+        output->last_mark->next = mark;
+    }
+    output->last_mark = mark;
+    tell_marks(socket);
+    return 0;
+}
+
+static void sent(struct rim__op *op, const struct rim__completion *completion) {
+    struct rim__socket *socket = rim__container_of(op, struct rim__socket, output.op);
+    struct rim__output *output = &socket->output;
+    if (completion->result > 0) {
+        output->sent += (uint32_t)completion->result;
+        rim__outgoing_consume(&output->out, rim__socket_shard(socket), (uint32_t)completion->result);
+        if (!socket->service->detached) {
+            tell_marks(socket);
+            check_pressure(socket);
+        }
+    } else if (completion->result < 0 && completion->result != -ECANCELED && completion->result != -EINTR &&
+               completion->result != -EAGAIN) {
+        rim__socket_lose(socket, completion->result);
+    }
+    rim__socket_settle(socket);
+}
+
+static void start_send(struct rim__socket *socket) {
+    struct rim__output *output = &socket->output;
+    struct rim__io *io = socket->service->io;
+    output->op.kind = RIM_OP_SEND;
+    output->op.fd = socket->fd;
+    output->op.done = sent;
+    output->op.send.iov_count = rim__outgoing_gather(&output->out, output->op.send.iov, RIM_OP_IOV_MAX);
+    int result = io->ops->submit(io, &output->op);
+    if (result != 0) {
+        rim__socket_lose(socket, result);
+    }
+}
+
+void rim__output_push(struct rim__socket *socket) {
+    struct rim__output *output = &socket->output;
+    if (output->op.in_flight) {
+        return;
+    }
+    if (output->out.bytes > 0) {
+        start_send(socket);
+    } else if (output->ended && !output->shut && socket->state == RIM_SOCKET_IS_OPEN) {
+        struct rim__io *io = socket->service->io;
+        output->shut = true;
+        int result = io->ops->shutdown(io, socket->fd, SHUT_WR);
+        if (result != 0) {
+            rim__socket_lose(socket, result);
+        }
+    }
+}
+
+static void connected(struct rim__op *op, const struct rim__completion *completion) {
+    struct rim__socket *socket = rim__container_of(op, struct rim__socket, output.op);
+    if (completion->result == 0) {
+        rim__socket_opened(socket);
+    } else {
+        rim__socket_lose(socket, completion->result);
+    }
+    rim__socket_settle(socket);
+}
+
+int rim__output_connect(struct rim__socket *socket, uint64_t deadline_ns) {
+    struct rim__op *op = &socket->output.op;
+    struct rim__io *io = socket->service->io;
+    op->kind = RIM_OP_CONNECT;
+    op->fd = socket->fd;
+    op->done = connected;
+    op->connect.address = socket->peer;
+    op->connect.deadline_ns = deadline_ns;
+    return io->ops->submit(io, op);
+}
+
+void rim__output_finish(struct rim__socket *socket) {
+    struct rim__output *output = &socket->output;
+    struct rim__shard *shard = rim__socket_shard(socket);
+    rim__assert(!output->op.in_flight);
+    output->unwritten += output->out.bytes;
+    rim__outgoing_drop(&output->out, shard);
+    set_held(socket, false);
+    while (output->marks != NULL) {
+        struct rim__mark *mark = output->marks;
+        output->marks = mark->next;
+        rim__memory_free(&shard->memory, mark, sizeof *mark);
+    }
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * output.h - the outgoing half of a socket: the queue of what was written, one send in flight at most, the marks of
+ * those who want to know when it is out, and the end.
+ *
+ *     Pressure  above the high-water mark the actor is held, so that its mailbox fills and refuses; below half of it,
+ *               it is let go
+ *     Threads   the shard's own
+ */
+#ifndef RINGMAIL_IO_OUTPUT_H
+#define RINGMAIL_IO_OUTPUT_H
+
+#include "actor/actor.h"
+#include "io/op.h"
+#include "io/outgoing.h"
+
+struct rim__socket;
+struct rim__mark;
+
+#define RIM_OUTPUT_HIGH_BYTES (256u * 1024u)
+#define RIM_OUTPUT_HIGH_COUNT 256u
+
+struct rim__output {
+    struct rim__op op; /* the connect, then the sends */
+    struct rim__outgoing out;
+    struct rim__mark *marks, *last_mark; /* first come first served */
+    uint64_t sent;                       /* bytes */
+    uint64_t unwritten;                  /* bytes that were written too late, or never left */
+    bool held;                           /* the actor is */
+    bool kicked;                         /* a RIM_SOCKET_KICK is in its mailbox */
+    bool ended;                          /* nothing more is to be written: shutdown or close was asked for */
+    bool shut;                           /* and the peer has been told */
+};
+
+/* Whether a write would be taken now. */
+bool rim__output_is_open(const struct rim__socket *socket);
+/* The message that is being handled: its body is to be sent, after everything written before. */
+void rim__output_write(struct rim__socket *socket, const void *body, rim_msg *msg);
+/* Copies. 0 or -ENOMEM. */
+int rim__output_copy(struct rim__socket *socket, const void *bytes, size_t size);
+/* Takes over a message of the caller's. */
+void rim__output_append(struct rim__socket *socket, rim_msg *msg);
+/* Tells `asker` when everything written so far is out. 0 or -ENOMEM. */
+int rim__output_mark(struct rim__socket *socket, rim_ref asker, uint64_t cookie);
+/* Starts a send, or tells the peer of the end, if it is time. */
+void rim__output_push(struct rim__socket *socket);
+/* Submits the connect. 0 or negative. */
+int rim__output_connect(struct rim__socket *socket, uint64_t deadline_ns);
+/* Frees everything; nothing is in flight. What was not sent is counted. */
+void rim__output_finish(struct rim__socket *socket);
+
+#endif

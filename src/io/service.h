@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * service.h - what the sockets and listeners of one shard share: the register of them all, and an actor, the clerk,
+ * that hears for them what must not wait in the mailbox of a socket that is held: room at an owner, the stop of the
+ * system, and news from connections that live on other shards. The clerk is spawned with the first socket.
+ *
+ *     Life      from rim__io_attach until rim__io_detach, and then until the last object is gone (driver->ops->close)
+ *     Threads   the shard's own
+ */
+#ifndef RINGMAIL_IO_SERVICE_H
+#define RINGMAIL_IO_SERVICE_H
+
+#include "actor/actor.h"
+#include "io/op.h"
+
+struct rim__listener;
+struct rim__record;
+struct rim__socket;
+
+#define RIM_SERVICE_BUCKETS 1024u
+
+struct rim__service {
+    struct rim__shard *shard;
+    struct rim__io *io;
+    rim_ctx *ctx;
+    rim_ref clerk;    /* RIM_NIL until there is a socket or a listener */
+    bool closing;     /* the system stops: nothing new is received or accepted */
+    bool detached;    /* the actors are gone: nothing is sent any more */
+    uint64_t objects; /* sockets, listeners and refusals that live; the service is freed after the last */
+    struct rim__listener *listeners;
+    struct rim__socket *waiting;                      /* sockets whose owner has no room */
+    struct rim__socket *sockets[RIM_SERVICE_BUCKETS]; /* by reference */
+    /* How the driver takes back the buffers that it receives into; NULL until one was seen. */
+    void (*buffer_release)(struct rim__shard *home, struct rim__body *body);
+};
+
+/* What clerks tell one another: tags of events. `record` and `listener` mean something only at the listener's shard. */
+enum {
+    RIM_SERVICE_PROTOCOL = 0x7f02,
+    RIM_SERVICE_TAKEN = (RIM_SERVICE_PROTOCOL << 16) + RIM_USER, /* a socket owns the descriptor of `record` */
+    RIM_SERVICE_GONE,                                            /* the connection of `record` is over */
+    RIM_SERVICE_ARMED,                                           /* a further listener of `listener` listens, or not */
+};
+
+struct rim__notice {
+    struct rim__record *record;
+    struct rim__listener *listener;
+    int32_t error;
+};
+
+/* 0 or -ENOMEM. */
+int rim__service_open(rim_ctx *ctx, struct rim__io *io);
+/* Cuts off what is still open, and frees the service now or with its last object. */
+void rim__service_close(struct rim__service *service);
+/* For a handler: sees to it that there is a clerk. 0, or why it could not be spawned. */
+int rim__service_start(rim_ctx *ctx);
+/* An object was freed. The service may be gone afterwards. */
+void rim__service_forget(struct rim__service *service);
+/* Tells another shard's clerk, or this one at once. */
+void rim__service_tell(struct rim__service *service, rim_ref clerk, uint32_t tag, const struct rim__notice *notice);
+/* Acts as the clerk, between enter and leave, as rim__ctx_enter. */
+void *rim__service_enter(struct rim__service *service);
+
+#endif

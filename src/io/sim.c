@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#include "ringmail/sim.h"
+
+#include "io/sim_world.h"
+
+bool rim_sim_step(rim_system *system) {
+    struct rim__sim *sim = rim__system_sim(system);
+    return sim != NULL && rim__sim_step(sim);
+}
+
+uint64_t rim_sim_run(rim_system *system, uint64_t duration_ns) {
+    struct rim__sim *sim = rim__system_sim(system);
+    if (sim == NULL) {
+        return 0;
+    }
+    uint64_t start_ns = sim->now_ns;
+    uint64_t end_ns = duration_ns < RIM_SIM_NEVER - start_ns ? start_ns + duration_ns : RIM_SIM_NEVER;
+    while (sim->now_ns < end_ns && rim__sim_step_until(sim, end_ns)) {
+    }
+    return sim->now_ns - start_ns;
+}
+
+uint64_t rim_sim_now(const rim_system *system) {
+    const struct rim__sim *sim = rim__system_sim(system);
+    return sim != NULL ? sim->now_ns - RIM_SIM_START_NS : 0;
+}
+
+uint64_t rim_sim_trace(const rim_system *system) {
+    const struct rim__sim *sim = rim__system_sim(system);
+    return sim != NULL ? sim->trace : 0;
+}
+
+uint64_t rim_sim_fault_count(const rim_system *system, uint32_t index) {
+    const struct rim__sim *sim = rim__system_sim(system);
+    return sim != NULL && index < RIM_FAULT_COUNT ? sim->strikes[index] : 0;
+}
+
+const char *rim_sim_fault_name(uint32_t index) {
+#define NAME(name, text) #name,
+    static const char *const names[] = {RIM_SIM_FAULTS(NAME)};
+#undef NAME
+    return index < RIM_FAULT_COUNT ? names[index] : NULL;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "base/assert.h"
+#include "io/driver_sim.h"
+#include "io/sim_stream.h"
+#include "io/sim_world.h"
+
+static struct rim__sim_shard *of(struct rim__io *io) {
+    return rim__container_of(io, struct rim__sim_shard, io);
+}
+
+static struct rim__sim_socket *find(struct rim__io *io, int fd) {
+    return rim__sim_net_find(&of(io)->sim->net, fd);
+}
+
+/* ---- what an operation does ---- */
+
+void rim__sim_io_begin(struct rim__sim_flight *flight) {
+    if (flight->kind == RIM_OP_CONNECT) {
+        rim__sim_net_connect(&flight->owner->sim->net, flight->socket, flight->op);
+    }
+}
+
+void rim__sim_io_abandon(struct rim__sim_flight *flight) {
+    if (flight->kind == RIM_OP_CONNECT && flight->socket->conn != NULL) {
+        rim__sim_net_give_up(flight->socket->conn, -ECANCELED);
+    }
+}
+
+static bool finish_with(struct rim__completion *out, int32_t result) {
+    *out = (struct rim__completion){.result = result};
+    return true;
+}
+
+static bool perform_connect(struct rim__sim_flight *flight, struct rim__completion *out) {
+    struct rim__sim_conn *conn = flight->socket->conn;
+    if (!conn->is_connected) {
+        return false;
+    }
+    if (conn->connect_result == 0) {
+        flight->socket->kind = RIM_SIM_STREAM;
+    }
+    return finish_with(out, conn->connect_result);
+}
+
+/* A failed accept: the connection is lost, or it stays where it is. */
+static bool fail_accept(struct rim__sim_flight *flight, struct rim__completion *out) {
+    if (rim__random_below(&flight->owner->sim->random, 2) == 0) {
+        return finish_with(out, -EMFILE);
+    }
+    rim__sim_stream_close(rim__sim_net_next(flight->socket), 1, true);
+    return finish_with(out, -ECONNABORTED);
+}
+
+static bool perform_accept(struct rim__sim_flight *flight, struct rim__completion *out) {
+    struct rim__sim *sim = flight->owner->sim;
+    struct rim__sim_socket *listener = flight->socket;
+    if (listener->kind != RIM_SIM_LISTENER || listener->deaf) {
+        return finish_with(out, -EINVAL);
+    }
+    if (listener->pending == NULL) {
+        return false;
+    }
+    if (rim__sim_strikes(sim, RIM_FAULT_accept_error)) {
+        return fail_accept(flight, out);
+    }
+    struct rim__sim_socket *accepted = rim__sim_net_open(&sim->net, RIM_SIM_STREAM);
+    if (accepted == NULL) {
+        return finish_with(out, -EMFILE);
+    }
+    accepted->conn = rim__sim_net_next(listener);
+    accepted->side = 1;
+    accepted->conn->end[1].socket = accepted;
+    flight->owner->io.descriptors++;
+    out->result = accepted->fd;
+    out->more = !rim__sim_strikes(sim, RIM_FAULT_drop_more);
+    return true;
+}
+
+/* Bytes of this many that one operation moves. */
+static size_t shorten(struct rim__sim *sim, enum rim__sim_fault fault, size_t size) {
+    return size > 1 && rim__sim_strikes(sim, fault) ? (size_t)rim__sim_between(sim, 1, size - 1) : size;
+}
+
+static bool receive(struct rim__sim_flight *flight, size_t arrived, struct rim__completion *out) {
+    struct rim__sim *sim = flight->owner->sim;
+    struct rim__sim_pool *pool = &flight->owner->pool;
+    struct rim__sim_socket *socket = flight->socket;
+    if (rim__sim_strikes(sim, RIM_FAULT_reset)) {
+        rim__sim_stream_break(socket->conn, socket->side);
+        return finish_with(out, rim__sim_stream_error(&socket->conn->end[socket->side], 0));
+    }
+    if (rim__sim_pool_is_empty(pool) || rim__sim_strikes(sim, RIM_FAULT_no_buffers)) {
+        return finish_with(out, -ENOBUFS);
+    }
+    size_t size = arrived < pool->bytes ? arrived : pool->bytes;
+    size = shorten(sim, RIM_FAULT_short_read, size);
+    out->body = rim__sim_pool_take(pool, (uint32_t)size);
+    rim__sim_stream_take(socket->conn, socket->side, out->body->data, size);
+    out->result = (int32_t)size;
+    out->more = !rim__sim_strikes(sim, RIM_FAULT_drop_more);
+    return true;
+}
+
+static bool perform_recv(struct rim__sim_flight *flight, struct rim__completion *out) {
+    struct rim__sim_socket *socket = flight->socket;
+    if (socket->kind != RIM_SIM_STREAM) {
+        return finish_with(out, -ENOTCONN);
+    }
+    flight->starved = flight->starved && rim__sim_pool_is_empty(&flight->owner->pool);
+    if (flight->starved) {
+        return false;
+    }
+    size_t arrived = rim__sim_stream_arrived(socket->conn, socket->side);
+    if (arrived > 0) {
+        return receive(flight, arrived, out);
+    }
+    if (!rim__sim_stream_is_over(socket->conn, socket->side)) {
+        return false;
+    }
+    return finish_with(out, rim__sim_stream_error(&socket->conn->end[socket->side], 0));
+}
+
+static size_t size_of(const struct rim__op *op) {
+    size_t size = 0;
+    for (uint32_t i = 0; i < op->send.iov_count; i++) {
+        size += op->send.iov[i].iov_len;
+    }
+    return size;
+}
+
+static bool perform_send(struct rim__sim_flight *flight, struct rim__completion *out) {
+    struct rim__sim *sim = flight->owner->sim;
+    struct rim__sim_socket *socket = flight->socket;
+    if (socket->kind != RIM_SIM_STREAM) {
+        return finish_with(out, -ENOTCONN);
+    }
+    struct rim__sim_end *end = &socket->conn->end[socket->side];
+    if (end->broken || end->finished) {
+        return finish_with(out, rim__sim_stream_error(end, -EPIPE));
+    }
+    size_t size = size_of(flight->op);
+    size_t room = rim__sim_stream_room(socket->conn, socket->side);
+    if (size > 0 && room == 0) {
+        return false;
+    }
+    if (rim__sim_strikes(sim, RIM_FAULT_reset)) {
+        rim__sim_stream_break(socket->conn, socket->side);
+        return finish_with(out, rim__sim_stream_error(end, -EPIPE));
+    }
+    size = shorten(sim, RIM_FAULT_short_write, size < room ? size : room);
+    rim__sim_stream_put(socket->conn, socket->side, flight->op, size);
+    return finish_with(out, (int32_t)size);
+}
+
+bool rim__sim_io_perform(struct rim__sim_flight *flight, struct rim__completion *out) {
+    switch (flight->kind) {
+    case RIM_OP_ACCEPT:
+        return perform_accept(flight, out);
+    case RIM_OP_RECV:
+        return perform_recv(flight, out);
+    case RIM_OP_SEND:
+        return perform_send(flight, out);
+    case RIM_OP_CONNECT:
+        return perform_connect(flight, out);
+    }
+    rim__unreachable("kind of operation");
+}
+
+/* ---- the table ---- */
+
+static int submit(struct rim__io *io, struct rim__op *op) {
+    struct rim__sim_socket *socket = find(io, op->fd);
+    rim__assert(socket != NULL); /* it was closed before: the number may be a stranger's by now */
+    rim__sim_flight_submit(of(io), socket, op);
+    return 0;
+}
+
+static void cancel(struct rim__io *io, struct rim__op *op) {
+    rim__sim_flight_cancel(of(io), op);
+}
+
+static int listen_on(struct rim__io *io, const rim_address *address, const rim_listen_options *options,
+                     rim_address *bound) {
+    int fd = rim__sim_net_listen(&of(io)->sim->net, address, options, bound);
+    if (fd >= 0) {
+        io->descriptors++;
+    }
+    return fd;
+}
+
+static int open_socket(struct rim__io *io, const rim_address *peer) {
+    if (peer->family != 4 && peer->family != 6) {
+        return -EINVAL;
+    }
+    struct rim__sim_socket *socket = rim__sim_net_open(&of(io)->sim->net, RIM_SIM_FRESH);
+    if (socket == NULL) {
+        return -EMFILE;
+    }
+    io->descriptors++;
+    return socket->fd;
+}
+
+static int names(struct rim__io *io, int fd, rim_address *local, rim_address *peer) {
+    const struct rim__sim_socket *socket = find(io, fd);
+    if (socket == NULL) {
+        return -EBADF;
+    }
+    bool is_stream = socket->kind == RIM_SIM_STREAM;
+    bool has_peer = is_stream && !socket->conn->end[socket->side].broken;
+    if (local != NULL) {
+        *local = is_stream ? socket->conn->end[socket->side].local : socket->local;
+    }
+    if (peer != NULL && !has_peer) {
+        return -ENOTCONN;
+    }
+    if (peer != NULL) {
+        *peer = socket->conn->end[!socket->side].local;
+    }
+    return 0;
+}
+
+static int set_nodelay(struct rim__io *io, int fd) {
+    return find(io, fd) != NULL ? 0 : -EBADF;
+}
+
+static int shut_stream(struct rim__sim_socket *socket, int how) {
+    struct rim__sim_end *end = &socket->conn->end[socket->side];
+    if (end->broken) {
+        return -ENOTCONN;
+    }
+    if (how != SHUT_WR) {
+        end->deaf = true;
+        rim__sim_flight_kick(socket->flights[RIM_OP_RECV]);
+    }
+    if (how != SHUT_RD) {
+        rim__sim_stream_end(socket->conn, socket->side);
+    }
+    return 0;
+}
+
+static int shut(struct rim__io *io, int fd, int how) {
+    struct rim__sim_socket *socket = find(io, fd);
+    if (socket == NULL) {
+        return -EBADF;
+    }
+    switch (socket->kind) {
+    case RIM_SIM_FRESH:
+        return -ENOTCONN;
+    case RIM_SIM_CONNECTING:
+        if (socket->conn->is_connected && socket->conn->connect_result != 0) {
+            return -ENOTCONN;
+        }
+        rim__sim_net_give_up(socket->conn, -ECONNABORTED);
+        return 0;
+    case RIM_SIM_STREAM:
+        return shut_stream(socket, how);
+    case RIM_SIM_LISTENER:
+        if (how != SHUT_WR) {
+            rim__sim_net_deafen(socket);
+        }
+        return 0;
+    }
+    rim__unreachable("kind of socket");
+}
+
+static void close_socket(struct rim__io *io, int fd, bool reset) {
+    struct rim__sim_socket *socket = find(io, fd);
+    rim__assert(socket != NULL); /* closed twice */
+    rim__sim_net_close(&of(io)->sim->net, socket, reset);
+    io->descriptors--; /* may wrap: accepted on one shard, closed on another */
+}
+
+const struct rim__io_ops rim__sim_io_ops = {
+    .submit = submit,
+    .cancel = cancel,
+    .listen = listen_on,
+    .socket = open_socket,
+    .names = names,
+    .set_nodelay = set_nodelay,
+    .shutdown = shut,
+    .close = close_socket,
+};

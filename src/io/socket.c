@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/socket.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/assert.h"
+
+#define BIT(state) (1u << RIM_SOCKET_IS_##state)
+
+static const unsigned allowed[] = {
+    [RIM_SOCKET_IS_CONNECTING] = BIT(OPEN) | BIT(CLOSING),
+    [RIM_SOCKET_IS_OPEN] = BIT(FLUSHING) | BIT(CLOSING),
+    [RIM_SOCKET_IS_FLUSHING] = BIT(LINGERING) | BIT(CLOSING),
+    [RIM_SOCKET_IS_LINGERING] = BIT(CLOSING),
+    [RIM_SOCKET_IS_CLOSING] = BIT(DELIVERING) | BIT(CLOSED),
+    [RIM_SOCKET_IS_DELIVERING] = BIT(CLOSED),
+    [RIM_SOCKET_IS_CLOSED] = 0,
+};
+
+static void enter(struct rim__socket *socket, enum rim__socket_state next) {
+    rim__assert((allowed[socket->state] & (1u << next)) != 0);
+    socket->state = next;
+}
+
+/* ---- the register ---- */
+
+static struct rim__socket **bucket(const struct rim__service *service, rim_ref self) {
+    return (struct rim__socket **)&service->sockets[rim__mix(self) % RIM_SERVICE_BUCKETS];
+}
+
+struct rim__socket *rim__socket_find(const struct rim__service *service, rim_ref self) {
+    struct rim__socket *at = *bucket(service, self);
+    while (at != NULL && at->self != self) {
+        at = at->next;
+    }
+    return at;
+}
+
+static void enroll(struct rim__socket *socket) {
+    struct rim__socket **list = bucket(socket->service, socket->self);
+    socket->next = *list;
+    socket->link = list;
+    if (socket->next != NULL) {
+        socket->next->link = &socket->next;
+    }
+    *list = socket;
+}
+
+static void strike_out(struct rim__socket *socket) {
+    if (socket->link != NULL) {
+        *socket->link = socket->next;
+        if (socket->next != NULL) {
+            socket->next->link = socket->link;
+        }
+        socket->link = NULL;
+    }
+}
+
+/* ---- beginning ---- */
+
+static void actor_gone(struct rim__watch *watch, rim_ctx *ctx);
+static void owner_gone(struct rim__watch *watch, rim_ctx *ctx);
+
+static void linger_over(struct rim__shard *shard, struct rim__timer *timer);
+
+struct rim__socket *rim__socket_create(struct rim__service *service, int fd) {
+    struct rim__socket *socket = rim__memory_alloc(&service->shard->memory, sizeof *socket);
+    if (socket == NULL) {
+        return NULL;
+    }
+    memset(socket, 0, sizeof *socket);
+    socket->service = service;
+    socket->fd = fd;
+    socket->self_gone = true; /* until there is one */
+    socket->self_watch.fn = actor_gone;
+    socket->owner_watch.fn = owner_gone;
+    socket->linger.fire = linger_over;
+    service->objects++;
+    return socket;
+}
+
+int rim__socket_attach(struct rim__socket *socket, rim_ref self, rim_ref owner) {
+    rim_ctx *ctx = socket->service->ctx;
+    socket->self = self;
+    socket->owner = owner;
+    enroll(socket);
+    int result = rim__actor_watch(ctx, self, &socket->self_watch);
+    if (result != 0) {
+        return result;
+    }
+    socket->self_gone = false;
+    return rim__actor_watch(ctx, owner, &socket->owner_watch);
+}
+
+void rim__socket_discard(struct rim__socket *socket) {
+    struct rim__service *service = socket->service;
+    strike_out(socket);
+    rim__actor_unwatch(&socket->self_watch);
+    rim__actor_unwatch(&socket->owner_watch);
+    rim__memory_free(&service->shard->memory, socket, sizeof *socket);
+    rim__service_forget(service);
+}
+
+void rim__socket_opened(struct rim__socket *socket) {
+    if (socket->state != RIM_SOCKET_IS_CONNECTING) {
+        return; /* closed meanwhile */
+    }
+    enter(socket, RIM_SOCKET_IS_OPEN);
+    if (!socket->connecting) {
+        return; /* accepted: the owner knows by its init */
+    }
+    socket->connecting = false;
+    struct rim__service *service = socket->service;
+    int result = service->io->ops->names(service->io, socket->fd, &socket->local, &socket->peer);
+    if (result != 0) {
+        rim__socket_lose(socket, result);
+        return;
+    }
+    if (socket->owner != RIM_NIL && !service->detached) {
+        rim_open_event event = {.socket = socket->self, .local = socket->local, .peer = socket->peer};
+        (void)rim__send_event(service->ctx, socket->self, socket->owner, RIM_SOCKET_OPEN, &event, sizeof event);
+    }
+}
+
+/* ---- ending ---- */
+
+static void begin_closing(struct rim__socket *socket) {
+    struct rim__io *io = socket->service->io;
+    bool was_connecting = socket->state == RIM_SOCKET_IS_CONNECTING;
+    enter(socket, RIM_SOCKET_IS_CLOSING);
+    rim__timer_disarm(&socket->service->shard->timers, &socket->linger);
+    if (!was_connecting && !socket->reset) {
+        (void)io->ops->shutdown(io, socket->fd, SHUT_RDWR); /* fails where the peer was faster */
+    }
+    rim__input_cancel(socket);
+    if (socket->output.op.in_flight && !socket->output.op.cancelling) {
+        io->ops->cancel(io, &socket->output.op);
+    }
+}
+
+void rim__socket_lose(struct rim__socket *socket, int error) {
+    rim__assert(error < 0);
+    if (socket->state >= RIM_SOCKET_IS_CLOSING) {
+        return;
+    }
+    if (socket->state != RIM_SOCKET_IS_LINGERING) { /* there, all was said and done */
+        socket->error = error;
+    }
+    begin_closing(socket);
+}
+
+void rim__socket_close(struct rim__socket *socket) {
+    socket->output.ended = true;
+    rim__input_deafen(socket);
+    if (socket->state == RIM_SOCKET_IS_CONNECTING) {
+        begin_closing(socket);
+    } else if (socket->state == RIM_SOCKET_IS_OPEN) {
+        enter(socket, RIM_SOCKET_IS_FLUSHING);
+    }
+}
+
+void rim__socket_abort(struct rim__socket *socket) {
+    socket->output.ended = true;
+    rim__input_deafen(socket);
+    if (socket->state < RIM_SOCKET_IS_CLOSING) {
+        socket->reset = true;
+        begin_closing(socket);
+    }
+}
+
+static bool mailbox_is_empty(const struct rim__socket *socket) {
+    rim_ctx *ctx = socket->service->ctx;
+    void *previous = rim__ctx_enter(ctx, socket->self);
+    bool is_empty = rim_backlog(ctx) == 0;
+    rim__ctx_leave(ctx, previous);
+    return is_empty;
+}
+
+static void owner_gone(struct rim__watch *watch, rim_ctx *ctx) {
+    struct rim__socket *socket = rim__container_of(watch, struct rim__socket, owner_watch);
+    socket->owner = RIM_NIL;
+    rim__input_deafen(socket);
+    if (socket->self_gone || mailbox_is_empty(socket)) {
+        rim__socket_close(socket);
+    } else if (rim__send_event(ctx, socket->self, socket->self, RIM_SOCKET_CLOSE, NULL, 0) != 0) {
+        rim__socket_close(socket); /* otherwise it closes after what the owner wrote */
+    }
+    rim__socket_settle(socket);
+}
+
+static void actor_gone(struct rim__watch *watch, rim_ctx *ctx) {
+    (void)ctx;
+    struct rim__socket *socket = rim__container_of(watch, struct rim__socket, self_watch);
+    socket->self_gone = true;
+    socket->output.held = false;
+    rim__socket_close(socket);
+    rim__socket_settle(socket);
+}
+
+static void linger_over(struct rim__shard *shard, struct rim__timer *timer) {
+    (void)shard;
+    struct rim__socket *socket = rim__container_of(timer, struct rim__socket, linger);
+    rim__assert(socket->state == RIM_SOCKET_IS_LINGERING);
+    begin_closing(socket);
+    rim__socket_settle(socket);
+}
+
+static void write_text(const struct rim__socket *socket, char *text, size_t size) {
+    char peer[RIM_ADDRESS_TEXT_MAX];
+    rim_address_format(&socket->peer, peer);
+    if (socket->error == 0) {
+        snprintf(text, size, "connection to %s closed", peer);
+        return;
+    }
+    const char *why = rim_strerror(socket->error);
+    const char *form = socket->connecting ? "connect to %s: %c%s" : "connection to %s lost: %c%s";
+    snprintf(text, size, form, peer, tolower((unsigned char)why[0]), why + (why[0] != '\0'));
+}
+
+static void tell_owner(struct rim__socket *socket) {
+    struct rim__service *service = socket->service;
+    if (socket->owner == RIM_NIL || socket->quiet || service->detached) {
+        return;
+    }
+    uint64_t unwritten = socket->output.unwritten;
+    rim_closed_event event = {
+        .socket = socket->self,
+        .error = socket->error,
+        .unwritten = unwritten > UINT32_MAX ? UINT32_MAX : (uint32_t)unwritten,
+        .received = socket->input.received,
+        .sent = socket->output.sent,
+    };
+    write_text(socket, event.text, sizeof event.text);
+    (void)rim__send_event(service->ctx, socket->self, socket->owner, RIM_SOCKET_CLOSED, &event, sizeof event);
+}
+
+static void stop_actor(struct rim__socket *socket) {
+    rim_ctx *ctx = socket->service->ctx;
+    if (!socket->self_gone && !socket->service->detached) {
+        void *previous = rim__ctx_enter(ctx, socket->self);
+        (void)rim_stop(ctx, socket->self);
+        rim__ctx_leave(ctx, previous);
+    }
+}
+
+static void finish(struct rim__socket *socket) {
+    struct rim__service *service = socket->service;
+    enter(socket, RIM_SOCKET_IS_CLOSED);
+    rim__input_deafen(socket);
+    strike_out(socket);
+    tell_owner(socket);
+    rim__actor_unwatch(&socket->owner_watch);
+    if (socket->record != NULL && !service->closing) {
+        struct rim__notice notice = {.record = socket->record};
+        rim__service_tell(service, socket->clerk, RIM_SERVICE_GONE, &notice);
+    }
+    stop_actor(socket);
+}
+
+/* ---- the machine ---- */
+
+static void flushed(struct rim__socket *socket) {
+    const struct rim__input *input = &socket->input;
+    struct rim__service *service = socket->service;
+    bool may_be_unread = !input->ended && (input->dropped || !input->op.in_flight);
+    if (!may_be_unread || socket->output.sent == 0 || service->detached) {
+        begin_closing(socket);
+        return;
+    }
+    enter(socket, RIM_SOCKET_IS_LINGERING);
+    if (!socket->output.shut) {
+        socket->output.shut = true;
+        (void)service->io->ops->shutdown(service->io, socket->fd, SHUT_WR);
+    }
+    rim__timer_arm(&service->shard->timers, &socket->linger, service->shard->now_ns + RIM_SOCKET_LINGER_NS);
+}
+
+static void nothing_in_flight(struct rim__socket *socket) {
+    struct rim__io *io = socket->service->io;
+    io->ops->close(io, socket->fd, socket->reset);
+    socket->fd = -1;
+    rim__output_finish(socket);
+    if (socket->input.held != NULL && !socket->input.deaf && !socket->service->detached) {
+        enter(socket, RIM_SOCKET_IS_DELIVERING);
+    } else {
+        finish(socket);
+    }
+}
+
+static void in_open(struct rim__socket *socket) {
+    rim__output_push(socket);
+    if (socket->state == RIM_SOCKET_IS_OPEN) {
+        rim__input_deliver(socket);
+    }
+    if (socket->state == RIM_SOCKET_IS_OPEN) {
+        rim__input_update(socket);
+    }
+    if (socket->state == RIM_SOCKET_IS_OPEN && socket->output.shut && socket->input.end_told) {
+        begin_closing(socket); /* both have said all: there is nothing to wait for */
+    }
+}
+
+/* One look at what the state asks for. True if it changed. */
+static bool step(struct rim__socket *socket) {
+    enum rim__socket_state before = socket->state;
+    struct rim__output *output = &socket->output;
+    switch (before) {
+    case RIM_SOCKET_IS_OPEN:
+        in_open(socket);
+        break;
+    case RIM_SOCKET_IS_FLUSHING:
+        rim__output_push(socket);
+        if (socket->state == before && output->out.bytes == 0 && !output->op.in_flight) {
+            flushed(socket);
+        } else if (socket->state == before) {
+            rim__input_update(socket);
+        }
+        break;
+    case RIM_SOCKET_IS_LINGERING:
+        if (socket->input.ended) {
+            begin_closing(socket);
+        } else {
+            rim__input_update(socket);
+        }
+        break;
+    case RIM_SOCKET_IS_CLOSING:
+        if (!output->op.in_flight && !socket->input.op.in_flight) {
+            nothing_in_flight(socket);
+        }
+        break;
+    case RIM_SOCKET_IS_DELIVERING:
+        rim__input_deliver(socket);
+        if (socket->input.held == NULL) {
+            finish(socket);
+        }
+        break;
+    case RIM_SOCKET_IS_CONNECTING:
+    case RIM_SOCKET_IS_CLOSED:
+        break;
+    }
+    return socket->state != before;
+}
+
+/* What a stop of the system has to wait for: bytes on their way out or in, and an end that has begun. */
+static void set_busy(struct rim__socket *socket) {
+    bool is_ending = socket->state > RIM_SOCKET_IS_OPEN && socket->state < RIM_SOCKET_IS_CLOSED;
+    bool is_moving = socket->output.out.bytes > 0 || rim__input_waits(&socket->input);
+    bool busy = is_ending || (is_moving && socket->state == RIM_SOCKET_IS_OPEN);
+    if (busy != socket->busy && !socket->service->detached) {
+        socket->busy = busy;
+        rim__ctx_busy(socket->service->ctx, busy ? 1 : -1);
+    }
+}
+
+void rim__socket_settle(struct rim__socket *socket) {
+    if (socket->settling) {
+        return; /* the one that runs will see to it */
+    }
+    socket->settling = true;
+    while (step(socket)) {
+    }
+    socket->settling = false;
+    set_busy(socket);
+    if (socket->state == RIM_SOCKET_IS_CLOSED && (socket->self_gone || socket->service->detached)) {
+        rim__socket_discard(socket);
+    }
+}
+
+void rim__socket_room(struct rim__service *service, rim_ref who) {
+    struct rim__socket *ready = NULL; /* apart, because one that is full again waits again, in the same list */
+    for (struct rim__socket *at = service->waiting, *next; at != NULL; at = next) {
+        next = at->input.next_waiting;
+        if (at->owner == who) {
+            rim__input_resume(at);
+            at->input.next_waiting = ready;
+            ready = at;
+        }
+    }
+    while (ready != NULL) {
+        struct rim__socket *at = ready;
+        ready = at->input.next_waiting;
+        if (at->state == RIM_SOCKET_IS_CLOSING) {
+            rim__input_deliver(at);
+        }
+        rim__socket_settle(at);
+    }
+}
+
+void rim__socket_cut(struct rim__socket *socket) {
+    rim__assert(socket->service->detached);
+    rim__actor_unwatch(&socket->self_watch);
+    rim__actor_unwatch(&socket->owner_watch);
+    socket->self_gone = true;
+    socket->owner = RIM_NIL;
+    rim__socket_abort(socket);
+    rim__socket_settle(socket);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * socket.h - one connection: the state machine behind a socket actor. Written once, above io/op.h.
+ *
+ * It lives in a block of its own, because an operation's memory must outlive an actor that ends. It is freed when the
+ * actor has ended, no operation is in flight and the descriptor is closed.
+ *
+ *     CONNECTING --connected--> OPEN --close asked, owner gone, --> FLUSHING --all written--> LINGERING
+ *         |                      |     peer's end by default         |   |                     |
+ *         |                      |                                   |   '-- nothing unread --.|-- peer's end, time
+ *         '-- failed, closed -.  '-- error, abort, both ends -.      '-- error, abort --.     ||
+ *                             v                               v                         v     vv
+ *                             '-------------------------->  CLOSING  <------------------------'
+ *                                                             | nothing in flight: the descriptor is closed
+ *                                   DELIVERING <--------------+
+ *                                       |  the owner had no   |
+ *                                       |  room as yet        v
+ *                                       '----------------> CLOSED: the owner is told, the actor stops
+ *
+ * All transitions are made by settle() and by the functions of socket.c that it calls, through enter(). The two
+ * directions end independently of each other, in any order, within OPEN: these are facts about each direction
+ * (output.ended, input.ended), not states, because everything else in OPEN is the same for all four cases.
+ *
+ *     CLOSING     follows the only safe order: issue nothing more; shutdown; cancel; wait until nothing is in flight;
+ *                 close. Before that the number could be reused under an operation.
+ *     LINGERING   the peer was sending to the last: close would answer what is unread with a reset, which can
+ *                 overtake our last bytes. So the end is sent, and what comes is dropped, for a short time.
+ *     Threads     the shard's own
+ */
+#ifndef RINGMAIL_IO_SOCKET_H
+#define RINGMAIL_IO_SOCKET_H
+
+#include "io/input.h"
+#include "io/output.h"
+#include "io/service.h"
+
+enum rim__socket_state {
+    RIM_SOCKET_IS_CONNECTING,
+    RIM_SOCKET_IS_OPEN,
+    RIM_SOCKET_IS_FLUSHING,
+    RIM_SOCKET_IS_LINGERING,
+    RIM_SOCKET_IS_CLOSING,
+    RIM_SOCKET_IS_DELIVERING,
+    RIM_SOCKET_IS_CLOSED,
+};
+
+#define RIM_SOCKET_LINGER_NS RIM_MS(500)
+
+struct rim__socket {
+    struct rim__service *service;
+    struct rim__socket *next, **link; /* in its bucket of the service; link NULL: not registered */
+    rim_ref self, owner;              /* owner RIM_NIL: there is none, or it has ended */
+    struct rim__watch self_watch, owner_watch;
+    enum rim__socket_state state;
+    int fd;          /* -1: closed */
+    int error;       /* why it closes; 0: because it was asked to */
+    bool self_gone;  /* the actor has ended */
+    bool settling;   /* settle runs: a nested one has nothing to do */
+    bool busy;       /* counted by rim__ctx_busy */
+    bool reset;      /* close so that the peer sees a reset */
+    bool connecting; /* the error, if one comes, is one of connect */
+    bool quiet;      /* the owner is not told: it never heard of the socket, or is cut off as well */
+    rim_address local, peer;
+    struct rim__timer linger;
+    struct rim__output output;
+    struct rim__input input;
+    rim_ref clerk;              /* of the listener's shard; RIM_NIL for an outgoing connection */
+    struct rim__record *record; /* to name to that clerk */
+};
+
+/* The init argument of the actor. */
+struct rim__socket_birth {
+    struct rim__socket *made; /* by rim_connect, or NULL: then the rest is there */
+    int fd;
+    rim_ref listener, clerk;
+    struct rim__record *record;
+    const rim_behaviour *owner;
+    rim_spawn_options owner_options;
+    const void *arg;
+};
+extern const rim_behaviour rim__socket_behaviour; /* socket_actor.c */
+
+/* Tags to the actor. Close and shutdown go as events, whose place is reserved, but in turn with what was written. */
+enum {
+    RIM_SOCKET_PROTOCOL = 0x7f01,
+    RIM_SOCKET_WRITE = (RIM_SOCKET_PROTOCOL << 16) + RIM_USER, /* the body is the bytes */
+    RIM_SOCKET_FLUSH,                                          /* uint64_t cookie */
+    RIM_SOCKET_SHUTDOWN,
+    RIM_SOCKET_CLOSE,
+    RIM_SOCKET_KICK, /* something was written past the mailbox: send it */
+};
+
+/* A socket that owns `fd` and is in CONNECTING, without an actor as yet. NULL when out of memory. */
+struct rim__socket *rim__socket_create(struct rim__service *service, int fd);
+/* The actor is there: registers the socket by its reference and watches both actors. 0 or negative. */
+int rim__socket_attach(struct rim__socket *socket, rim_ref self, rim_ref owner);
+/* Frees a socket without a word; its descriptor, if it is still open, is the caller's. */
+void rim__socket_discard(struct rim__socket *socket);
+/* NULL if there is no such socket on this shard, or none any more. */
+struct rim__socket *rim__socket_find(const struct rim__service *service, rim_ref self);
+
+/* Does whatever is to be done next. To be called last in every event; the socket may be gone afterwards. */
+void rim__socket_settle(struct rim__socket *socket);
+
+/* Changes of state; the caller settles. Each is allowed in every state, and does nothing where it comes too late. */
+void rim__socket_opened(struct rim__socket *socket);
+void rim__socket_lose(struct rim__socket *socket, int error);
+void rim__socket_close(struct rim__socket *socket);
+void rim__socket_abort(struct rim__socket *socket);
+
+/* Owner `who` has room again: for all sockets that wait for it. */
+void rim__socket_room(struct rim__service *service, rim_ref who);
+/* The actors are gone: closes at once, or as soon as nothing is in flight, and frees. */
+void rim__socket_cut(struct rim__socket *socket);
+
+static inline struct rim__shard *rim__socket_shard(const struct rim__socket *socket) {
+    return socket->service->shard;
+}
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "io/socket.h"
+
+/*
+ * Writes go to the socket's mailbox, which bounds them and keeps them in order. But where the socket is on the
+ * writer's shard, takes more, and has nothing in its mailbox that would be overtaken, they go straight to its queue:
+ * small ones are copied once, behind one another, and one message starts the send for all of a turn.
+ */
+static bool has_empty_mailbox(rim_ctx *ctx, const struct rim__socket *socket) {
+    if (socket->self_gone) {
+        return true;
+    }
+    void *previous = rim__ctx_enter(ctx, socket->self);
+    uint32_t waiting = rim_backlog(ctx);
+    rim__ctx_leave(ctx, previous);
+    return waiting == (socket->output.kicked ? 1u : 0u);
+}
+
+static struct rim__socket *find_here(rim_ctx *ctx, rim_ref socket) {
+    struct rim__service *service = rim__ctx_io(ctx);
+    if (service == NULL || rim_shard_of(socket) != rim_shard_index(ctx)) {
+        return NULL;
+    }
+    return rim__socket_find(service, socket);
+}
+
+static struct rim__socket *find_direct(rim_ctx *ctx, rim_ref socket) {
+    struct rim__socket *found = find_here(ctx, socket);
+    if (found == NULL || found->output.held || !rim__output_is_open(found) || !has_empty_mailbox(ctx, found)) {
+        return NULL;
+    }
+    return found;
+}
+
+/* Starts the send: now where it must be, else when the socket's turn comes, with all that is written until then. */
+static void start_send(rim_ctx *ctx, struct rim__socket *socket) {
+    struct rim__output *output = &socket->output;
+    if (!socket->self_gone && !socket->service->closing && !output->held) {
+        if (output->kicked || output->op.in_flight) {
+            return;
+        }
+        if (rim_send(ctx, socket->self, RIM_SOCKET_KICK, NULL, 0) == 0) {
+            output->kicked = true;
+            return;
+        }
+    }
+    rim__socket_settle(socket);
+}
+
+int rim_socket_write(rim_ctx *ctx, rim_ref socket, const void *bytes, size_t size) {
+    if (size == 0) {
+        return 0;
+    }
+    struct rim__socket *direct = size <= RIM_BODY_MAX ? find_direct(ctx, socket) : NULL;
+    if (direct == NULL) {
+        return rim_send(ctx, socket, RIM_SOCKET_WRITE, bytes, size);
+    }
+    int result = rim__output_copy(direct, bytes, size);
+    if (result == 0) {
+        start_send(ctx, direct);
+    }
+    return result;
+}
+
+/* A received message keeps one of the shard's few receive buffers: while it waits for a slow peer, others starve. */
+static bool keeps_buffer(rim_ctx *ctx, const rim_msg *msg) {
+    const struct rim__service *service = rim__ctx_io(ctx);
+    return service != NULL && (msg->flags & RIM_MSG_OUT) != 0 && rim__msg_out(msg)->release == service->buffer_release;
+}
+
+int rim_socket_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg *msg) {
+    size_t size = rim_size(msg);
+    struct rim__socket *direct = find_direct(ctx, socket);
+    bool is_small = size <= RIM_OUTGOING_SMALL;
+    bool waits = direct == NULL || direct->output.out.bytes > 0;
+    if (is_small || (waits && keeps_buffer(ctx, msg))) {
+        int result = rim_socket_write(ctx, socket, rim_body(msg), size);
+        rim_msg_free(ctx, msg);
+        return result;
+    }
+    if (direct == NULL) {
+        rim_msg_retag(msg, RIM_SOCKET_WRITE);
+        return rim_send_msg(ctx, socket, msg);
+    }
+    rim__output_append(direct, msg);
+    start_send(ctx, direct);
+    return 0;
+}
+
+int rim_socket_flush(rim_ctx *ctx, rim_ref socket, uint64_t cookie) {
+    return rim_send(ctx, socket, RIM_SOCKET_FLUSH, &cookie, sizeof cookie);
+}
+
+int rim_socket_shutdown(rim_ctx *ctx, rim_ref socket) {
+    return rim__send_event(ctx, rim_self(ctx), socket, RIM_SOCKET_SHUTDOWN, NULL, 0);
+}
+
+int rim_socket_close(rim_ctx *ctx, rim_ref socket) {
+    return rim__send_event(ctx, rim_self(ctx), socket, RIM_SOCKET_CLOSE, NULL, 0);
+}
+
+/*
+ * Abort and pause do not wait in the mailbox, where a peer that reads nothing could hold them up for ever. For a
+ * socket on another shard, an actor is sent there that does it and stops.
+ */
+enum { COURIER_PROTOCOL = 0x7f04 };
+
+enum errand { ABORT, PAUSE, RESUME };
+
+struct courier {
+    rim_ref socket;
+    enum errand errand;
+};
+
+static void run_errand(struct rim__socket *socket, enum errand errand) {
+    if (errand == ABORT) {
+        rim__socket_abort(socket);
+    } else {
+        socket->input.paused = errand == PAUSE;
+    }
+    rim__socket_settle(socket);
+}
+
+static rim_verdict courier_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    (void)self;
+    struct courier courier;
+    rim__assert(size == sizeof courier);
+    memcpy(&courier, arg, sizeof courier);
+    struct rim__socket *socket = find_here(ctx, courier.socket);
+    if (socket != NULL) {
+        run_errand(socket, courier.errand);
+    }
+    (void)rim_stop(ctx, rim_self(ctx));
+    return RIM_DONE;
+}
+
+static const rim_behaviour courier_behaviour = {
+    .name = "rim socket errand",
+    .protocol = COURIER_PROTOCOL,
+    .init = courier_init,
+};
+
+static int send_errand(rim_ctx *ctx, rim_ref socket, enum errand errand) {
+    struct rim__socket *here = find_here(ctx, socket);
+    if (here != NULL) {
+        run_errand(here, errand);
+        return 0;
+    }
+    if (rim_shard_of(socket) == rim_shard_index(ctx)) {
+        return rim__actor_behaviour(ctx, socket) == &rim__socket_behaviour ? 0 : -RIM_EDOWN;
+    }
+    struct courier courier = {.socket = socket, .errand = errand};
+    rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = rim_shard_of(socket)};
+    rim_ref ignored;
+    return rim_spawn(ctx, &courier_behaviour, &options, &courier, sizeof courier, &ignored);
+}
+
+int rim_socket_abort(rim_ctx *ctx, rim_ref socket) {
+    return send_errand(ctx, socket, ABORT);
+}
+
+int rim_socket_pause(rim_ctx *ctx, rim_ref socket, bool paused) {
+    return send_errand(ctx, socket, paused ? PAUSE : RESUME);
+}

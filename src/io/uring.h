@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * uring.h - the io_uring driver's insides, shared by driver_uring.c (poll, wake, life) and uring_ops.c (operations).
+ *
+ * What the kernel is given as user_data is never a pointer:
+ *
+ *     | kind:8 | generation:24 | slot:32 |        RIM_URING_OP
+ *     | kind:8 |               | eventfd:32 |     RIM_URING_SENT: a message to another ring that failed
+ *     | kind:8 |                            |     the others
+ *
+ * An op holds a slot of the table from submit to its terminal completion. A slot is in one list at most:
+ *
+ *     submit -> blocked (no room in the queue) ----.
+ *            -> starved (too few buffers) ---------+-> with the kernel -> [deadlines] -> [cancels] -> terminal
+ *                     '-- cancelled there --> finished --> terminal
+ *
+ * deadlines and cancels hold slots that are with the kernel: connects that have a deadline, and ops whose cancellation
+ * found no room in the queue.
+ *
+ *     Threads  the shard's own, but for `event_fd` and `ring.fd`, which wake reads and which never change
+ */
+#ifndef RINGMAIL_IO_URING_H
+#define RINGMAIL_IO_URING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "io/address.h"
+#include "io/drivers.h"
+#include "io/op.h"
+#include "io/uring_buffers.h"
+#include "io/uring_ring.h"
+#include "shard/driver.h"
+
+enum rim__uring_kind {
+    RIM_URING_OP = 1,
+    RIM_URING_EVENT,  /* the eventfd was written */
+    RIM_URING_WOKEN,  /* another ring's message */
+    RIM_URING_SENT,   /* our message to another ring; seen only when it failed */
+    RIM_URING_CANCEL, /* seen only when there was nothing to cancel */
+    RIM_URING_NOP,
+};
+
+struct rim__uring_list;
+
+struct rim__uring_slot {
+    struct rim__op *op; /* NULL while free */
+    uint32_t index;
+    uint32_t generation;          /* 24 bits; changes whenever the slot is freed */
+    struct rim__uring_list *list; /* that it is in; NULL: in none */
+    struct rim__uring_slot *next, *previous;
+    bool timed_out;
+    /* What the kernel reads while the op is with it. */
+    union {
+        struct msghdr message;
+        union rim__sockaddr address;
+    };
+};
+
+struct rim__uring_list {
+    struct rim__uring_slot *first, *last;
+    uint32_t count;
+};
+
+#define RIM_URING_CHUNK 128u /* slots, which never move */
+
+struct rim__uring {
+    struct rim__driver driver; /* the head: what the shard knows */
+    struct rim__io io;         /* what sockets know */
+    const struct rim__log *log;
+    struct rim__uring_traits traits;
+    struct rim__uring_ring ring;
+    struct rim__uring_buffers buffers;
+
+    int event_fd; /* for those who have no ring; polled for ever, never read */
+    bool event_is_armed;
+    bool is_closing; /* nothing is submitted any more */
+
+    uint64_t now_ns; /* the clock, when it was last read */
+    uint64_t now_cycles;
+    uint64_t stale_cycles;
+
+    struct rim__uring_slot **chunks;
+    uint32_t chunk_count;
+    struct rim__uring_list free, blocked, starved, cancels, finished;
+    struct rim__uring_list deadlines; /* the earliest first */
+};
+
+static inline struct rim__uring *rim__uring_of_io(struct rim__io *io) {
+    return rim__container_of(io, struct rim__uring, io);
+}
+
+static inline uint64_t rim__uring_user_data(enum rim__uring_kind kind, uint64_t rest) {
+    return (uint64_t)kind << 56 | rest;
+}
+
+static inline enum rim__uring_kind rim__uring_kind_of(uint64_t user_data) {
+    return (enum rim__uring_kind)(user_data >> 56);
+}
+
+/* An entry to fill; a full queue is submitted first. NULL: the kernel takes none now. driver_uring.c */
+struct io_uring_sqe *rim__uring_prepare(struct rim__uring *uring);
+/* The driver's clock. driver_uring.c */
+uint64_t rim__uring_now(struct rim__uring *uring);
+
+#define RIM_URING_ENTRIES_DEFAULT 1024u
+
+static inline uint32_t rim__uring_entries(const rim_config *config) {
+    return config->ring_entries != 0 ? config->ring_entries : RIM_URING_ENTRIES_DEFAULT;
+}
+
+/* Tells the log what can be done about an error of set-up. uring_probe.c */
+void rim__uring_explain(const struct rim__log *log, int error);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/uring_buffers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/assert.h"
+
+static void come_home(struct rim__shard *home, struct rim__body *body) {
+    (void)home;
+    struct rim__uring_buffers *buffers = body->arg[0];
+    rim__assert(body->size != 0); /* else it was released twice */
+    rim__assert(buffers->out > 0);
+    body->size = 0;
+    buffers->out--;
+    rim__uring_buffers_put(buffers, (uint32_t)(uintptr_t)body->arg[1]);
+}
+
+static void *map(size_t size) {
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) {
+        return NULL;
+    }
+    /* The kernel writes here by itself: what a fork would copy is of no use to the child. */
+    (void)madvise(at, size, MADV_DONTFORK);
+    return at;
+}
+
+static void unmap(struct rim__uring_buffers *buffers) {
+    if (buffers->entries != NULL) {
+        munmap(buffers->entries, buffers->entries_size);
+    }
+    if (buffers->memory != NULL) {
+        munmap(buffers->memory, buffers->memory_size);
+    }
+    free(buffers->bodies);
+    *buffers = (struct rim__uring_buffers){0};
+}
+
+static void fill(struct rim__uring_buffers *buffers, uint32_t home) {
+    for (uint32_t id = 0; id < buffers->count; id++) {
+        buffers->bodies[id] = (struct rim__body){
+            .data = buffers->memory + (size_t)id * buffers->bytes,
+            .home = home,
+            .release = come_home,
+            .arg = {buffers, (void *)(uintptr_t)id},
+        };
+        rim__uring_buffers_put(buffers, id);
+    }
+    rim__uring_buffers_publish(buffers);
+}
+
+int rim__uring_buffers_open(struct rim__uring_buffers *buffers, const struct rim__uring_ring *ring,
+                            const struct rim__uring_buffers_options *options) {
+    *buffers = (struct rim__uring_buffers){
+        .count = options->count,
+        .bytes = options->bytes,
+        .entries_size = options->count * sizeof(struct io_uring_buf),
+        .memory_size = (size_t)options->count * options->bytes,
+    };
+    buffers->entries = map(buffers->entries_size);
+    buffers->memory = map(buffers->memory_size);
+    buffers->bodies = calloc(options->count, sizeof *buffers->bodies);
+    if (buffers->entries == NULL || buffers->memory == NULL || buffers->bodies == NULL) {
+        unmap(buffers);
+        return -ENOMEM;
+    }
+    struct io_uring_buf_reg request = {
+        .ring_addr = (uint64_t)(uintptr_t)buffers->entries,
+        .ring_entries = options->count,
+        .bgid = RIM_URING_BUFFER_GROUP,
+    };
+    int error = rim__uring_ring_register(ring, IORING_REGISTER_PBUF_RING, &request, 1);
+    if (error < 0) {
+        unmap(buffers);
+        return error;
+    }
+    fill(buffers, options->home);
+    return 0;
+}
+
+void rim__uring_buffers_close(struct rim__uring_buffers *buffers, const struct rim__uring_ring *ring) {
+    if (buffers->entries == NULL) {
+        return;
+    }
+    struct io_uring_buf_reg request = {.bgid = RIM_URING_BUFFER_GROUP};
+    (void)rim__uring_ring_register(ring, IORING_UNREGISTER_PBUF_RING, &request, 1);
+    if (buffers->out == 0) {
+        unmap(buffers);
+    }
+}
+
+struct rim__body *rim__uring_buffers_take(struct rim__uring_buffers *buffers, uint32_t id, uint32_t size) {
+    rim__assert(id < buffers->count);
+    rim__assert(size <= buffers->bytes);
+    struct rim__body *body = &buffers->bodies[id];
+    rim__assert(body->size == 0);
+    body->size = size;
+    buffers->out++;
+    return body;
+}
+
+void rim__uring_buffers_put(struct rim__uring_buffers *buffers, uint32_t id) {
+    rim__assert(id < buffers->count);
+    rim__assert(buffers->unpublished < buffers->count);
+    uint16_t at = (uint16_t)(buffers->tail + buffers->unpublished);
+    struct io_uring_buf *entry = &buffers->entries[at & (buffers->count - 1)];
+    /* Field by field: in the first entry the fourth is the ring's tail. */
+    entry->addr = (uint64_t)(uintptr_t)(buffers->memory + (size_t)id * buffers->bytes);
+    entry->len = buffers->bytes;
+    entry->bid = (uint16_t)id;
+    buffers->unpublished++;
+}
+
+void rim__uring_buffers_publish(struct rim__uring_buffers *buffers) {
+    buffers->tail = (uint16_t)(buffers->tail + buffers->unpublished);
+    buffers->unpublished = 0;
+    /* release: pairs with the kernel's acquire of the tail */
+    __atomic_store_n(&buffers->entries[0].resv, buffers->tail, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * uring_buffers.h - the ring of provided buffers that receives are filled from, and the bodies that stand for them.
+ *
+ *     in the ring --(a receive)--> out, with an actor, as a rim__body --(release)--> returned --(publish)-->
+ *
+ *     Threads  the shard's own thread; a body released elsewhere comes home first (shard/message.h)
+ */
+#ifndef RINGMAIL_IO_URING_BUFFERS_H
+#define RINGMAIL_IO_URING_BUFFERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/uring_ring.h"
+#include "shard/message.h"
+
+#define RIM_URING_BUFFER_GROUP 0
+
+struct rim__uring_buffers {
+    struct io_uring_buf *entries; /* the ring, shared with the kernel; its tail lies in entries[0].resv */
+    char *memory;
+    struct rim__body *bodies; /* one for each buffer */
+    size_t entries_size, memory_size;
+    uint32_t count; /* a power of two */
+    uint32_t bytes; /* of each buffer */
+    uint32_t out;
+    uint16_t tail;        /* as the kernel knows it */
+    uint16_t unpublished; /* returned since */
+};
+
+struct rim__uring_buffers_options {
+    uint32_t count, bytes;
+    uint32_t home; /* index of the shard */
+};
+
+/* 0 or a negative errno; -EINVAL also where the kernel knows no such rings. */
+int rim__uring_buffers_open(struct rim__uring_buffers *buffers, const struct rim__uring_ring *ring,
+                            const struct rim__uring_buffers_options *options);
+/* Unregisters, and frees if nothing is out. Also for zeroed buffers. */
+void rim__uring_buffers_close(struct rim__uring_buffers *buffers, const struct rim__uring_ring *ring);
+
+/* The body with `size` bytes that the kernel has put into this buffer. It goes back by its release function. */
+struct rim__body *rim__uring_buffers_take(struct rim__uring_buffers *buffers, uint32_t id, uint32_t size);
+/* A buffer that the kernel picked and did not fill. */
+void rim__uring_buffers_put(struct rim__uring_buffers *buffers, uint32_t id);
+/* Hands to the kernel what has been returned. */
+void rim__uring_buffers_publish(struct rim__uring_buffers *buffers);
+
+static inline uint32_t rim__uring_buffers_free(const struct rim__uring_buffers *buffers) {
+    return buffers->count - buffers->out;
+}
+
+/* Whether it is worth arming a receive: with next to none free it would only fail at once. */
+static inline bool rim__uring_buffers_suffice(const struct rim__uring_buffers *buffers) {
+    uint32_t free = rim__uring_buffers_free(buffers);
+    return free > 0 && free >= buffers->count / 8;
+}
+
+#endif

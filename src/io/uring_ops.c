@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/uring_ops.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "ringmail/error.h"
+
+#define GENERATION_MASK 0xffffffu
+#define CHUNKS_MAX      8192u /* a million ops: more than there are descriptors */
+
+/* ---- lists of slots ---- */
+
+static void insert_after(struct rim__uring_list *list, struct rim__uring_slot *at, struct rim__uring_slot *slot) {
+    rim__assert(slot->list == NULL);
+    slot->list = list;
+    slot->previous = at;
+    slot->next = at != NULL ? at->next : list->first;
+    *(at != NULL ? &at->next : &list->first) = slot;
+    *(slot->next != NULL ? &slot->next->previous : &list->last) = slot;
+    list->count++;
+}
+
+static void append(struct rim__uring_list *list, struct rim__uring_slot *slot) {
+    insert_after(list, list->last, slot);
+}
+
+static void unlist(struct rim__uring_slot *slot) {
+    struct rim__uring_list *list = slot->list;
+    if (list == NULL) {
+        return;
+    }
+    *(slot->previous != NULL ? &slot->previous->next : &list->first) = slot->next;
+    *(slot->next != NULL ? &slot->next->previous : &list->last) = slot->previous;
+    list->count--;
+    slot->list = NULL;
+    slot->next = NULL;
+    slot->previous = NULL;
+}
+
+static void move(struct rim__uring_list *list, struct rim__uring_slot *slot) {
+    unlist(slot);
+    append(list, slot);
+}
+
+/* ---- the table ---- */
+
+static int grow(struct rim__uring *uring) {
+    if (uring->chunk_count == CHUNKS_MAX) {
+        return -RIM_ELIMIT;
+    }
+    struct rim__uring_slot **chunks = realloc(uring->chunks, (uring->chunk_count + 1) * sizeof *chunks);
+    if (chunks == NULL) {
+        return -ENOMEM;
+    }
+    uring->chunks = chunks;
+    struct rim__uring_slot *chunk = calloc(RIM_URING_CHUNK, sizeof *chunk);
+    if (chunk == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < RIM_URING_CHUNK; i++) {
+        chunk[i].index = uring->chunk_count * RIM_URING_CHUNK + i;
+        append(&uring->free, &chunk[i]);
+    }
+    chunks[uring->chunk_count++] = chunk;
+    return 0;
+}
+
+static struct rim__uring_slot *slot_at(const struct rim__uring *uring, uint32_t index) {
+    rim__assert(index / RIM_URING_CHUNK < uring->chunk_count);
+    return &uring->chunks[index / RIM_URING_CHUNK][index % RIM_URING_CHUNK];
+}
+
+static int take_slot(struct rim__uring *uring, struct rim__op *op) {
+    int error = uring->free.first == NULL ? grow(uring) : 0;
+    if (error != 0) {
+        return error;
+    }
+    struct rim__uring_slot *slot = uring->free.first;
+    unlist(slot);
+    slot->op = op;
+    slot->timed_out = false;
+    op->id = slot->index;
+    op->in_flight = true;
+    op->cancelling = false;
+    uring->io.operations_open++;
+    return 0;
+}
+
+static void free_slot(struct rim__uring *uring, struct rim__uring_slot *slot) {
+    slot->op->in_flight = false;
+    slot->op->cancelling = false;
+    slot->op = NULL;
+    slot->generation = (slot->generation + 1) & GENERATION_MASK;
+    unlist(slot);
+    /* In front: the slot used last is the one in the cache. */
+    insert_after(&uring->free, NULL, slot);
+    uring->io.operations_open--;
+}
+
+static uint64_t name_of(const struct rim__uring_slot *slot) {
+    return rim__uring_user_data(RIM_URING_OP, (uint64_t)slot->generation << 32 | slot->index);
+}
+
+void rim__uring_ops_free(struct rim__uring *uring) {
+    for (uint32_t i = 0; i < uring->chunk_count; i++) {
+        free(uring->chunks[i]);
+    }
+    free(uring->chunks);
+    uring->chunks = NULL;
+    uring->chunk_count = 0;
+}
+
+/* ---- to the kernel ---- */
+
+static void fill_accept(struct io_uring_sqe *sqe) {
+    sqe->opcode = IORING_OP_ACCEPT;
+    sqe->ioprio = IORING_ACCEPT_MULTISHOT;
+    sqe->accept_flags = SOCK_CLOEXEC;
+}
+
+static void fill_recv(const struct rim__uring *uring, struct io_uring_sqe *sqe) {
+    sqe->opcode = IORING_OP_RECV;
+    sqe->flags = IOSQE_BUFFER_SELECT;
+    sqe->buf_group = RIM_URING_BUFFER_GROUP;
+    if (uring->traits.recv_multishot) {
+        sqe->ioprio = IORING_RECV_MULTISHOT;
+    } else {
+        sqe->len = uring->buffers.bytes;
+    }
+}
+
+static void fill_send(struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
+    struct rim__op *op = slot->op;
+    sqe->msg_flags = MSG_NOSIGNAL;
+    if (op->send.iov_count == 1) {
+        sqe->opcode = IORING_OP_SEND;
+        sqe->addr = (uint64_t)(uintptr_t)op->send.iov[0].iov_base;
+        size_t length = op->send.iov[0].iov_len;
+        sqe->len = length < INT32_MAX ? (uint32_t)length : INT32_MAX; /* a short send, as any */
+        return;
+    }
+    sqe->opcode = IORING_OP_SENDMSG;
+    sqe->addr = (uint64_t)(uintptr_t)&slot->message;
+    sqe->len = 1;
+    slot->message = (struct msghdr){.msg_iov = op->send.iov, .msg_iovlen = op->send.iov_count};
+}
+
+static void fill_connect(struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
+    sqe->opcode = IORING_OP_CONNECT;
+    sqe->off = rim__address_to_sockaddr(&slot->op->connect.address, &slot->address);
+    sqe->addr = (uint64_t)(uintptr_t)&slot->address;
+}
+
+static void fill(struct rim__uring *uring, struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
+    sqe->fd = slot->op->fd;
+    sqe->user_data = name_of(slot);
+    switch (slot->op->kind) {
+    case RIM_OP_ACCEPT:
+        fill_accept(sqe);
+        break;
+    case RIM_OP_RECV:
+        fill_recv(uring, sqe);
+        break;
+    case RIM_OP_SEND:
+        fill_send(slot, sqe);
+        break;
+    case RIM_OP_CONNECT:
+        fill_connect(slot, sqe);
+        break;
+    default:
+        rim__unreachable("kind of operation");
+    }
+}
+
+/* Into the list of deadlines, which is in order; most come at its end. */
+static void watch_deadline(struct rim__uring *uring, struct rim__uring_slot *slot) {
+    struct rim__uring_slot *at = uring->deadlines.last;
+    while (at != NULL && at->op->connect.deadline_ns > slot->op->connect.deadline_ns) {
+        at = at->previous;
+    }
+    insert_after(&uring->deadlines, at, slot);
+}
+
+/* False: there is no room, and the slot waits in `blocked`. */
+static bool start(struct rim__uring *uring, struct rim__uring_slot *slot) {
+    struct io_uring_sqe *sqe = rim__uring_prepare(uring);
+    if (sqe == NULL) {
+        move(&uring->blocked, slot);
+        return false;
+    }
+    unlist(slot);
+    fill(uring, slot, sqe);
+    if (slot->op->kind == RIM_OP_CONNECT && slot->op->connect.deadline_ns != RIM_DRIVER_FOREVER) {
+        watch_deadline(uring, slot);
+    }
+    return true;
+}
+
+int rim__uring_ops_submit(struct rim__io *io, struct rim__op *op) {
+    struct rim__uring *uring = rim__uring_of_io(io);
+    rim__assert(!op->in_flight);
+    rim__assert(op->kind != RIM_OP_SEND || (op->send.iov_count > 0 && op->send.iov_count <= RIM_OP_IOV_MAX));
+    if (uring->is_closing) {
+        return -RIM_ESTOPPING;
+    }
+    int error = take_slot(uring, op);
+    if (error != 0) {
+        return error;
+    }
+    struct rim__uring_slot *slot = slot_at(uring, op->id);
+    bool must_wait = uring->starved.count > 0 || !rim__uring_buffers_suffice(&uring->buffers);
+    if (op->kind == RIM_OP_RECV && must_wait) {
+        append(&uring->starved, slot);
+    } else {
+        (void)start(uring, slot);
+    }
+    return 0;
+}
+
+/* ---- cancelling ---- */
+
+/* For an op that is with the kernel. False: there is no room, and the slot waits in `cancels`. */
+static bool send_cancel(struct rim__uring *uring, struct rim__uring_slot *slot) {
+    struct io_uring_sqe *sqe = rim__uring_prepare(uring);
+    if (sqe == NULL) {
+        move(&uring->cancels, slot);
+        return false;
+    }
+    unlist(slot);
+    sqe->opcode = IORING_OP_ASYNC_CANCEL;
+    sqe->fd = -1;
+    sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
+    sqe->addr = name_of(slot);
+    sqe->user_data = rim__uring_user_data(RIM_URING_CANCEL, 0);
+    return true;
+}
+
+void rim__uring_ops_cancel(struct rim__io *io, struct rim__op *op) {
+    struct rim__uring *uring = rim__uring_of_io(io);
+    rim__assert(op->in_flight);
+    if (op->cancelling) {
+        return;
+    }
+    op->cancelling = true;
+    struct rim__uring_slot *slot = slot_at(uring, op->id);
+    rim__assert(slot->op == op);
+    if (slot->list == &uring->blocked || slot->list == &uring->starved) {
+        move(&uring->finished, slot);
+    } else if (slot->list != &uring->cancels && !slot->timed_out) {
+        (void)send_cancel(uring, slot);
+    }
+}
+
+void rim__uring_ops_abandon(struct rim__uring *uring) {
+    while (uring->blocked.first != NULL) {
+        move(&uring->finished, uring->blocked.first);
+    }
+    while (uring->starved.first != NULL) {
+        move(&uring->finished, uring->starved.first);
+    }
+}
+
+/* ---- on the way ---- */
+
+static void expire(struct rim__uring *uring) {
+    if (uring->deadlines.first == NULL) {
+        return;
+    }
+    uint64_t now_ns = rim__uring_now(uring);
+    while (uring->deadlines.first != NULL && uring->deadlines.first->op->connect.deadline_ns <= now_ns) {
+        struct rim__uring_slot *slot = uring->deadlines.first;
+        slot->timed_out = true;
+        if (!send_cancel(uring, slot)) {
+            return;
+        }
+    }
+}
+
+void rim__uring_ops_advance(struct rim__uring *uring) {
+    while (uring->cancels.first != NULL && send_cancel(uring, uring->cancels.first)) {
+    }
+    while (uring->blocked.first != NULL && start(uring, uring->blocked.first)) {
+    }
+    /* No more receives than there are buffers for them, or most would come straight back. */
+    uint32_t free = rim__uring_buffers_free(&uring->buffers);
+    bool may_start = rim__uring_buffers_suffice(&uring->buffers);
+    while (may_start && free-- > 0 && uring->starved.first != NULL) {
+        may_start = start(uring, uring->starved.first);
+    }
+    expire(uring);
+}
+
+uint64_t rim__uring_ops_deadline(const struct rim__uring *uring) {
+    const struct rim__uring_slot *slot = uring->deadlines.first;
+    return slot != NULL ? slot->op->connect.deadline_ns : RIM_DRIVER_FOREVER;
+}
+
+/* ---- from the kernel ---- */
+
+/* Ends the op if that was its last completion, and tells it; it may be gone, or submitted again, afterwards. */
+static void tell(struct rim__uring *uring, struct rim__uring_slot *slot, const struct rim__completion *completion) {
+    struct rim__op *op = slot->op;
+    uring->io.operations++;
+    if (!completion->more) {
+        free_slot(uring, slot);
+    }
+    op->done(op, completion);
+}
+
+void rim__uring_ops_finish(struct rim__uring *uring) {
+    const struct rim__completion cancelled = {.result = -ECANCELED};
+    for (uint32_t count = uring->finished.count; count > 0; count--) {
+        tell(uring, uring->finished.first, &cancelled);
+    }
+}
+
+static void take_bytes(struct rim__uring *uring, const struct io_uring_cqe *cqe, struct rim__completion *completion) {
+    uint32_t id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+    if (cqe->res > 0) {
+        completion->body = rim__uring_buffers_take(&uring->buffers, id, (uint32_t)cqe->res);
+        uring->io.bytes_in += (uint32_t)cqe->res;
+    } else {
+        rim__uring_buffers_put(&uring->buffers, id);
+    }
+}
+
+static void account(struct rim__uring *uring, const struct rim__uring_slot *slot, struct rim__completion *completion) {
+    switch (slot->op->kind) {
+    case RIM_OP_ACCEPT:
+        uring->io.descriptors += completion->result >= 0;
+        break;
+    case RIM_OP_SEND:
+        uring->io.bytes_out += completion->result > 0 ? (uint32_t)completion->result : 0;
+        break;
+    case RIM_OP_CONNECT:
+        if (completion->result == -ECANCELED && slot->timed_out) {
+            completion->result = -ETIMEDOUT;
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+void rim__uring_ops_complete(struct rim__uring *uring, const struct io_uring_cqe *cqe) {
+    struct rim__uring_slot *slot = slot_at(uring, (uint32_t)cqe->user_data);
+    /* The kernel never names an op after its terminal completion. */
+    rim__assert(slot->op != NULL);
+    rim__assert(name_of(slot) == cqe->user_data);
+    struct rim__completion completion = {.result = cqe->res, .more = (cqe->flags & IORING_CQE_F_MORE) != 0};
+    if (cqe->flags & IORING_CQE_F_BUFFER) {
+        take_bytes(uring, cqe, &completion);
+    }
+    account(uring, slot, &completion);
+    tell(uring, slot, &completion);
+}

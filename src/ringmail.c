@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The composition root: a system is made of shards, each with its driver below and its actors above.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "system.h"
+
+#define SPIN_DEFAULT_US 20
+#define CLOSE_PATIENCE_NS 1000000000ull
+
+const char *rim_version(void) {
+    return "0.1.0";
+}
+
+uint32_t rim_usable_cpus(void) {
+    int cpus[RIM_CPUS_MAX];
+    uint32_t count = rim__cpu_list(cpus), quota = rim__cpu_quota();
+    return quota != 0 && quota < count ? quota : count;
+}
+
+/* ---- the configuration ---- */
+
+static int refuse(const struct rim_system *system, const char *why) {
+    rim__log_write(&system->log, RIM_LOG_ERROR, "configuration: %s", why);
+    return -EINVAL;
+}
+
+static int check_config(const struct rim_system *system) {
+    const rim_config *config = &system->config;
+    if (config->shards > RIM_SHARDS_MAX) {
+        return refuse(system, "at most 256 shards");
+    }
+    if (config->cpu_count > 0 && config->cpus == NULL) {
+        return refuse(system, "cpu_count without cpus");
+    }
+    if (config->driver > RIM_DRIVER_SIM || config->wake > RIM_WAKE_EVENTFD) {
+        return refuse(system, "no such driver or way to wake");
+    }
+    if ((config->buffers & (config->buffers - 1)) != 0 || config->buffers > 32768) {
+        return refuse(system, "buffers must be a power of two, at most 32768");
+    }
+    return config->parcels > RIM_PARCELS_MAX ? refuse(system, "at most 1024 parcels") : 0;
+}
+
+static void default_to(uint32_t *value, uint32_t standard) {
+    *value = *value != 0 ? *value : standard;
+}
+
+static void fill_defaults(rim_config *config) {
+    default_to(&config->shards, rim_usable_cpus() < RIM_SHARDS_MAX ? rim_usable_cpus() : RIM_SHARDS_MAX);
+    default_to(&config->mailbox_count, 4096);
+    default_to(&config->mailbox_bytes, 1u << 20);
+    default_to(&config->budget, 256);
+    default_to(&config->turn_us, 500);
+    default_to(&config->parcels, RIM_PARCELS_DEFAULT);
+    if (config->seed == 0) {
+        config->seed = 1;
+        if (config->driver != RIM_DRIVER_SIM && getrandom(&config->seed, sizeof config->seed, GRND_NONBLOCK) < 0) {
+            config->seed = (uint64_t)time(NULL);
+        }
+    }
+}
+
+/* ---- making ---- */
+
+static void add_io_stats(rim_ctx *ctx, rim_stats *stats) {
+    const struct rim__io *io = ctx->system->members[ctx->shard->index].io;
+    if (io != NULL) {
+        stats->operations = io->operations;
+        stats->operations_open = io->operations_open;
+        stats->descriptors = io->descriptors;
+        stats->bytes_in = io->bytes_in;
+        stats->bytes_out = io->bytes_out;
+    }
+}
+
+static uint64_t wall_ms(const rim_ctx *ctx) {
+    if (ctx->system->sim != NULL) {
+        return rim__sim_wall_ms(ctx->system->sim);
+    }
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+static bool is_sim_lane_full(void *sim) {
+    return rim__sim_strikes(sim, RIM_FAULT_lane_full);
+}
+
+static void set_spin(const struct rim_system *system, struct rim__shard *shard) {
+    int32_t us = system->config.spin_us;
+    bool crowded = system->count > rim_usable_cpus() || system->count == 1 || rim__cpu_quota() != 0;
+    if (us == 0 && !crowded) {
+        us = SPIN_DEFAULT_US;
+    }
+    shard->spin_ns = us > 0 && system->sim == NULL ? (uint64_t)us * 1000u : 0;
+    shard->spin_always = system->config.spin_us > 0;
+    shard->spin_credit = 4;
+}
+
+static void *zeroed(size_t alignment, size_t size) {
+    size = (size + alignment - 1) / alignment * alignment;
+    void *memory = aligned_alloc(alignment, size);
+    if (memory != NULL) {
+        memset(memory, 0, size);
+    }
+    return memory;
+}
+
+static int make_member(struct rim_system *system, uint32_t index) {
+    struct rim__member *member = &system->members[index];
+    const rim_config *config = &system->config;
+    member->system = system;
+    member->shard = system->shards[index] = zeroed(RIM_CACHE_LINE, sizeof *member->shard);
+    member->ctx = zeroed(RIM_CACHE_LINE, sizeof *member->ctx);
+    if (member->shard == NULL || member->ctx == NULL) {
+        return -ENOMEM;
+    }
+    struct rim__shard_options shard = {.index = index, .count = system->count, .peers = system->shards,
+                                       .parcels = config->parcels, .seed = config->seed, .log = system->log};
+    struct rim__world_options world = {.system = system, .mailbox_count = config->mailbox_count,
+                                       .mailbox_bytes = config->mailbox_bytes, .budget = config->budget,
+                                       .turn_ns = RIM_US(config->turn_us), .io_stats = add_io_stats,
+                                       .wall_ms = wall_ms};
+    int error = rim__shard_init(member->shard, &shard);
+    error = error != 0 ? error : rim__world_init(member->ctx, member->shard, &world);
+    if (system->sim != NULL) {
+        member->shard->mesh.lane_full = is_sim_lane_full;
+        member->shard->mesh.lane_full_arg = system->sim;
+    }
+    rim__allotment_range(system->count, system->count, &system->foreign[index].fresh, &system->foreign[index].limit);
+    set_spin(system, member->shard);
+    return error;
+}
+
+static void choose_cpus(struct rim_system *system) {
+    int usable[RIM_CPUS_MAX];
+    uint32_t count = rim__cpu_list(usable);
+    const int *cpus = system->config.cpu_count > 0 ? system->config.cpus : usable;
+    count = system->config.cpu_count > 0 ? system->config.cpu_count : count;
+    for (uint32_t i = 0; i < system->count; i++) {
+        system->members[i].cpu = system->config.no_pin ? -1 : cpus[i % count];
+    }
+}
+
+static int make_driver(struct rim_system *system) {
+    switch (system->config.driver) {
+    case RIM_DRIVER_SIM:
+        return rim__sim_create(&system->config, &system->sim);
+    case RIM_DRIVER_EPOLL:
+        rim__log_write(&system->log, RIM_LOG_ERROR,
+                       "the epoll driver is not part of this version: use io_uring, or the simulation for tests");
+        return -ENOTSUP;
+    default:
+        return rim__uring_probe(&system->config, &system->log, &system->traits);
+    }
+}
+
+static int make(struct rim_system *system) {
+    int error = check_config(system);
+    if (error != 0) {
+        return error;
+    }
+    fill_defaults(&system->config);
+    system->count = system->config.shards;
+    error = make_driver(system);
+    system->members = calloc(system->count, sizeof *system->members);
+    system->shards = calloc(system->count, sizeof *system->shards);
+    system->foreign = calloc(system->count, sizeof *system->foreign);
+    if (error == 0 && (system->members == NULL || system->shards == NULL || system->foreign == NULL)) {
+        error = -ENOMEM;
+    }
+    for (uint32_t i = 0; error == 0 && i < system->count; i++) {
+        error = make_member(system, i);
+    }
+    if (error == 0) {
+        choose_cpus(system);
+        system->config.cpus = NULL; /* the caller's array was copied */
+        system->config.sim = NULL;
+    }
+    return error;
+}
+
+int rim_system_create(const rim_config *config, rim_system **out) {
+    struct rim_system *system = calloc(1, sizeof *system);
+    if (system == NULL) {
+        return -ENOMEM;
+    }
+    system->config = config != NULL ? *config : (rim_config){0};
+    system->log = (struct rim__log){.write = system->config.log, .arg = system->config.log_arg,
+                                    .level = system->config.log_level};
+    pthread_mutex_init(&system->foreign_lock, NULL);
+    rim__gate_init(&system->opened);
+    rim__gate_init(&system->go);
+    rim__gate_init(&system->looped);
+    rim__gate_init(&system->close);
+    int error = make(system);
+    if (error != 0) {
+        rim_system_destroy(system);
+        system = NULL;
+    }
+    *out = system;
+    return error;
+}
+
+/* ---- a shard's thread ---- */
+
+static int open_uring(struct rim__member *member) {
+    struct rim_system *system = member->system;
+    struct rim__driver_options options = {.shard = member->shard, .index = member->shard->index, .log = &system->log,
+                                          .config = &system->config, .traits = &system->traits};
+    int error = rim__uring_open(&options, &member->shard->driver, &member->io);
+    return error != 0 ? error : rim__io_attach(member->ctx, member->io);
+}
+
+static void name_thread(uint32_t index) {
+    char name[16];
+    snprintf(name, sizeof name, "rim-%u", index);
+    pthread_setname_np(pthread_self(), name);
+}
+
+static void open_shard(struct rim__member *member) {
+    name_thread(member->shard->index);
+    if (member->cpu >= 0) {
+        int error = rim__cpu_pin(member->cpu);
+        if (error != 0) {
+            rim__log_write(&member->system->log, RIM_LOG_WARNING, "shard %u cannot be pinned to CPU %d: %s",
+                           member->shard->index, member->cpu, rim_strerror(error));
+        }
+    }
+    member->error = open_uring(member);
+}
+
+static void close_shard(struct rim__member *member) {
+    rim__io_detach(member->ctx);
+    if (member->shard->driver != NULL) {
+        member->shard->driver->ops->close(member->shard->driver, CLOSE_PATIENCE_NS);
+    }
+}
+
+static void *shard_main(void *arg) {
+    struct rim__member *member = arg;
+    struct rim_system *system = member->system;
+    rim__shard_set_current(member->shard);
+    open_shard(member);
+    rim__gate_knock(&system->opened);
+    while (!rim__gate_wait(&system->go, 1, RIM_SECONDS(60))) {
+    }
+    if (system->go_ahead) {
+        rim__shard_loop(member->shard);
+        rim__gate_knock(&system->looped);
+        while (!rim__gate_wait(&system->close, 1, RIM_SECONDS(60))) {
+        }
+    }
+    close_shard(member);
+    return NULL;
+}
+
+/* ---- start and end ---- */
+
+static int open_all_sim(struct rim_system *system) {
+    int error = 0;
+    for (uint32_t i = 0; error == 0 && i < system->count; i++) {
+        struct rim__member *member = &system->members[i];
+        error = rim__sim_open(system->sim, member->shard, &member->shard->driver, &member->io);
+        error = error != 0 ? error : rim__io_attach(member->ctx, member->io);
+    }
+    return error;
+}
+
+static void wait_for(struct rim__gate *gate, uint32_t knocks) {
+    while (!rim__gate_wait(gate, knocks, RIM_SECONDS(60))) {
+    }
+}
+
+static void knock_for(struct rim__gate *gate, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        rim__gate_knock(gate);
+    }
+}
+
+static void join(struct rim_system *system, uint32_t threads) {
+    for (uint32_t i = 0; i < threads; i++) {
+        pthread_join(system->members[i].thread, NULL);
+    }
+}
+
+static int start_threads(struct rim_system *system) {
+    uint32_t started = 0;
+    int error = 0;
+    for (; started < system->count && error == 0; started += error == 0) {
+        struct rim__member *member = &system->members[started];
+        error = -pthread_create(&member->thread, NULL, shard_main, member);
+    }
+    wait_for(&system->opened, started);
+    for (uint32_t i = 0; i < started; i++) {
+        error = error != 0 ? error : system->members[i].error;
+    }
+    system->go_ahead = error == 0;
+    knock_for(&system->go, started + (started == 0));
+    if (error != 0) {
+        join(system, started);
+    }
+    return error;
+}
+
+int rim_system_start(rim_system *system) {
+    if (system->stage != RIM_SYSTEM_MADE) {
+        return -RIM_ECONTEXT;
+    }
+    int error = system->sim != NULL ? open_all_sim(system) : start_threads(system);
+    system->stage = error == 0 ? RIM_SYSTEM_RUNS : RIM_SYSTEM_STOPPED;
+    if (error == 0) {
+        rim__log_write(&system->log, RIM_LOG_NOTICE, "%u shards, %s, woken by %s", system->count,
+                       rim_system_driver(system), rim_system_wake(system));
+    }
+    return error;
+}
+
+static void note_leaks(struct rim_system *system) {
+    for (uint32_t i = 0; i < system->count; i++) {
+        struct rim__member *member = &system->members[i];
+        rim__stats_publish(member->ctx);
+        const rim_stats *stats = &member->ctx->stats;
+        system->leaks = system->leaks || stats->blocks != 0 || stats->parcels_in_use != 0 ||
+                        stats->operations_open != 0 || stats->descriptors != 0;
+        if (stats->blocks + stats->parcels_in_use + stats->operations_open + stats->descriptors != 0) {
+            rim__log_write(&system->log, RIM_LOG_WARNING,
+                           "shard %u leaks: %llu blocks, %llu parcels, %llu operations, %llu descriptors", i,
+                           (unsigned long long)stats->blocks, (unsigned long long)stats->parcels_in_use,
+                           (unsigned long long)stats->operations_open, (unsigned long long)stats->descriptors);
+        }
+    }
+}
+
+void rim__system_join(struct rim_system *system) {
+    if (system->sim == NULL) {
+        wait_for(&system->looped, system->count);
+    }
+    rim__system_sweep(system);
+    for (uint32_t i = 0; i < system->count; i++) {
+        rim__room_finish(system->members[i].ctx);
+    }
+    if (system->sim == NULL) {
+        knock_for(&system->close, system->count);
+        join(system, system->count);
+    } else {
+        for (uint32_t i = 0; i < system->count; i++) {
+            rim__shard_set_current(system->members[i].shard);
+            close_shard(&system->members[i]);
+        }
+        rim__shard_set_current(NULL);
+    }
+    for (uint32_t i = 0; i < system->count; i++) {
+        struct rim__member *member = &system->members[i];
+        if (system->sim != NULL) {
+            rim__stats_publish(member->ctx);
+        }
+        member->shard->driver = NULL;
+    }
+    note_leaks(system);
+    system->stage = RIM_SYSTEM_STOPPED;
+}
+
+static void destroy_member(struct rim__member *member) {
+    if (member->ctx != NULL && member->shard != NULL && member->ctx->shard != NULL) {
+        rim__world_finish(member->ctx);
+    }
+    if (member->shard != NULL) {
+        rim__shard_finish(member->shard);
+    }
+}
+
+void rim_system_destroy(rim_system *system) {
+    if (system == NULL) {
+        return;
+    }
+    if (system->stage == RIM_SYSTEM_RUNS) {
+        rim_system_stop(system, 0, NULL);
+    }
+    for (uint32_t i = 0; system->members != NULL && i < system->count; i++) {
+        destroy_member(&system->members[i]);
+    }
+    for (uint32_t i = 0; system->members != NULL && i < system->count; i++) {
+        free(system->members[i].shard); /* after all meshes were finished: they read each other's outlets */
+        free(system->members[i].ctx);
+        free(system->foreign != NULL ? system->foreign[i].free : NULL);
+    }
+    rim__sim_destroy(system->sim);
+    free(system->members);
+    free(system->shards);
+    free(system->foreign);
+    pthread_mutex_destroy(&system->foreign_lock);
+    rim__gate_finish(&system->opened);
+    rim__gate_finish(&system->go);
+    rim__gate_finish(&system->looped);
+    rim__gate_finish(&system->close);
+    free(system);
+}
+
+/* ---- asking ---- */
+
+uint32_t rim_system_shards(const rim_system *system) {
+    return system->count;
+}
+
+const char *rim_system_driver(const rim_system *system) {
+    return system->sim != NULL ? "simulation" : "io_uring";
+}
+
+const char *rim_system_wake(const rim_system *system) {
+    return system->sim != NULL ? "simulation" : system->traits.wake_reason;
+}
+
+struct rim__sim *rim__system_sim(const rim_system *system) {
+    return system->sim;
+}
+
+static void add_stats(rim_stats *sum, const rim_stats *stats) {
+    for (uint32_t i = 0; rim_stats_name(i) != NULL; i++) {
+        uint64_t value = rim_stats_value(sum, i) + rim_stats_value(stats, i);
+        memcpy((char *)sum + i * sizeof value, &value, sizeof value);
+    }
+}
+
+int rim_system_stats(rim_system *system, uint32_t shard, rim_stats *out) {
+    if (shard != RIM_ALL_SHARDS && shard >= system->count) {
+        return -EINVAL;
+    }
+    *out = (rim_stats){0};
+    for (uint32_t i = 0; i < system->count; i++) {
+        rim_stats stats;
+        if (shard == RIM_ALL_SHARDS || shard == i) {
+            if (system->sim != NULL && system->stage == RIM_SYSTEM_RUNS) {
+                rim__stats_publish(system->members[i].ctx); /* one thread: nothing else publishes now */
+            }
+            rim__stats_read(system->members[i].ctx, &stats);
+            add_stats(out, &stats);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/assert.h"
+#include "shard/shard.h"
+
+#define TASKS_PER_TURN 256u         /* before the lanes, timers and the driver get theirs again */
+#define TURN_NS 1000000u            /* the same by time */
+#define CLOCK_EVERY 16u             /* tasks between two looks at the clock */
+#define SAFETY_MAX_NS 64000000000ull
+#define SPIN_CREDIT_MAX 8
+#define SPIN_CREDIT_MIN (-8)
+
+static void run_ready(struct rim__shard *shard) {
+    uint64_t until = shard->now_ns + TURN_NS;
+    for (unsigned i = 1; i <= TASKS_PER_TURN; i++) {
+        struct rim__task *task = rim__run_queue_pop(&shard->ready);
+        if (task == NULL) {
+            return;
+        }
+        shard->run(shard, task);
+        if (i % CLOCK_EVERY == 0) {
+            shard->now_ns = shard->driver->ops->now(shard->driver);
+            if (shard->now_ns >= until) {
+                return;
+            }
+        }
+    }
+}
+
+/*
+ * The last tick ended in a sleep. If it lasted its whole length and there is news all the same, only the safety net
+ * found it: a suspect, unless the wake-up is merely slow and still comes.
+ */
+static void look_back(struct rim__shard *shard, bool news) {
+    uint64_t slept_ns = shard->now_ns - shard->parked_ns;
+    shard->slept_ns += slept_ns;
+    uint64_t wakes = shard->driver->wakes_received - shard->wakes_seen;
+    bool safety = shard->parked_for_ns >= shard->safety_ns && slept_ns >= shard->parked_for_ns;
+    if (news && wakes == 0 && safety) {
+        shard->suspects++;
+    }
+    if (news && slept_ns < shard->spin_ns && shard->spin_credit < SPIN_CREDIT_MAX) {
+        shard->spin_credit++; /* looking out would have paid */
+    }
+    if (!news && safety && shard->safety_ns < SAFETY_MAX_NS) {
+        shard->safety_ns *= 2;
+    }
+    shard->parked_ns = 0;
+}
+
+static void drain(struct rim__shard *shard) {
+    uint64_t before = shard->mesh.drained;
+    rim__mesh_drain(shard);
+    bool inlet = shard->inlet.news;
+    rim__inlet_drain(shard);
+    bool news = shard->mesh.drained != before || inlet;
+    if (rim__unlikely(shard->parked_ns != 0)) {
+        look_back(shard, news);
+    }
+    if (news) {
+        shard->across_ns = shard->now_ns;
+        shard->safety_ns = RIM_SHARD_SAFETY_NS;
+    }
+    if (rim__unlikely(shard->suspects > 0) && shard->driver->wakes_received != shard->wakes_seen) {
+        shard->suspects--; /* it was only slow */
+        shard->wakes_seen = shard->driver->wakes_received;
+    }
+}
+
+/* Whether to look out a little longer for other shards' messages: sleeping and being woken costs more. */
+static bool is_spinning(struct rim__shard *shard) {
+    if (shard->spin_ns == 0 || (shard->spin_credit <= 0 && !shard->spin_always)) {
+        return false;
+    }
+    if (shard->now_ns - shard->across_ns < shard->spin_ns) {
+        return true;
+    }
+    if (shard->across_ns != 0) { /* looked out in vain */
+        shard->across_ns = 0;
+        shard->spin_credit -= shard->spin_credit > SPIN_CREDIT_MIN ? 2 : 0;
+    }
+    return false;
+}
+
+/* How long the driver may sleep: 0 while anything is to be done; else the bell is marked PARKED. */
+static uint64_t sleep_ns(struct rim__shard *shard) {
+    if (!rim__run_queue_is_empty(&shard->ready) || !rim__mesh_is_quiet(shard) || shard->stopping ||
+        is_spinning(shard)) {
+        return 0;
+    }
+    uint64_t next_ns = rim__wheel_next(&shard->timers);
+    shard->now_ns = shard->driver->ops->now(shard->driver);
+    if (next_ns <= shard->now_ns || !rim__bell_park(&shard->bell)) {
+        return 0;
+    }
+    uint64_t wait_ns = next_ns == RIM_WHEEL_NEVER ? shard->safety_ns : next_ns - shard->now_ns;
+    wait_ns = wait_ns < shard->safety_ns ? wait_ns : shard->safety_ns;
+    shard->parks++;
+    shard->publish(shard);
+    shard->parked_ns = shard->now_ns;
+    shard->parked_for_ns = wait_ns;
+    shard->wakes_seen = shard->driver->wakes_received;
+    return wait_ns;
+}
+
+void rim__shard_tick(struct rim__shard *shard, bool may_sleep) {
+    shard->ticks++;
+    shard->now_ns = shard->driver->ops->now(shard->driver);
+    drain(shard);                                                  /* what others sent: shard->deliver */
+    rim__wheel_expire(shard, &shard->timers, shard->now_ns);       /* deadlines passed: timer->fire */
+    run_ready(shard);                                              /* ready tasks, bounded: shard->run */
+    shard->settle(shard);                                          /* what was put off */
+    rim__mesh_flush(shard);                                        /* parcels to lanes, bells rung */
+    uint64_t wait_ns = may_sleep ? sleep_ns(shard) : 0;            /* 0 while anything is to be done */
+    shard->driver->ops->poll(shard->driver, wait_ns);              /* submit, maybe sleep, complete */
+}
+
+void rim__shard_loop(struct rim__shard *shard) {
+    rim__assert(rim__shard_current() == shard);
+    while (!shard->stopping) {
+        rim__shard_tick(shard, true);
+    }
+}
+
+bool rim__shard_is_idle(const struct rim__shard *shard) {
+    return rim__run_queue_is_empty(&shard->ready) && rim__mesh_is_quiet(shard) && shard->timers.count == 0;
+}

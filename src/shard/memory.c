@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include "shard/memory.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include <jemalloc/jemalloc.h>
+
+#include "base/assert.h"
+
+/*
+ * Classes: 16, 32, ... 256 bytes, then four to each doubling up to 16 KiB. A slab is one class's supply of fresh
+ * blocks; slabs are given back when the shard ends.
+ */
+#define SMALL_MAX 256u
+#define SMALL_CLASSES 16u
+#define SLAB_BYTES 65536u
+#define SLAB_BLOCKS_MIN 8u
+
+struct rim__block {
+    struct rim__block *next;
+};
+
+struct rim__slab {
+    struct rim__slab *next;
+    size_t size;
+};
+
+static unsigned class_of(size_t size) {
+    if (size <= SMALL_MAX) {
+        return size == 0 ? 0 : (unsigned)((size - 1) / 16);
+    }
+    unsigned top = 63u - (unsigned)__builtin_clzll(size - 1); /* 2^top < size <= 2^(top + 1) */
+    unsigned quarter = (unsigned)((size - 1) >> (top - 2)) & 3u;
+    return SMALL_CLASSES + (top - 8) * 4 + quarter;
+}
+
+static size_t class_size(unsigned class) {
+    if (class < SMALL_CLASSES) {
+        return (class + 1) * 16u;
+    }
+    unsigned top = 8 + (class - SMALL_CLASSES) / 4;
+    unsigned quarter = (class - SMALL_CLASSES) % 4;
+    return ((size_t)1 << top) + (((size_t)quarter + 1) << (top - 2));
+}
+
+size_t rim__memory_good_size(size_t size) {
+    return size <= RIM_MEMORY_POOLED_MAX ? class_size(class_of(size)) : size;
+}
+
+static int arena_flags(const struct rim__memory *memory) {
+    return MALLOCX_ARENA(memory->arena) | MALLOCX_TCACHE_NONE;
+}
+
+int rim__memory_init(struct rim__memory *memory) {
+    *memory = (struct rim__memory){.blocks = 0};
+    size_t size = sizeof memory->arena;
+    int error = mallctl("arenas.create", &memory->arena, &size, NULL, 0);
+    return error == 0 ? 0 : -ENOMEM;
+}
+
+void rim__memory_finish(struct rim__memory *memory) {
+    for (struct rim__slab *slab = memory->slabs, *next; slab != NULL; slab = next) {
+        next = slab->next;
+        dallocx(slab, arena_flags(memory));
+    }
+    memory->slabs = NULL;
+    if (memory->arena != 0) { /* large blocks that leaked go with the arena */
+        size_t mib[3], length = 3;
+        if (mallctlnametomib("arena.0.destroy", mib, &length) == 0) {
+            mib[1] = memory->arena;
+            mallctlbymib(mib, length, NULL, NULL, NULL, 0);
+        }
+    }
+    memory->arena = 0;
+}
+
+/* Whether a test wants this allocation to fail. */
+static bool is_to_fail(struct rim__memory *memory) {
+    return rim__unlikely(memory->fail_at != 0) && ++memory->allocations == memory->fail_at;
+}
+
+static rim__cold bool add_slab(struct rim__memory *memory, unsigned class) {
+    size_t block = class_size(class);
+    size_t bytes = block * SLAB_BLOCKS_MIN > SLAB_BYTES ? block * SLAB_BLOCKS_MIN : SLAB_BYTES;
+    struct rim__slab *slab = mallocx(bytes, MALLOCX_ALIGN(4096) | arena_flags(memory));
+    if (slab == NULL) {
+        return false;
+    }
+    *slab = (struct rim__slab){.next = memory->slabs, .size = bytes};
+    memory->slabs = slab;
+    size_t start = block > 64 ? 64 : (sizeof *slab + block - 1) / block * block; /* blocks keep to cache lines */
+    memory->fresh[class] = (char *)slab + start;
+    memory->fresh_end[class] = (char *)slab + start + (bytes - start) / block * block;
+    return true;
+}
+
+static void *alloc_large(struct rim__memory *memory, size_t size) {
+    void *block = mallocx(size, MALLOCX_ALIGN(16) | arena_flags(memory));
+    if (block != NULL) {
+        memory->blocks++;
+        memory->bytes += size;
+    }
+    return block;
+}
+
+void *rim__memory_alloc(struct rim__memory *memory, size_t size) {
+    if (is_to_fail(memory)) {
+        return NULL;
+    }
+    if (rim__unlikely(size > RIM_MEMORY_POOLED_MAX)) {
+        return alloc_large(memory, size);
+    }
+    unsigned class = class_of(size);
+    struct rim__block *block = memory->free[class];
+    if (rim__likely(block != NULL)) {
+        memory->free[class] = block->next;
+    } else {
+        if (memory->fresh[class] == memory->fresh_end[class] && !add_slab(memory, class)) {
+            return NULL;
+        }
+        block = (struct rim__block *)memory->fresh[class];
+        memory->fresh[class] += class_size(class);
+    }
+    memory->blocks++;
+    memory->bytes += class_size(class);
+    return block;
+}
+
+void rim__memory_free(struct rim__memory *memory, void *pointer, size_t size) {
+    rim__assert(memory->blocks > 0);
+    memory->blocks--;
+    if (rim__unlikely(size > RIM_MEMORY_POOLED_MAX)) {
+        memory->bytes -= size;
+        dallocx(pointer, arena_flags(memory));
+        return;
+    }
+    unsigned class = class_of(size);
+    struct rim__block *block = pointer;
+    memory->bytes -= class_size(class);
+    block->next = memory->free[class];
+    memory->free[class] = block;
+}

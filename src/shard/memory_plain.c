@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memory_plain.c - the twin of memory.c for sanitizer builds: every block by malloc, so that AddressSanitizer sees
+ * each one, and its size.
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "shard/memory.h"
+
+int rim__memory_init(struct rim__memory *memory) {
+    *memory = (struct rim__memory){.blocks = 0};
+    return 0;
+}
+
+void rim__memory_finish(struct rim__memory *memory) {
+    (void)memory;
+}
+
+size_t rim__memory_good_size(size_t size) {
+    return size;
+}
+
+void *rim__memory_alloc(struct rim__memory *memory, size_t size) {
+    if (memory->fail_at != 0 && ++memory->allocations == memory->fail_at) {
+        return NULL;
+    }
+    void *block = malloc(size > 0 ? size : 1);
+    if (block != NULL) {
+        memory->blocks++;
+        memory->bytes += size;
+    }
+    return block;
+}
+
+void rim__memory_free(struct rim__memory *memory, void *pointer, size_t size) {
+    rim__assert(memory->blocks > 0);
+    rim__assert(memory->bytes >= size);
+    memory->blocks--;
+    memory->bytes -= size;
+    free(pointer);
+}

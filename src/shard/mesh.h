@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mesh.h - the lanes between shards: how messages cross a core.
+ *
+ *     sender's shard                                                        receiver's shard
+ *     outlet: open parcel --flush--> lane.out (ring of parcels) --drain--> deliver each message, where it lies
+ *             free parcels <-------- lane.home (ring of parcels) <-------- last message of the parcel released
+ *
+ * A parcel is 4 KiB and belongs to one ordered pair of shards for ever. The sender writes messages one behind the
+ * other; one ring slot and one release store carry them all. Parcels in flight are bounded, and that bound is the only
+ * back-pressure of the transport: reserve returns NULL, which the actor layer turns into -RIM_EFULL. Messages whose
+ * place is reserved (replies, events, bodies that come home) never fail: without a parcel they wait in the outlet's
+ * backlog, which is as long as what was reserved. A shard always drains, also while its own sends are refused: two
+ * shards that flood each other do not deadlock.
+ *
+ *     Order    all messages from one shard to another, in the order reserved
+ *     Loss     none
+ *     Threads  a mesh belongs to its shard. Shared are: lane.out and lane.home (spsc.h), lane.starved (below), and
+ *              the outlets' lane pointers, which the sender sets before it rings the receiver's bell for the first
+ *              time and never again
+ *
+ * A sender without parcels must hear when one comes home, also when it sleeps. It sets lane.starved by an exchange and
+ * looks into lane.home once more; the receiver pushes a parcel home, then exchanges lane.starved with 0, and rings the
+ * sender's bell if it was set. Both sides do a read-modify-write of one word: if the receiver's comes first, the
+ * sender's acquires its push and the second look finds the parcel; if the sender's comes first, the receiver sees it.
+ */
+#ifndef RINGMAIL_SHARD_MESH_H
+#define RINGMAIL_SHARD_MESH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/spsc.h"
+#include "shard/doorbell.h"
+#include "shard/message.h"
+
+struct rim__shard;
+
+#define RIM_PARCEL_BYTES 4096u
+#define RIM_PARCELS_DEFAULT 64u
+#define RIM_PARCELS_MAX 1024u
+
+/* Aligned to its size, so that a message finds its parcel. */
+struct rim__parcel {
+    uint32_t used;  /* bytes, this header included; by the sender */
+    uint32_t count; /* messages; by the sender */
+    uint32_t live;  /* messages not released yet; by the receiver */
+    uint32_t owner; /* index of the sender */
+    struct rim__parcel *next; /* in a list of whoever holds it */
+    uint64_t unused;
+};
+_Static_assert(sizeof(struct rim__parcel) == 32, "a parcel's first message begins in its first line");
+
+struct rim__lane {
+    struct rim__spsc out;  /* parcels, sender to receiver */
+    struct rim__spsc home; /* parcels, receiver to sender */
+    _Atomic uint32_t starved rim__aligned(RIM_CACHE_LINE); /* by both: the sender wants to hear of parcels */
+};
+
+/* The sender's end of a lane. All fields are the sender's, but that the receiver reads `lane`. */
+struct rim__outlet {
+    _Atomic(struct rim__lane *) lane; /* NULL until first used */
+    struct rim__parcel *open;
+    struct rim__parcel *free;
+    struct rim_msg *backlog, *backlog_last; /* reserved messages that found no parcel */
+    uint32_t made;     /* parcels that exist */
+    uint32_t unrung;   /* parcels pushed since the bell was rung */
+    bool dirty;        /* flush has something to do */
+    bool starved;      /* waits for parcels */
+    bool wanted;       /* the layer above wants to hear when there is room */
+    struct rim_msg room_notice; /* RIM_KIND_WAY, delivered here when there is */
+};
+
+struct rim__mesh {
+    struct rim__outlet *outlets; /* by peer */
+    uint64_t dirty[RIM_BELL_GROUPS]; /* outlets that flush has to visit */
+    struct rim__bell_news news;  /* lanes to drain; our own copy of the bell */
+    uint32_t parcels_max;        /* for each outlet */
+    bool (*lane_full)(void *arg); /* for simulation: pretend that no parcel is left */
+    void *lane_full_arg;
+    uint64_t posted;   /* messages handed to other shards */
+    uint64_t drained;  /* messages taken in from other shards */
+    uint64_t parcels_sent;
+    uint64_t parcels_out; /* parcels of ours that are not at home */
+    uint64_t wakes_sent, wakes_saved;
+    uint64_t backlog; /* messages in all backlogs */
+};
+
+int rim__mesh_init(struct rim__mesh *mesh, uint32_t shards, uint32_t parcels);
+/* After all shards' threads have ended. */
+void rim__mesh_finish(struct rim__shard *shard);
+
+/*
+ * Room for a message of `span` bytes (rim__msg_span; at most RIM_MSG_INLINE_MAX and the headers) to a peer: the caller
+ * fills it before the next call. RIM_MSG_IN_PARCEL is in its flags already if it lies in one. `reserved`: does not fail
+ * for want of a parcel. NULL: full, or out of memory.
+ */
+struct rim_msg *rim__mesh_reserve(struct rim__shard *shard, uint32_t to, uint32_t span, bool reserved);
+/* One RIM_KIND_WAY message, delivered here with `from` the peer's index, when reserve is likely to succeed again. */
+void rim__mesh_want_room(struct rim__shard *shard, uint32_t to);
+/* The tick: what other shards sent goes to shard->deliver. */
+void rim__mesh_drain(struct rim__shard *shard);
+/* The tick: open parcels go to their lanes, and bells are rung. */
+void rim__mesh_flush(struct rim__shard *shard);
+/* Takes in every parcel that has come home: for exact counts. */
+void rim__mesh_collect(struct rim__shard *shard);
+/* A message of a parcel is done. */
+void rim__mesh_release(struct rim__shard *shard, struct rim_msg *msg);
+/* Whether flush or drain has something to do. */
+bool rim__mesh_is_quiet(const struct rim__shard *shard);
+
+#endif

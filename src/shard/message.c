@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "shard/message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "shard/shard.h"
+
+struct rim_msg *rim__msg_create(struct rim__shard *shard, enum rim__kind kind, uint32_t flags, uint32_t tag,
+                                size_t size) {
+    struct rim_msg *msg = rim__memory_alloc(&shard->memory, rim__msg_span(flags, size));
+    if (rim__likely(msg != NULL)) {
+        msg->next = NULL;
+        msg->kind = kind;
+        msg->flags = (uint16_t)flags;
+        msg->tag = tag;
+        msg->size = (uint32_t)size;
+    }
+    return msg;
+}
+
+static rim__cold void send_body_home(struct rim__shard *shard, struct rim__body *body) {
+    struct rim_msg *msg = rim__mesh_reserve(shard, body->home, (uint32_t)rim__msg_span(RIM_MSG_OUT, 0), true);
+    if (msg == NULL) {
+        rim__log_write(&shard->log, RIM_LOG_ERROR, "out of memory: a body of %u bytes cannot go home", body->size);
+        return;
+    }
+    uint32_t flags = msg->flags;
+    *msg = (struct rim_msg){.kind = RIM_KIND_RETURN, .flags = (uint16_t)(flags | RIM_MSG_OUT | RIM_MSG_RESERVED)};
+    *(struct rim__body **)rim__msg_after(msg) = body;
+}
+
+void rim__body_release(struct rim__shard *shard, struct rim__body *body) {
+    if (body->home == shard->index) {
+        body->release(shard, body);
+    } else {
+        send_body_home(shard, body);
+    }
+}
+
+/* The message's own memory goes back to where it came from. */
+static void free_envelope(struct rim__shard *shard, struct rim_msg *msg) {
+    if (msg->flags & RIM_MSG_IN_PARCEL) {
+        rim__mesh_release(shard, msg);
+    } else if (msg->flags & RIM_MSG_FOREIGN) {
+        free(msg);
+    } else if (!(msg->flags & RIM_MSG_EMBEDDED)) {
+        rim__memory_free(&shard->memory, msg, rim__msg_span(msg->flags, msg->size));
+    }
+}
+
+void rim__msg_release(struct rim__shard *shard, struct rim_msg *msg) {
+    if (rim__unlikely(msg->flags & RIM_MSG_OUT)) {
+        rim__body_release(shard, rim__msg_out(msg));
+    }
+    free_envelope(shard, msg);
+}
+
+struct rim_msg *rim__msg_move_out(struct rim__shard *shard, struct rim_msg *msg) {
+    size_t span = rim__msg_span(msg->flags, msg->size);
+    struct rim_msg *copy = rim__memory_alloc(&shard->memory, span);
+    if (copy == NULL) {
+        return NULL;
+    }
+    memcpy(copy, msg, span);
+    copy->flags &= (uint16_t) ~(RIM_MSG_IN_PARCEL | RIM_MSG_FOREIGN);
+    free_envelope(shard, msg);
+    return copy;
+}
