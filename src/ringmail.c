@@ -239,11 +239,20 @@ static void open_shard(struct rim__member *member) {
     member->error = open_uring(member);
 }
 
+/* The driver's counters go with it: they are read for the last time before. */
 static void close_shard(struct rim__member *member) {
+    struct rim__driver *driver = member->shard->driver;
     rim__io_detach(member->ctx);
-    if (member->shard->driver != NULL) {
-        member->shard->driver->ops->close(member->shard->driver, CLOSE_PATIENCE_NS);
+    if (driver == NULL) {
+        return;
     }
+    rim__stats_publish(member->ctx);
+    if (member->system->sim == NULL) {
+        member->buffers_out = rim__uring_buffers_out(driver);
+    }
+    member->io = NULL;
+    driver->ops->close(driver, CLOSE_PATIENCE_NS);
+    member->shard->driver = NULL;
 }
 
 static void *shard_main(void *arg) {
@@ -326,18 +335,20 @@ int rim_system_start(rim_system *system) {
 }
 
 static void note_leaks(struct rim_system *system) {
+    rim_stats sum;
+    uint64_t buffers = system->sim != NULL ? rim__sim_buffers_out(system->sim) : 0;
     for (uint32_t i = 0; i < system->count; i++) {
-        struct rim__member *member = &system->members[i];
-        rim__stats_publish(member->ctx);
-        const rim_stats *stats = &member->ctx->stats;
-        system->leaks = system->leaks || stats->blocks != 0 || stats->parcels_in_use != 0 ||
-                        stats->operations_open != 0 || stats->descriptors != 0;
-        if (stats->blocks + stats->parcels_in_use + stats->operations_open + stats->descriptors != 0) {
-            rim__log_write(&system->log, RIM_LOG_WARNING,
-                           "shard %u leaks: %llu blocks, %llu parcels, %llu operations, %llu descriptors", i,
-                           (unsigned long long)stats->blocks, (unsigned long long)stats->parcels_in_use,
-                           (unsigned long long)stats->operations_open, (unsigned long long)stats->descriptors);
-        }
+        buffers += system->members[i].buffers_out;
+        rim__stats_publish(system->members[i].ctx);
+    }
+    rim_system_stats(system, RIM_ALL_SHARDS, &sum);
+    system->leaks = sum.blocks + sum.parcels_in_use + sum.operations_open + sum.descriptors + buffers != 0;
+    if (system->leaks) {
+        rim__log_write(&system->log, RIM_LOG_WARNING,
+                       "leaks: %llu blocks, %llu parcels, %llu operations, %llu descriptors, %llu buffers",
+                       (unsigned long long)sum.blocks, (unsigned long long)sum.parcels_in_use,
+                       (unsigned long long)sum.operations_open, (unsigned long long)sum.descriptors,
+                       (unsigned long long)buffers);
     }
 }
 
@@ -359,15 +370,8 @@ void rim__system_join(struct rim_system *system) {
         }
         rim__shard_set_current(NULL);
     }
-    for (uint32_t i = 0; i < system->count; i++) {
-        struct rim__member *member = &system->members[i];
-        if (system->sim != NULL) {
-            rim__stats_publish(member->ctx);
-        }
-        member->shard->driver = NULL;
-    }
-    note_leaks(system);
     system->stage = RIM_SYSTEM_STOPPED;
+    note_leaks(system);
 }
 
 static void destroy_member(struct rim__member *member) {

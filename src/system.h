@@ -27,6 +27,7 @@ struct rim__member {
     pthread_t thread;
     int cpu;   /* to pin to, or -1 */
     int error; /* of the start, by the thread before it knocks */
+    uint32_t buffers_out; /* receive buffers that were not at home when the driver was closed */
 };
 
 struct rim_system {

@@ -116,14 +116,14 @@ bool run_hello(struct connection *c, const struct call *call) {
 
 static void client_info(struct connection *c, const struct call *call) {
     struct client_line line = {.id = c->id, .peer = c->peer, .local = c->local, .name = c->name, .last = c->last};
-    uint64_t now_ms = rim_wall_ms(c->ctx);
+    uint64_t now_ns = rim_now(c->ctx);
     struct buffer text = {0};
     (void)call;
-    line.age_s = (now_ms - c->opened_ms) / 1000;
-    line.idle_s = (now_ms - c->used_ms) / 1000;
+    line.age_s = (now_ns - c->opened_ns) / RIM_SECONDS(1);
+    line.idle_s = (now_ns - c->used_ns) / RIM_SECONDS(1);
     line.version = c->version;
     client_write(&line, &text);
-    resp_verbatim(connection_reply(c), c->version, &text);
+    resp_verbatim(connection_reply(c), c->version, text.bytes, text.size);
     buffer_clear(&text, 0);
 }
 
@@ -182,38 +182,31 @@ static void client_reply(struct connection *c, const struct call *call) {
     }
 }
 
+static void client_list(struct connection *c, const struct call *call) {
+    uint64_t number;
+    if (call->count > 2) {
+        connection_error(c, "syntax error");
+    } else if (connection_slot(c, SLOT_VERBATIM, &number)) {
+        connection_ask_server(c, number, SERVER_LIST);
+    }
+}
+
 static const struct client_command {
     const char *name;
     const char *full_name;
     int arity;
-    void (*run)(struct connection *c, const struct call *call); /* NULL: CLIENT LIST, which asks the server's actor */
+    void (*run)(struct connection *c, const struct call *call);
 } client_commands[] = {
     {"id", "client|id", 2, client_id},
     {"getname", "client|getname", 2, client_getname},
     {"setname", "client|setname", 3, client_setname},
     {"setinfo", "client|setinfo", 4, client_setinfo},
     {"info", "client|info", 2, client_info},
-    {"list", "client|list", -2, NULL},
+    {"list", "client|list", -2, client_list},
     {"no-evict", "client|no-evict", 3, client_switch},
     {"no-touch", "client|no-touch", 3, client_switch},
     {"reply", "client|reply", 3, client_reply},
 };
-
-static bool client_list(struct connection *c, const struct call *call) {
-    uint64_t number;
-    if (call->count > 2) {
-        connection_error(c, "syntax error");
-        return true;
-    }
-    if (!connection_slot(c, SLOT_VERBATIM, &number)) {
-        return true;
-    }
-    if (!connection_ask_server(c, number, SERVER_LIST)) {
-        queue_unpush(&c->queue);
-        return false;
-    }
-    return true;
-}
 
 bool run_client(struct connection *c, const struct call *call) {
     const struct resp_arg *word = &call->args[1];
@@ -227,9 +220,6 @@ bool run_client(struct connection *c, const struct call *call) {
         if (!fits) {
             connection_arity_error(c, command->full_name);
             return true;
-        }
-        if (command->run == NULL) {
-            return client_list(c, call);
         }
         command->run(c, call);
         return true;

@@ -10,14 +10,15 @@
 static const char not_integer[] = "value is not an integer or out of range";
 
 bool run_count_keys(struct connection *c, const struct call *call) {
-    if (!connection_parts(c, SLOT_SUM, 1)) {
+    if (!connection_parts(c, SLOT_SUM)) {
         return true;
     }
     for (; c->part_at < call->count; c->part_at++) {
         struct ask ask = {.op = call->command->op, .key = &call->args[c->part_at]};
-        if (connection_is_busy(c) || !connection_ask(c, c->part_slot, &ask)) {
+        if (connection_is_busy(c, 1)) {
             return false;
         }
+        connection_ask(c, c->part_slot, &ask);
     }
     connection_parts_end(c);
     return true;
@@ -65,7 +66,8 @@ bool run_expire(struct connection *c, const struct call *call) {
         connection_error(c, "invalid expire time in '%s' command", call->command->name);
         return true;
     }
-    return connection_ask_one(c, SLOT_ONE, &ask);
+    connection_ask_one(c, SLOT_ONE, &ask);
+    return true;
 }
 
 /* One step if both names are on one shard, else an errand. */
@@ -78,7 +80,8 @@ bool run_rename(struct connection *c, const struct call *call) {
     if (server_shard(c->server, from_hash) == server_shard(c->server, to_hash)) {
         struct ask ask = {.op = OP_RENAME, .key = from, .value = *to, .number = (int64_t)to_hash, .hash = from_hash};
         ask.flags = only_new ? FLAG_NX : 0;
-        return connection_ask_one(c, SLOT_ONE, &ask);
+        connection_ask_one(c, SLOT_ONE, &ask);
+        return true;
     }
     if (!errand_start(c, only_new ? ERRAND_RENAMENX : ERRAND_RENAME, call)) {
         c->out.failed = true;
@@ -88,7 +91,8 @@ bool run_rename(struct connection *c, const struct call *call) {
 
 bool run_dbsize(struct connection *c, const struct call *call) {
     (void)call;
-    return connection_ask_shards(c, SLOT_SUM, &(struct ask){.op = OP_SIZE});
+    connection_ask_shards(c, SLOT_SUM, &(struct ask){.op = OP_SIZE});
+    return true;
 }
 
 bool run_flush(struct connection *c, const struct call *call) {
@@ -98,17 +102,20 @@ bool run_flush(struct connection *c, const struct call *call) {
         connection_error(c, "syntax error");
         return true;
     }
-    return connection_ask_shards(c, SLOT_OK, &(struct ask){.op = OP_CLEAR});
+    connection_ask_shards(c, SLOT_OK, &(struct ask){.op = OP_CLEAR});
+    return true;
 }
 
 bool run_keys(struct connection *c, const struct call *call) {
-    return connection_ask_shards(c, SLOT_KEYS, &(struct ask){.op = OP_KEYS, .key = &call->args[1]});
+    connection_ask_shards(c, SLOT_KEYS, &(struct ask){.op = OP_KEYS, .key = &call->args[1]});
+    return true;
 }
 
 bool run_randomkey(struct connection *c, const struct call *call) {
     (void)call;
     struct ask ask = {.op = OP_RANDOM, .number = (int64_t)(rim_random(c->ctx) >> 1)};
-    return connection_ask_shards(c, SLOT_RANDOM, &ask);
+    connection_ask_shards(c, SLOT_RANDOM, &ask);
+    return true;
 }
 
 /* False: the error is replied. */
@@ -157,7 +164,8 @@ bool run_scan(struct connection *c, const struct call *call) {
     uint64_t shard = cursor / STORE_PARTITIONS;
     ask.number = shard < c->server->shards ? (int64_t)(cursor % STORE_PARTITIONS) : (int64_t)STORE_PARTITIONS;
     ask.shard = shard < c->server->shards ? (uint32_t)shard : c->server->shards - 1;
-    return connection_ask_one(c, SLOT_SCAN, &ask);
+    connection_ask_one(c, SLOT_SCAN, &ask);
+    return true;
 }
 
 bool run_object(struct connection *c, const struct call *call) {
@@ -171,5 +179,6 @@ bool run_object(struct connection *c, const struct call *call) {
         connection_arity_error(c, "object|encoding");
         return true;
     }
-    return connection_ask_one(c, SLOT_ONE, &(struct ask){.op = OP_ENCODING, .key = &call->args[2]});
+    connection_ask_one(c, SLOT_ONE, &(struct ask){.op = OP_ENCODING, .key = &call->args[2]});
+    return true;
 }

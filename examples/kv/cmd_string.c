@@ -18,7 +18,8 @@ bool run_plain(struct connection *c, const struct call *call) {
         ask.value = call->args[2];
     }
     ask.count = ask.op == OP_APPEND ? (uint32_t)c->server->options.max_value : 0;
-    return connection_ask_one(c, SLOT_ONE, &ask);
+    connection_ask_one(c, SLOT_ONE, &ask);
+    return true;
 }
 
 /* Replies with what is wrong with an expiry. */
@@ -94,7 +95,8 @@ bool run_set(struct connection *c, const struct call *call) {
             return true;
         }
     }
-    return connection_ask_one(c, SLOT_ONE, &ask);
+    connection_ask_one(c, SLOT_ONE, &ask);
+    return true;
 }
 
 bool run_setex(struct connection *c, const struct call *call) {
@@ -105,7 +107,8 @@ bool run_setex(struct connection *c, const struct call *call) {
         return true;
     }
     struct ask ask = {.op = OP_SET, .key = &call->args[1], .value = call->args[3], .number = expiry};
-    return connection_ask_one(c, SLOT_ONE, &ask);
+    connection_ask_one(c, SLOT_ONE, &ask);
+    return true;
 }
 
 bool run_getex(struct connection *c, const struct call *call) {
@@ -124,7 +127,8 @@ bool run_getex(struct connection *c, const struct call *call) {
     if (options.expiry != NULL) {
         ask.number = expiry_read(options.expiry, options.unit, (int64_t)rim_wall_ms(c->ctx));
     }
-    return connection_ask_one(c, SLOT_ONE, &ask);
+    connection_ask_one(c, SLOT_ONE, &ask);
+    return true;
 }
 
 bool run_getrange(struct connection *c, const struct call *call) {
@@ -135,7 +139,8 @@ bool run_getrange(struct connection *c, const struct call *call) {
         connection_error(c, "%s", not_integer);
         return true;
     }
-    return connection_ask_one(c, SLOT_ONE, &ask);
+    connection_ask_one(c, SLOT_ONE, &ask);
+    return true;
 }
 
 bool run_setrange(struct connection *c, const struct call *call) {
@@ -149,7 +154,8 @@ bool run_setrange(struct connection *c, const struct call *call) {
         connection_error(c, "offset is out of range");
         return true;
     }
-    return connection_ask_one(c, SLOT_ONE, &ask);
+    connection_ask_one(c, SLOT_ONE, &ask);
+    return true;
 }
 
 bool run_incr(struct connection *c, const struct call *call) {
@@ -164,12 +170,14 @@ bool run_incr(struct connection *c, const struct call *call) {
         return true;
     }
     ask.number = down ? -ask.number : ask.number;
-    return connection_ask_one(c, SLOT_ONE, &ask);
+    connection_ask_one(c, SLOT_ONE, &ask);
+    return true;
 }
 
 bool run_incrfloat(struct connection *c, const struct call *call) {
     struct ask ask = {.op = OP_INCRFLOAT, .key = &call->args[1], .value = call->args[2]};
-    return connection_ask_one(c, SLOT_ONE, &ask);
+    connection_ask_one(c, SLOT_ONE, &ask);
+    return true;
 }
 
 /* A reply of its own for each key, behind the head of the array: the queue puts them in order. */
@@ -181,9 +189,10 @@ bool run_mget(struct connection *c, const struct call *call) {
     }
     for (; c->part_at < call->count; c->part_at++) {
         struct ask ask = {.op = OP_GET, .key = &call->args[c->part_at]};
-        if (connection_is_busy(c) || !connection_ask_one(c, SLOT_ONE, &ask)) {
+        if (connection_is_busy(c, 1)) {
             return false;
         }
+        connection_ask_one(c, SLOT_ONE, &ask);
     }
     c->part_at = 0;
     return true;
@@ -194,14 +203,15 @@ bool run_mset(struct connection *c, const struct call *call) {
         connection_arity_error(c, call->command->name);
         return true;
     }
-    if (!connection_parts(c, SLOT_OK, 1)) {
+    if (!connection_parts(c, SLOT_OK)) {
         return true;
     }
     for (; c->part_at < call->count; c->part_at += 2) {
         struct ask ask = {.op = OP_SET, .key = &call->args[c->part_at], .value = call->args[c->part_at + 1]};
-        if (connection_is_busy(c) || !connection_ask(c, c->part_slot, &ask)) {
+        if (connection_is_busy(c, 1)) {
             return false;
         }
+        connection_ask(c, c->part_slot, &ask);
     }
     connection_parts_end(c);
     return true;

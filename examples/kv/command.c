@@ -151,7 +151,7 @@ static bool run(struct connection *c, const struct resp_arg *args, uint32_t coun
         return true;
     }
     c->last = command->name;
-    c->used_ms = rim_wall_ms(c->ctx);
+    c->used_ns = rim_now(c->ctx);
     bool fits = command->arity > 0 ? count == (uint32_t)command->arity : count >= (uint32_t)-command->arity;
     if (!fits) {
         connection_arity_error(c, command->name);

@@ -48,7 +48,7 @@ static void write_out(struct connection *c) {
 /* Writes as much of a long value as the socket takes. True when all of it is written. */
 static bool stream(struct connection *c, struct slot *slot) {
     if (!slot->headed) {
-        resp_bulk_head(&c->out, rim_size(slot->msg));
+        resp_bulk_head(&c->out, slot->size);
         slot->headed = true;
         c->streamed = 0;
     }
@@ -56,8 +56,8 @@ static bool stream(struct connection *c, struct slot *slot) {
     if (c->full) {
         return false;
     }
-    c->streamed += write_pieces(c, (const char *)rim_body(slot->msg) + c->streamed, rim_size(slot->msg) - c->streamed);
-    if (c->streamed < rim_size(slot->msg)) {
+    c->streamed += write_pieces(c, slot->bytes + c->streamed, slot->size - c->streamed);
+    if (c->streamed < slot->size) {
         return false;
     }
     buffer_append(&c->out, "\r\n", 2);
@@ -85,9 +85,9 @@ static void write_ready(struct connection *c) {
 /* ---- input ---- */
 
 /* Whether no command may be run now. */
-static bool is_blocked(const struct connection *c) {
-    return c->errand != NULL || c->quitting || c->waiting || (c->waiting_turn && c->queue.count > 0) ||
-           connection_is_busy(c);
+static bool is_blocked(struct connection *c) {
+    c->throttled = connection_is_busy(c, c->throttled ? 2 : 1);
+    return c->errand != NULL || c->quitting || (c->waiting_turn && c->queue.count > 0) || c->throttled;
 }
 
 static void close_on_error(struct connection *c, const char *text) {
@@ -108,8 +108,7 @@ static size_t run_commands(struct connection *c, struct resp_parser *parser, con
             return size;
         }
         if (parser->count > 0 && !command_run(c, parser->args, parser->count)) {
-            resp_next(parser); /* the same command comes again */
-            return used;
+            return used; /* the same command comes again */
         }
         used += parser->at;
         resp_next(parser);
@@ -206,16 +205,20 @@ static void close_if_done(struct connection *c) {
 static rim_verdict settle(struct connection *c) {
     size_t left;
     if (c->closed) {
+        asking_send(c);
         return leave(c);
     }
     do {
+        asking_send(c);
         write_ready(c);
         if (rim_backlog(c->ctx) == 0 || c->out.size >= GATHER) {
             write_out(c);
         }
+        errand_continue(c);
         left = c->in.size;
         run_kept_input(c);
     } while (c->in.size < left);
+    asking_send(c);
     if (c->in.failed || c->out.failed) {
         c->quitting = true;
         rim_socket_abort(c->ctx, c->socket);
@@ -239,7 +242,7 @@ static rim_verdict connection_init(rim_ctx *ctx, void *state, const void *arg, s
     c->local = from->local;
     c->id = rim_self(ctx) & 0xffffffffffffull; /* unique for as long as anyone could remember it */
     c->version = 2;
-    c->opened_ms = c->used_ms = rim_wall_ms(ctx);
+    c->opened_ns = c->used_ns = rim_now(ctx);
     introduce(c);
     return RIM_DONE;
 }
@@ -253,6 +256,7 @@ static void connection_exit(rim_ctx *ctx, void *state, rim_exit why) {
     }
     queue_free(&c->queue);
     errand_free(c);
+    asking_free(c);
     if (c->parser != NULL) {
         resp_finish(c->parser);
         free(c->parser);
@@ -279,18 +283,75 @@ static rim_verdict on_data(rim_ctx *ctx, void *state, const void *body, rim_msg 
     return settle(c);
 }
 
-rim_verdict connection_outcome(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg) {
+/* One answer. When its turn has come and it is short, it is written at once; else its message has to be held. */
+static bool write_at_once(struct connection *c, uint64_t number, const struct outcome *outcome) {
+    struct slot *slot = queue_at(&c->queue, number);
+    bool simple = number == c->queue.first && slot->kind == SLOT_ONE && !slot->mute && !c->full;
+    if (!simple || outcome->size > REPLY_STREAM_FROM) {
+        return false;
+    }
+    reply_write_outcome(c, outcome, &c->out);
+    connection_landed(c, slot);
+    queue_pop(&c->queue);
+    return true;
+}
+
+static void take_answers(struct connection *c, const struct batch *batch, rim_msg *msg) {
+    const char *body = rim_body(msg);
+    struct holder *holder = NULL;
+    size_t at = 0;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const struct answer *answer = (const struct answer *)(body + at);
+        struct outcome outcome = {.kind = (enum reply_kind)answer->kind, .size = answer->size};
+        outcome.shared = answer->shared;
+        outcome.bytes = answer->shared ? answer_shared(answer).bytes : answer->bytes;
+        at += answer_span(answer);
+        if (holder == NULL && !write_at_once(c, batch->slots[i], &outcome)) {
+            holder = holder_create(c, msg);
+            if (holder != NULL && !answer->shared) {
+                outcome.bytes = (const char *)rim_body(holder->msg) + (outcome.bytes - body);
+            }
+            body = holder != NULL ? rim_body(holder->msg) : body;
+        } else if (holder == NULL) {
+            continue;
+        }
+        outcome.holder = holder;
+        reply_outcome(c, batch->slots[i], &outcome);
+        write_ready(c);
+    }
+    if (holder != NULL) {
+        holder_release(c, holder);
+    }
+}
+
+rim_verdict connection_answers(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg) {
     struct connection *c = state;
-    struct slot *slot = queue_at(&c->queue, cookie);
+    struct batch *batch = (struct batch *)(uintptr_t)cookie;
     (void)body;
     c->ctx = ctx;
-    bool simple = error == 0 && slot->kind == SLOT_ONE && cookie == c->queue.first && !slot->mute && !c->full;
-    if (simple && rim_size(msg) <= REPLY_STREAM_FROM) {
-        reply_write_body(c, (enum reply_kind)(rim_tag(msg) - KEEPER_REPLY), msg, &c->out);
-        connection_landed(c, slot);
-        queue_pop(&c->queue);
-    } else {
-        reply_outcome(c, slot, error, msg);
+    if (error == 0) {
+        take_answers(c, batch, msg);
+    }
+    for (uint32_t i = 0; error != 0 && i < batch->count; i++) {
+        reply_outcome(c, batch->slots[i], &(struct outcome){.error = error});
+    }
+    asking_let_go(batch);
+    return settle(c);
+}
+
+rim_verdict connection_outcome(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg) {
+    struct connection *c = state;
+    struct outcome outcome = {.error = error};
+    c->ctx = ctx;
+    if (error == 0) {
+        outcome.kind = rim_tag(msg) == SERVER_COUNTED ? REPLY_CLIENTS : REPLY_BULK;
+        outcome.holder = holder_create(c, msg);
+        outcome.bytes = outcome.holder != NULL ? rim_body(outcome.holder->msg) : body;
+        outcome.size = rim_size(outcome.holder != NULL ? outcome.holder->msg : msg);
+    }
+    reply_outcome(c, cookie, &outcome);
+    if (outcome.holder != NULL) {
+        holder_release(c, outcome.holder);
     }
     return settle(c);
 }
@@ -308,9 +369,6 @@ static rim_verdict on_room(rim_ctx *ctx, void *state, const void *body, rim_msg 
     c->waiting = false;
     if (!c->introduced && !c->closed) {
         introduce(c);
-    }
-    if (c->errand != NULL) {
-        errand_continue(c);
     }
     return settle(c);
 }

@@ -14,6 +14,7 @@
 #include "queue.h"
 #include "server.h"
 
+struct batch;
 struct errand;
 
 struct connection {
@@ -26,6 +27,9 @@ struct connection {
     struct resp_parser *parser; /* of the command at the start of `in`, where that is long */
     struct queue queue;
     struct errand *errand;
+    struct batch **open; /* by shard: what is to be sent at the end of the handler */
+    struct batch *sent;  /* what is under way */
+    uint32_t open_count;
     uint64_t held;      /* bytes of replies that wait in the queue */
     uint64_t asked;     /* bytes of requests under way */
     uint32_t flying;    /* requests under way */
@@ -37,6 +41,7 @@ struct connection {
     bool full;          /* the socket takes no more: there will be room */
     bool waiting;       /* a keeper or the server takes no more: there will be room */
     bool waiting_turn;  /* the next command is to run when all before it are replied to */
+    bool throttled;     /* too much is under way; it goes on when that is down to half of what is allowed */
     bool ending;        /* the client sends no more */
     bool quitting;      /* nothing more is read; the connection closes after its replies */
     bool closing;       /* the socket has been told to close */
@@ -46,7 +51,7 @@ struct connection {
     bool mute_next;     /* CLIENT REPLY SKIP */
     char *name;         /* CLIENT SETNAME; NULL: none */
     const char *last;   /* name of the last command */
-    uint64_t opened_ms, used_ms;
+    uint64_t opened_ns, used_ns;
     rim_address peer, local;
 };
 
@@ -73,21 +78,21 @@ struct ask {
     uint64_t hash; /* of the key, where it is known (0: it is not) */
 };
 
-/* Sends one request for a slot. False: there is no room now, and the call is to be made again later. */
-bool connection_ask(struct connection *c, uint64_t number, const struct ask *ask);
+/* Asks for one part of a slot's reply. It is sent when the handler ends, together with others to the same shard. */
+void connection_ask(struct connection *c, uint64_t number, const struct ask *ask);
 /* One request, with a slot of its own. */
-bool connection_ask_one(struct connection *c, enum slot_kind kind, const struct ask *ask);
+void connection_ask_one(struct connection *c, enum slot_kind kind, const struct ask *ask);
 /* One request to each shard, for one slot. */
-bool connection_ask_shards(struct connection *c, enum slot_kind kind, const struct ask *ask);
-/* One request to the server's actor, for a slot. False: as above. */
-bool connection_ask_server(struct connection *c, uint64_t number, uint32_t tag);
-/* Starts a command that is sent in parts, or goes on with it. False without memory. */
-bool connection_parts(struct connection *c, enum slot_kind kind, uint32_t first);
-/* Says that all parts are sent. */
+void connection_ask_shards(struct connection *c, enum slot_kind kind, const struct ask *ask);
+/* One request to the server's actor, for a slot. */
+void connection_ask_server(struct connection *c, uint64_t number, uint32_t tag);
+/* Starts a command that asks part by part, or goes on with it: part_at is its next argument. False without memory. */
+bool connection_parts(struct connection *c, enum slot_kind kind);
+/* Says that all parts are asked for. */
 void connection_parts_end(struct connection *c);
 /* Takes an outcome off the accounts; it was one of the slot's. */
 void connection_landed(struct connection *c, struct slot *slot);
-/* Whether so much is under way that the next part has to wait. */
-bool connection_is_busy(const struct connection *c);
+/* Whether so much is under way that the next command or part has to wait: a `part` of what is allowed. */
+bool connection_is_busy(const struct connection *c, uint32_t part);
 
 #endif

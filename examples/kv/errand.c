@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "connection.h"
-#include "keeper.h"
+#include "reply.h"
 
 enum step {
     STEP_TAKE = 0,  /* RENAME: the value leaves its shard */
@@ -12,7 +12,6 @@ enum step {
     STEP_GIVE_BACK, /* ... or returns, if it was not wanted there */
     STEP_LOOK,      /* MSETNX: is there one of the keys already? */
     STEP_SET,       /* ... no: set them all */
-    STEP_DONE,
 };
 
 struct errand {
@@ -22,7 +21,9 @@ struct errand {
     uint32_t at;   /* next argument of this step to send */
     int64_t found; /* MSETNX: keys that are there */
     const char *error;
-    rim_msg *taken; /* RENAME: expiry and value */
+    struct holder *taken; /* RENAME: the message with expiry and value, which are `bytes` */
+    const char *bytes;
+    size_t size;
     uint32_t count;
     struct resp_arg args[];
 };
@@ -62,7 +63,9 @@ bool errand_start(struct connection *c, enum errand_kind kind, const struct call
 
 void errand_free(struct connection *c) {
     if (c->errand != NULL) {
-        rim_msg_free(c->ctx, c->errand->taken);
+        if (c->errand->taken != NULL) {
+            holder_release(c, c->errand->taken);
+        }
         free(c->errand);
         c->errand = NULL;
     }
@@ -79,116 +82,110 @@ static void finish(struct connection *c, enum reply_kind result, int64_t number)
     errand_free(c);
 }
 
-static bool send_give(struct connection *c, const struct resp_arg *key, bool only_new) {
+static void send_give(struct connection *c, const struct resp_arg *key, bool only_new) {
     struct errand *errand = c->errand;
-    const char *bytes = rim_body(errand->taken);
     struct ask ask = {.op = OP_GIVE, .flags = only_new ? FLAG_NX : 0, .key = key};
-    memcpy(&ask.number, bytes, sizeof ask.number);
-    ask.value = (struct resp_arg){bytes + sizeof ask.number, rim_size(errand->taken) - sizeof ask.number};
-    return connection_ask(c, errand->slot, &ask);
+    memcpy(&ask.number, errand->bytes, sizeof ask.number);
+    ask.count = (unsigned char)errand->bytes[sizeof ask.number];
+    ask.value = (struct resp_arg){errand->bytes + TAKEN_HEAD, errand->size - TAKEN_HEAD};
+    connection_ask(c, errand->slot, &ask);
 }
 
-/* Sends what the step has to send, from where it stopped. False: later. */
-static bool send_step(struct connection *c) {
+static void send_pairs(struct connection *c) {
     struct errand *errand = c->errand;
-    if (errand->step == STEP_TAKE) {
-        return connection_ask(c, errand->slot, &(struct ask){.op = OP_TAKE, .key = &errand->args[1]});
-    }
-    if (errand->step == STEP_GIVE) {
-        return send_give(c, &errand->args[2], errand->kind == ERRAND_RENAMENX);
-    }
-    if (errand->step == STEP_GIVE_BACK) {
-        return send_give(c, &errand->args[1], true);
-    }
-    for (; errand->at + 1 < errand->count; errand->at += 2) {
+    for (; errand->at < errand->count && !connection_is_busy(c, 1); errand->at += 2) {
         struct ask ask = {.op = OP_EXISTS, .key = &errand->args[errand->at]};
         if (errand->step == STEP_SET) {
             ask.op = OP_SET;
             ask.value = errand->args[errand->at + 1];
         }
-        if (!connection_ask(c, errand->slot, &ask)) {
-            return false;
-        }
+        connection_ask(c, errand->slot, &ask);
     }
+}
+
+/* Asks for what the step needs, from where it stopped, and as far as there is room. */
+static void send_step(struct connection *c) {
+    struct errand *errand = c->errand;
+    if (errand->step == STEP_LOOK || errand->step == STEP_SET) {
+        send_pairs(c);
+        return;
+    }
+    if (errand->step == STEP_TAKE) {
+        connection_ask(c, errand->slot, &(struct ask){.op = OP_TAKE, .key = &errand->args[1]});
+    } else if (errand->step == STEP_GIVE) {
+        send_give(c, &errand->args[2], errand->kind == ERRAND_RENAMENX);
+    } else {
+        send_give(c, &errand->args[1], true);
+    }
+    errand->at = errand->count;
+}
+
+static bool go_to(struct errand *errand, enum step step) {
+    errand->step = step;
+    errand->at = 1;
     return true;
 }
 
-/* Chooses the next step when all outcomes of one are there. STEP_DONE: the errand is over, and gone. */
-static enum step next_step(struct connection *c) {
+/* Chooses the next step when all outcomes of one are there. False: the errand is over, and gone. */
+static bool advance(struct connection *c) {
     struct errand *errand = c->errand;
     switch (errand->step) {
     case STEP_TAKE:
         if (errand->taken != NULL) {
-            return STEP_GIVE;
+            return go_to(errand, STEP_GIVE);
         }
         errand->error = errand->error != NULL ? errand->error : "no such key";
         finish(c, REPLY_NIL, 0);
-        return STEP_DONE;
+        return false;
     case STEP_GIVE:
         if (errand->error != NULL || errand->found == 0) {
-            return STEP_GIVE_BACK;
+            return go_to(errand, STEP_GIVE_BACK);
         }
         finish(c, errand->kind == ERRAND_RENAME ? REPLY_OK : REPLY_INTEGER, 1);
-        return STEP_DONE;
+        return false;
     case STEP_LOOK:
         if (errand->error == NULL && errand->found == 0) {
-            errand->at = 1;
-            return STEP_SET;
+            return go_to(errand, STEP_SET);
         }
         finish(c, REPLY_INTEGER, 0);
-        return STEP_DONE;
+        return false;
     default:
         finish(c, REPLY_INTEGER, errand->step == STEP_SET);
-        return STEP_DONE;
+        return false;
     }
 }
 
-/* A failure to send is noted in the slot by connection_ask, and counts like a failed outcome. */
+/* An outcome that comes at once, for want of memory, finds `at` below `count`, and leaves the going on to this. */
 void errand_continue(struct connection *c) {
-    while (c->errand != NULL) {
-        struct errand *errand = c->errand;
-        if (!send_step(c)) {
+    while (c->errand != NULL && c->errand->at < c->errand->count) {
+        send_step(c);
+        bool all = c->errand->at >= c->errand->count;
+        if (!all || queue_at(&c->queue, c->errand->slot)->pending > 1 || !advance(c)) {
             return;
         }
-        errand->at = errand->count;
-        struct slot *slot = queue_at(&c->queue, errand->slot);
-        if (slot->error != NULL && errand->error == NULL) {
-            errand->error = slot->error;
-        }
-        if (slot->pending > 1) {
-            return;
-        }
-        enum step step = next_step(c);
-        if (step == STEP_DONE) {
-            return;
-        }
-        errand->step = step;
     }
 }
 
-static void note(struct connection *c, struct errand *errand, int error, rim_msg *msg) {
-    uint32_t kind = error == 0 ? rim_tag(msg) - KEEPER_REPLY : (uint32_t)REPLY_ERROR;
-    if (kind == REPLY_INTEGER) {
+static void note(struct errand *errand, const struct outcome *outcome) {
+    if (outcome->error != 0) {
+        errand->error = rim_strerror(outcome->error);
+    } else if (outcome->kind == REPLY_INTEGER) {
         int64_t number;
-        memcpy(&number, rim_body(msg), sizeof number);
+        memcpy(&number, outcome->bytes, sizeof number);
         errand->found += number;
-    } else if (kind == REPLY_TAKEN) {
-        errand->taken = rim_take(c->ctx, msg);
-        errand->error = errand->taken == NULL ? "out of memory" : NULL;
-    } else if (kind == REPLY_ERROR) {
-        errand->error = error != 0 ? rim_strerror(error) : "out of memory";
+    } else if (outcome->kind == REPLY_ERROR || (outcome->kind == REPLY_TAKEN && outcome->holder == NULL)) {
+        errand->error = "out of memory";
+    } else if (outcome->kind == REPLY_TAKEN) {
+        errand->taken = outcome->holder;
+        errand->taken->users++;
+        errand->bytes = outcome->bytes;
+        errand->size = outcome->size;
     }
 }
 
-void errand_outcome(struct connection *c, struct slot *slot, int error, rim_msg *msg) {
-    struct errand *errand = c->errand;
-    note(c, errand, error, msg);
-    if (slot->pending > 1 || errand->at < errand->count) {
-        return; /* more outcomes are to come, or more is to be sent when there is room */
-    }
-    enum step step = next_step(c);
-    if (step != STEP_DONE) {
-        errand->step = step;
+void errand_outcome(struct connection *c, struct slot *slot, const struct outcome *outcome) {
+    note(c->errand, outcome);
+    if (slot->pending == 1 && c->errand->at >= c->errand->count && advance(c)) {
         errand_continue(c);
     }
 }

@@ -13,14 +13,16 @@
 #include "command.h"
 #include "queue.h"
 
+struct outcome; /* reply.h */
+
 enum errand_kind { ERRAND_RENAME = 0, ERRAND_RENAMENX, ERRAND_MSETNX };
 
 /* Starts one. The arguments are copied. False without memory. */
 bool errand_start(struct connection *c, enum errand_kind kind, const struct call *call);
-/* Goes on where there was no room to send. */
+/* Goes on, if it waits for room to send. */
 void errand_continue(struct connection *c);
-/* Takes the outcome of a request. `msg` is borrowed. */
-void errand_outcome(struct connection *c, struct slot *slot, int error, rim_msg *msg);
+/* Takes the outcome of one of its requests. */
+void errand_outcome(struct connection *c, struct slot *slot, const struct outcome *outcome);
 void errand_free(struct connection *c);
 
 #endif

@@ -66,6 +66,9 @@ static bool match_one(struct glob_text *pattern, char c, bool ignore_case) {
 
 /* Only the last star needs to be tried again, so the time is bounded by pattern x text. */
 bool glob_match(struct glob_text pattern, struct glob_text text, bool ignore_case) {
+    if (text.size == 0) { /* as Redis has it: two stars do not match nothing */
+        return pattern.size == 0 || (pattern.size == 1 && pattern.at[0] == '*');
+    }
     struct glob_text star = {NULL, 0};
     struct glob_text from = text;
     while (text.size > 0) {

@@ -8,15 +8,15 @@
 
 #include <ringmail/stats.h>
 
-#include "keeper.h"
+#include "reply.h"
 
-void totals_add(struct totals *totals, rim_msg *msg) {
-    if (rim_tag(msg) == SERVER_COUNTED) {
-        memcpy(&totals->clients, rim_body(msg), sizeof totals->clients);
+void totals_add(struct totals *totals, const struct outcome *outcome) {
+    if (outcome->kind == REPLY_CLIENTS) {
+        memcpy(&totals->clients, outcome->bytes, sizeof totals->clients);
         return;
     }
     struct store_counts counts;
-    memcpy(&counts, rim_body(msg), sizeof counts);
+    memcpy(&counts, outcome->bytes, sizeof counts);
     totals->keys.keys += counts.keys;
     totals->keys.timed += counts.timed;
     totals->keys.bytes += counts.bytes;
@@ -123,7 +123,7 @@ void info_write(struct connection *c, const struct totals *totals, struct buffer
             sections[i].write(c, totals, &text);
         }
     }
-    resp_verbatim(out, c->version, &text);
+    resp_verbatim(out, c->version, text.bytes, text.size);
     out->failed |= text.failed;
     buffer_clear(&text, 0);
 }
@@ -142,30 +142,19 @@ static uint32_t wanted_sections(const struct call *call) {
     return wanted;
 }
 
-/* Parts 1 to the number of shards go to the keepers, the last one to the server's actor. */
 bool run_info(struct connection *c, const struct call *call) {
-    uint32_t shards = c->server->shards;
-    bool fresh = c->part_at == 0;
-    if (!connection_parts(c, SLOT_INFO, 1)) {
+    uint64_t number;
+    struct totals *totals = calloc(1, sizeof *totals);
+    if (totals == NULL || !connection_slot(c, SLOT_INFO, &number)) {
+        free(totals);
+        c->out.failed = true;
         return true;
     }
-    struct slot *slot = queue_at(&c->queue, c->part_slot);
-    if (fresh) {
-        slot->totals = calloc(1, sizeof *slot->totals);
-        if (slot->totals == NULL) {
-            c->out.failed = true;
-            return true;
-        }
-        slot->totals->sections = wanted_sections(call);
+    totals->sections = wanted_sections(call);
+    queue_at(&c->queue, number)->totals = totals;
+    for (uint32_t i = 0; i < c->server->shards; i++) {
+        connection_ask(c, number, &(struct ask){.op = OP_COUNTS, .shard = i});
     }
-    for (; c->part_at <= shards; c->part_at++) {
-        if (!connection_ask(c, c->part_slot, &(struct ask){.op = OP_COUNTS, .shard = c->part_at - 1})) {
-            return false;
-        }
-    }
-    if (!connection_ask_server(c, c->part_slot, SERVER_COUNT)) {
-        return false;
-    }
-    connection_parts_end(c);
+    connection_ask_server(c, number, SERVER_COUNT);
     return true;
 }

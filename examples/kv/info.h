@@ -7,14 +7,16 @@
 
 #include "connection.h"
 
+struct outcome; /* reply.h */
+
 struct totals {
     struct store_counts keys;
     struct server_counts clients;
     uint32_t sections; /* bit by bit, in the order of the text */
 };
 
-/* Takes an answer into the totals. `msg` is borrowed. */
-void totals_add(struct totals *totals, rim_msg *msg);
+/* Takes an answer into the totals. */
+void totals_add(struct totals *totals, const struct outcome *outcome);
 void info_write(struct connection *c, const struct totals *totals, struct buffer *out);
 
 #endif

@@ -2,6 +2,7 @@
 #include "keeper.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #define WORK_KEPT    65536u
 #define SWEEP_PERIOD RIM_MS(100)
@@ -9,8 +10,11 @@
 
 struct keeper {
     struct store *store;
-    struct buffer work;
-    rim_timer sweep; /* armed while a key has a time of expiry */
+    struct buffer work;    /* of one operation */
+    struct buffer answers; /* to the batch that is being run */
+    uint32_t shared;       /* of these, values that are not copied */
+    uint64_t turn_ns;      /* rim_now of the turn for which the store knows the time */
+    rim_timer sweep;       /* armed while a key has a time of expiry */
 };
 
 static rim_verdict keeper_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {
@@ -28,49 +32,101 @@ static void keeper_exit(rim_ctx *ctx, void *state, rim_exit why) {
     (void)why;
     store_destroy(self->store);
     buffer_clear(&self->work, 0);
+    buffer_clear(&self->answers, 0);
 }
 
-/* Runs on this shard, when the last connection has done with the value. */
-static void let_go(void *bytes, void *entry) {
-    (void)bytes;
-    entry_release(entry);
+/* ---- answers ---- */
+
+static void pad(struct buffer *out) {
+    static const char zeroes[8];
+    buffer_append(out, zeroes, batch_padded(out->size) - out->size);
 }
 
-/* Values of some size go by reference: the block stays as it is until everyone has read it. */
-static void reply_shared(rim_ctx *ctx, const struct reply *reply) {
-    uint32_t tag = KEEPER_REPLY + (uint32_t)reply->kind;
-    rim_msg *msg = rim_msg_wrap(ctx, tag, (void *)(uintptr_t)reply->text, reply->size, let_go, reply->entry);
-    if (msg == NULL) {
-        entry_release(reply->entry);
-        rim_refuse(ctx, RIM_NIL, -ENOMEM);
-        return;
-    }
-    rim_reply_msg(ctx, RIM_NIL, msg);
-}
-
-static void send_reply(rim_ctx *ctx, const struct reply *reply) {
-    uint32_t tag = KEEPER_REPLY + (uint32_t)reply->kind;
-    if (reply->entry != NULL && reply->size > REPLY_COPY_MAX && reply->kind == REPLY_BULK) {
-        reply_shared(ctx, reply);
-        return;
-    }
+/* Small replies are copied; values of some size go by reference, and the block stays as it is until all have read it.
+ */
+static void add_answer(struct keeper *self, const struct reply *reply) {
+    struct buffer *out = &self->answers;
+    struct answer answer = {.size = (uint32_t)reply->size, .kind = (uint8_t)reply->kind};
+    const void *bytes = reply->text;
     if (reply->kind == REPLY_INTEGER) {
-        rim_reply(ctx, RIM_NIL, tag, &reply->number, sizeof reply->number);
-    } else {
-        rim_reply(ctx, RIM_NIL, tag, reply->text, reply->size);
+        bytes = &reply->number;
+        answer.size = sizeof reply->number;
     }
-    if (reply->entry != NULL) {
+    struct shared shared = {reply->text, reply->entry};
+    answer.shared = reply->entry != NULL && reply->size > REPLY_COPY_MAX && reply->kind == REPLY_BULK;
+    buffer_append(out, &answer, sizeof answer);
+    if (answer.shared) {
+        buffer_append(out, &shared, sizeof shared);
+        self->shared++;
+    } else {
+        buffer_append(out, bytes, answer.size);
+    }
+    pad(out);
+    if (reply->entry != NULL && !answer.shared) {
         entry_release(reply->entry);
     }
 }
 
-static rim_verdict on_request(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+/* On this shard, when the last connection has done with the values of a reply. */
+static void let_go(void *bytes, void *size) {
+    for (size_t at = 0; at < (size_t)(uintptr_t)size;) {
+        const struct answer *answer = (const struct answer *)((char *)bytes + at);
+        if (answer->shared) {
+            entry_release(answer_shared(answer).entry);
+        }
+        at += answer_span(answer);
+    }
+    free(bytes);
+}
+
+/* Hands the buffer itself to the message, which knows what to let go. */
+static void reply_with_values(rim_ctx *ctx, struct keeper *self) {
+    struct buffer *out = &self->answers;
+    void *size = (void *)(uintptr_t)out->size;
+    rim_msg *msg = rim_msg_wrap(ctx, KEEPER_ANSWERS, out->bytes, out->size, let_go, size);
+    if (msg == NULL) {
+        let_go(out->bytes, size);
+        rim_refuse(ctx, RIM_NIL, -ENOMEM);
+    } else {
+        rim_reply_msg(ctx, RIM_NIL, msg);
+    }
+    *out = (struct buffer){0};
+}
+
+static void send_answers(rim_ctx *ctx, struct keeper *self) {
+    if (self->answers.failed) {
+        rim_refuse(ctx, RIM_NIL, -ENOMEM);
+        buffer_clear(&self->answers, 0);
+    } else if (self->shared > 0) {
+        reply_with_values(ctx, self);
+    } else {
+        rim_reply(ctx, RIM_NIL, KEEPER_ANSWERS, self->answers.bytes, self->answers.size);
+    }
+    buffer_clear(&self->answers, WORK_KEPT);
+    self->answers.failed = false;
+    self->shared = 0;
+}
+
+/* Once in a turn: reading the clock costs as much as a look-up. */
+static void tell_time(rim_ctx *ctx, struct keeper *self) {
+    if (rim_now(ctx) != self->turn_ns) {
+        self->turn_ns = rim_now(ctx);
+        store_set_time(self->store, (int64_t)rim_wall_ms(ctx));
+    }
+}
+
+static rim_verdict on_batch(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct keeper *self = state;
-    struct reply reply;
-    (void)msg;
-    store_set_time(self->store, (int64_t)rim_wall_ms(ctx));
-    operate(self->store, body, &self->work, &reply);
-    send_reply(ctx, &reply);
+    size_t size = rim_size(msg);
+    tell_time(ctx, self);
+    for (size_t at = 0; at < size;) {
+        const struct request *request = (const struct request *)((const char *)body + at);
+        struct reply reply;
+        operate(self->store, request, &self->work, &reply);
+        add_answer(self, &reply);
+        at += request_span(request);
+    }
+    send_answers(ctx, self);
     if (self->work.room > WORK_KEPT) {
         buffer_clear(&self->work, WORK_KEPT);
     }
@@ -84,7 +140,7 @@ static rim_verdict on_timer(rim_ctx *ctx, void *state, const void *body, rim_msg
     struct keeper *self = state;
     (void)body;
     (void)msg;
-    store_set_time(self->store, (int64_t)rim_wall_ms(ctx));
+    tell_time(ctx, self);
     store_sweep(self->store, SWEEP_LIMIT);
     if (store_timed(self->store) == 0) {
         rim_cancel(ctx, self->sweep);
@@ -103,7 +159,7 @@ static rim_verdict on_closing(rim_ctx *ctx, void *state, const void *body, rim_m
 }
 
 static const rim_handler keeper_on[] = {
-    [KEEPER_REQUEST] = on_request,
+    [KEEPER_BATCH] = on_batch,
     [RIM_TIMER] = on_timer,
     [RIM_CLOSING] = on_closing,
 };

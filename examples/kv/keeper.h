@@ -11,11 +11,11 @@
 
 #include <ringmail/actor.h>
 
-#include "operation.h"
+#include "batch.h"
 
 enum {
-    KEEPER_REQUEST = RIM_USER, /* struct request */
-    KEEPER_REPLY = 128,        /* + enum reply_kind; the body is an int64_t, or the text */
+    KEEPER_BATCH = RIM_USER, /* requests: see batch.h */
+    KEEPER_ANSWERS,          /* the reply: an answer for each */
 };
 
 /* Spawns a keeper on a shard. As rim_spawn. */

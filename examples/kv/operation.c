@@ -313,7 +313,7 @@ static void do_ttl(struct job *job) {
     }
     enum ttl_form form = (enum ttl_form)job->request->number;
     int64_t ms = form == TTL_SECONDS || form == TTL_MILLISECONDS ? when - store_time(job->store) : when;
-    answer_integer(job, form == TTL_SECONDS || form == TTL_AT_SECONDS ? (ms + 500) / 1000 : ms);
+    answer_integer(job, form == TTL_SECONDS || form == TTL_AT_SECONDS ? (int64_t)(((uint64_t)ms + 500) / 1000) : ms);
 }
 
 static void do_persist(struct job *job) {
@@ -365,8 +365,9 @@ static void do_rename(struct job *job) {
 
 /* ---- moving a key to another shard ---- */
 
-static void answer_taken(struct job *job, int64_t number, struct glob_text bytes) {
+static void answer_taken(struct job *job, int64_t number, char encoding, struct glob_text bytes) {
     buffer_append(job->work, &number, sizeof number);
+    buffer_append(job->work, &encoding, 1);
     buffer_append(job->work, bytes.at, bytes.size);
     if (job->work->failed) {
         answer_error(job, no_memory);
@@ -383,7 +384,8 @@ static void do_take(struct job *job) {
         job->reply->kind = REPLY_NIL;
         return;
     }
-    answer_taken(job, entry_expire(entry), (struct glob_text){entry_value(entry), entry->value_size});
+    answer_taken(job, entry_expire(entry), (char)entry->encoding,
+                 (struct glob_text){entry_value(entry), entry->value_size});
     if (job->reply->kind == REPLY_TAKEN) {
         store_remove(job->store, entry);
     }
@@ -393,8 +395,9 @@ static void do_give(struct job *job) {
     struct entry *old = store_find(job->store, &job->key);
     bool refused = old != NULL && (job->request->flags & FLAG_NX);
     answer_integer(job, refused ? 0 : 1);
-    if (!refused) {
-        write_key(job, old, job->request->number);
+    struct entry *entry = refused ? NULL : write_key(job, old, job->request->number);
+    if (entry != NULL) {
+        entry->encoding = job->request->count;
     }
 }
 
@@ -479,7 +482,7 @@ static void do_random(struct job *job) {
     struct entry *entry = store_random(job->store, (uint64_t)job->request->number);
     if (entry != NULL) {
         int64_t keys = (int64_t)store_keys(job->store);
-        answer_taken(job, keys, (struct glob_text){entry_key(entry), entry->key_size});
+        answer_taken(job, keys, 0, (struct glob_text){entry_key(entry), entry->key_size});
     } else {
         job->reply->kind = REPLY_NIL;
     }

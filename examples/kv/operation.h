@@ -31,7 +31,7 @@ enum operation {
     OP_ENCODING,
     OP_RENAME, /* number: hash of the new name, value: the new name, both on this shard; flag NX: answers 1 or 0 */
     OP_TAKE,   /* removes the key and answers with REPLY_TAKEN */
-    OP_GIVE,   /* value, number as for SET; flag NX: answers 1 or 0 */
+    OP_GIVE,   /* value, number as for SET; count: encoding; flag NX: answers 1 or 0 */
     OP_COUNTS, /* from here on without a key: of the whole shard */
     OP_SIZE,   /* how many keys */
     OP_CLEAR,
@@ -75,15 +75,17 @@ enum reply_kind {
     REPLY_BULK,
     REPLY_STATUS,
     REPLY_ERROR,
-    REPLY_KEYS,   /* int64_t, then bulk strings as RESP; the number is their count (KEYS), or the next partition and
-                     the count in one: see SCAN_NEXT */
-    REPLY_TAKEN,  /* int64_t expiry, then the value */
-    REPLY_COUNTS, /* struct store_counts */
-    REPLY_LAST_,
+    REPLY_KEYS,    /* int64_t, then bulk strings as RESP; the number is their count (KEYS), or the next partition and
+                      the count in one: see SCAN_NEXT */
+    REPLY_TAKEN,   /* int64_t expiry, a byte of enum entry_encoding, then the value */
+    REPLY_COUNTS,  /* struct store_counts */
+    REPLY_CLIENTS, /* struct server_counts, from the server's actor */
 };
 
 #define SCAN_NEXT(number)  ((uint64_t)(number) >> 48)
 #define SCAN_COUNT(number) ((uint64_t)(number)&0xffffffffffffull)
+
+#define TAKEN_HEAD (sizeof(int64_t) + 1)
 
 /* Values larger than this are answered by reference. */
 #define REPLY_COPY_MAX 4096u

@@ -27,6 +27,12 @@ enum slot_kind {
 
 struct totals; /* info.h */
 
+/* A message with replies for several slots. It goes when the last of them is on its way to the client. */
+struct holder {
+    rim_msg *msg;
+    uint32_t users;
+};
+
 struct slot {
     uint8_t kind;
     uint8_t result; /* enum reply_kind, once it is ready */
@@ -37,8 +43,10 @@ struct slot {
     uint32_t shard; /* SLOT_SCAN: that was asked */
     uint64_t held;  /* bytes that wait in it */
     int64_t number;
-    const char *error; /* static text, or NULL */
-    rim_msg *msg;      /* the reply, where its bytes are needed */
+    const char *error;     /* static text, or NULL */
+    const char *bytes;     /* the reply, where its bytes are needed, */
+    size_t size;           /* in a message that is held */
+    struct holder *holder; /* by this; NULL: none */
     union {
         struct buffer *text;
         struct totals *totals;

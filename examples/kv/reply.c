@@ -5,7 +5,6 @@
 
 #include "errand.h"
 #include "info.h"
-#include "keeper.h"
 #include "number.h"
 
 static const char *error_text(int error) {
@@ -20,9 +19,26 @@ static const char *error_text(int error) {
     }
 }
 
-/* What a message in the queue costs: the bytes of a large value are not ours but the keeper's. */
-static uint64_t weight(const rim_msg *msg) {
-    return rim_size(msg) <= REPLY_COPY_MAX ? rim_size(msg) : 0;
+/* ---- messages that wait ---- */
+
+struct holder *holder_create(struct connection *c, rim_msg *msg) {
+    struct holder *holder = malloc(sizeof *holder);
+    if (holder == NULL) {
+        return NULL;
+    }
+    *holder = (struct holder){.msg = rim_take(c->ctx, msg), .users = 1};
+    if (holder->msg == NULL) {
+        free(holder);
+        return NULL;
+    }
+    return holder;
+}
+
+void holder_release(struct connection *c, struct holder *holder) {
+    if (--holder->users == 0) {
+        rim_msg_free(c->ctx, holder->msg);
+        free(holder);
+    }
 }
 
 void reply_hold(struct connection *c, struct slot *slot, uint64_t size) {
@@ -30,33 +46,36 @@ void reply_hold(struct connection *c, struct slot *slot, uint64_t size) {
     c->held += size;
 }
 
-static void drop_message(struct connection *c, struct slot *slot) {
-    if (slot->msg != NULL) {
-        reply_hold(c, slot, 0 - weight(slot->msg));
-        rim_msg_free(c->ctx, slot->msg);
-        slot->msg = NULL;
+static void let_go(struct connection *c, struct slot *slot) {
+    if (slot->holder != NULL) {
+        holder_release(c, slot->holder);
+        slot->holder = NULL;
     }
 }
 
-/* Keeps a message until the slot's turn comes. */
-static void keep(struct connection *c, struct slot *slot, rim_msg *msg) {
-    drop_message(c, slot);
-    slot->msg = rim_take(c->ctx, msg);
-    if (slot->msg == NULL) {
+static void keep(struct connection *c, struct slot *slot, const struct outcome *outcome) {
+    let_go(c, slot);
+    if (outcome->holder == NULL) {
         slot->error = "out of memory";
         return;
     }
-    reply_hold(c, slot, weight(slot->msg));
+    slot->bytes = outcome->bytes;
+    slot->size = outcome->size;
+    slot->holder = outcome->holder;
+    slot->holder->users++;
+    reply_hold(c, slot, outcome->shared ? 0 : outcome->size);
 }
 
-static int64_t body_number(rim_msg *msg) {
+/* ---- outcomes ---- */
+
+static int64_t number_at(const char *bytes) {
     int64_t number;
-    memcpy(&number, rim_body(msg), sizeof number);
+    memcpy(&number, bytes, sizeof number);
     return number;
 }
 
 /* All keys of all shards into one text; the number in front of them is their count. */
-static void add_keys(struct connection *c, struct slot *slot, rim_msg *msg) {
+static void add_keys(struct connection *c, struct slot *slot, const struct outcome *outcome) {
     if (slot->text == NULL) {
         slot->text = calloc(1, sizeof *slot->text);
     }
@@ -64,69 +83,70 @@ static void add_keys(struct connection *c, struct slot *slot, rim_msg *msg) {
         slot->error = "out of memory";
         return;
     }
-    size_t size = slot->text->size;
-    slot->number += body_number(msg);
-    buffer_append(slot->text, (const char *)rim_body(msg) + sizeof(int64_t), rim_size(msg) - sizeof(int64_t));
-    reply_hold(c, slot, slot->text->size - size);
+    slot->number += number_at(outcome->bytes);
+    buffer_append(slot->text, outcome->bytes + sizeof(int64_t), outcome->size - sizeof(int64_t));
+    reply_hold(c, slot, outcome->size - sizeof(int64_t));
 }
 
 /* Each shard offers one key: which is kept depends on how many keys stand behind it. */
-static void add_random(struct connection *c, struct slot *slot, rim_msg *msg) {
-    uint64_t keys = (uint64_t)body_number(msg);
+static void add_random(struct connection *c, struct slot *slot, const struct outcome *outcome) {
+    uint64_t keys = (uint64_t)number_at(outcome->bytes);
     slot->number += (int64_t)keys;
     if (rim_random(c->ctx) % (uint64_t)slot->number < keys) {
-        keep(c, slot, msg);
+        keep(c, slot, outcome);
     }
 }
 
-static void take_one(struct connection *c, struct slot *slot, enum reply_kind kind, rim_msg *msg) {
-    slot->result = (uint8_t)kind;
-    if (kind == REPLY_INTEGER) {
-        slot->number = body_number(msg);
-    } else if (kind != REPLY_OK && kind != REPLY_NIL) {
-        keep(c, slot, msg);
+static void take_one(struct connection *c, struct slot *slot, const struct outcome *outcome) {
+    slot->result = (uint8_t)outcome->kind;
+    if (outcome->kind == REPLY_INTEGER) {
+        slot->number = number_at(outcome->bytes);
+    } else if (outcome->kind != REPLY_OK && outcome->kind != REPLY_NIL) {
+        keep(c, slot, outcome);
     }
 }
 
-static void take(struct connection *c, struct slot *slot, rim_msg *msg) {
-    uint32_t kind = rim_tag(msg) - KEEPER_REPLY;
-    if (kind == REPLY_ERROR && slot->kind != SLOT_ERRAND) {
+static void take(struct connection *c, struct slot *slot, const struct outcome *outcome) {
+    if (outcome->kind == REPLY_ERROR) {
         slot->kind = SLOT_ONE;
-        take_one(c, slot, REPLY_ERROR, msg);
+        take_one(c, slot, outcome);
     } else if (slot->kind == SLOT_SUM) {
-        slot->number += body_number(msg);
+        slot->number += number_at(outcome->bytes);
         slot->result = REPLY_INTEGER;
     } else if (slot->kind == SLOT_KEYS) {
-        add_keys(c, slot, msg);
+        add_keys(c, slot, outcome);
     } else if (slot->kind == SLOT_RANDOM) {
-        if (kind == REPLY_TAKEN) {
-            add_random(c, slot, msg);
+        if (outcome->kind == REPLY_TAKEN) {
+            add_random(c, slot, outcome);
         }
     } else if (slot->kind == SLOT_INFO) {
-        totals_add(slot->totals, msg);
+        totals_add(slot->totals, outcome);
     } else if (slot->kind != SLOT_OK && slot->result != REPLY_ERROR) {
-        take_one(c, slot, (enum reply_kind)kind, msg);
+        take_one(c, slot, outcome);
     }
 }
 
-void reply_outcome(struct connection *c, struct slot *slot, int error, rim_msg *msg) {
+void reply_outcome(struct connection *c, uint64_t number, const struct outcome *outcome) {
+    struct slot *slot = queue_at(&c->queue, number);
     connection_landed(c, slot);
     if (slot->kind == SLOT_ERRAND) {
-        errand_outcome(c, slot, error, msg);
-    } else if (error != 0) {
-        slot->error = error_text(error);
+        errand_outcome(c, slot, outcome);
+    } else if (outcome->error != 0) {
+        slot->error = error_text(outcome->error);
     } else {
-        take(c, slot, msg);
+        take(c, slot, outcome);
     }
 }
 
-bool reply_is_long(const struct slot *slot) {
-    return slot->msg != NULL && slot->error == NULL && slot->result == REPLY_BULK && slot->kind == SLOT_ONE &&
-           !slot->mute && rim_size(slot->msg) > REPLY_STREAM_FROM;
+/* ---- bytes ---- */
+
+static bool is_long(const struct slot *slot) {
+    return slot->holder != NULL && slot->error == NULL && slot->result == REPLY_BULK && slot->kind == SLOT_ONE &&
+           !slot->mute && slot->size > REPLY_STREAM_FROM;
 }
 
 static void write_scan(const struct connection *c, struct slot *slot, struct buffer *out) {
-    uint64_t number = (uint64_t)body_number(slot->msg);
+    uint64_t number = (uint64_t)number_at(slot->bytes);
     uint64_t next = SCAN_NEXT(number);
     char cursor[NUMBER_TEXT_MAX];
     if (next < STORE_PARTITIONS) {
@@ -137,33 +157,31 @@ static void write_scan(const struct connection *c, struct slot *slot, struct buf
     resp_array(out, 2);
     resp_bulk(out, cursor, number_print((int64_t)next, cursor));
     resp_array(out, (int64_t)SCAN_COUNT(number));
-    buffer_append(out, (const char *)rim_body(slot->msg) + sizeof number, rim_size(slot->msg) - sizeof number);
+    buffer_append(out, slot->bytes + sizeof number, slot->size - sizeof number);
 }
 
-static void write_line(struct buffer *out, const char *head, const char *bytes, size_t size) {
+static void write_line(struct buffer *out, const char *head, const struct outcome *outcome) {
     buffer_text(out, head);
-    buffer_append(out, bytes, size);
+    buffer_append(out, outcome->bytes, outcome->size);
     buffer_append(out, "\r\n", 2);
 }
 
-void reply_write_body(const struct connection *c, enum reply_kind kind, rim_msg *msg, struct buffer *out) {
-    const char *bytes = msg != NULL ? rim_body(msg) : NULL;
-    size_t size = msg != NULL ? rim_size(msg) : 0;
-    switch (kind) {
+void reply_write_outcome(const struct connection *c, const struct outcome *outcome, struct buffer *out) {
+    switch (outcome->kind) {
     case REPLY_OK:
         buffer_append(out, "+OK\r\n", 5);
         break;
     case REPLY_INTEGER:
-        resp_integer(out, body_number(msg));
+        resp_integer(out, number_at(outcome->bytes));
         break;
     case REPLY_BULK:
-        resp_bulk(out, bytes, size);
+        resp_bulk(out, outcome->bytes, outcome->size);
         break;
     case REPLY_STATUS:
-        write_line(out, "+", bytes, size);
+        write_line(out, "+", outcome);
         break;
     case REPLY_ERROR:
-        write_line(out, "-ERR ", bytes, size);
+        write_line(out, "-ERR ", outcome);
         break;
     default:
         resp_null(out, c->version);
@@ -179,20 +197,54 @@ static void write_keys(struct slot *slot, struct buffer *out) {
 }
 
 static void write_random(const struct connection *c, struct slot *slot, struct buffer *out) {
-    if (slot->msg == NULL) {
+    if (slot->holder == NULL) {
         resp_null(out, c->version);
         return;
     }
-    resp_bulk(out, (const char *)rim_body(slot->msg) + sizeof(int64_t), rim_size(slot->msg) - sizeof(int64_t));
+    resp_bulk(out, slot->bytes + TAKEN_HEAD, slot->size - TAKEN_HEAD);
 }
 
-static void write_verbatim(const struct connection *c, struct slot *slot, struct buffer *out) {
-    struct buffer text = {.bytes = rim_body(slot->msg), .size = rim_size(slot->msg)};
-    resp_verbatim(out, c->version, &text);
+static void write_one(const struct connection *c, struct slot *slot, struct buffer *out) {
+    if (slot->result == REPLY_INTEGER) {
+        resp_integer(out, slot->number);
+        return;
+    }
+    struct outcome outcome = {.kind = (enum reply_kind)slot->result, .bytes = slot->bytes, .size = slot->size};
+    reply_write_outcome(c, &outcome, out);
+}
+
+static void write_local(struct slot *slot, struct buffer *out) {
+    buffer_append(out, slot->text->bytes, slot->text->size);
+    out->failed |= slot->text->failed;
+}
+
+static void write_slot(struct connection *c, struct slot *slot, struct buffer *out) {
+    switch ((enum slot_kind)slot->kind) {
+    case SLOT_LOCAL:
+        write_local(slot, out);
+        break;
+    case SLOT_KEYS:
+        write_keys(slot, out);
+        break;
+    case SLOT_RANDOM:
+        write_random(c, slot, out);
+        break;
+    case SLOT_INFO:
+        info_write(c, slot->totals, out);
+        break;
+    case SLOT_SCAN:
+        write_scan(c, slot, out);
+        break;
+    case SLOT_VERBATIM:
+        resp_verbatim(out, c->version, slot->bytes, slot->size);
+        break;
+    default:
+        write_one(c, slot, out);
+    }
 }
 
 bool reply_write(struct connection *c, struct slot *slot, struct buffer *out) {
-    if (reply_is_long(slot)) {
+    if (is_long(slot)) {
         return false;
     }
     if (slot->mute) {
@@ -200,29 +252,14 @@ bool reply_write(struct connection *c, struct slot *slot, struct buffer *out) {
     }
     if (slot->error != NULL) {
         resp_error(out, slot->error);
-    } else if (slot->kind == SLOT_LOCAL) {
-        buffer_append(out, slot->text->bytes, slot->text->size);
-        out->failed |= slot->text->failed;
-    } else if (slot->kind == SLOT_KEYS) {
-        write_keys(slot, out);
-    } else if (slot->kind == SLOT_RANDOM) {
-        write_random(c, slot, out);
-    } else if (slot->kind == SLOT_INFO) {
-        info_write(c, slot->totals, out);
-    } else if (slot->kind == SLOT_SCAN) {
-        write_scan(c, slot, out);
-    } else if (slot->kind == SLOT_VERBATIM) {
-        write_verbatim(c, slot, out);
-    } else if (slot->result == REPLY_INTEGER) {
-        resp_integer(out, slot->number);
     } else {
-        reply_write_body(c, (enum reply_kind)slot->result, slot->msg, out);
+        write_slot(c, slot, out);
     }
     return true;
 }
 
 void reply_drop(struct connection *c, struct slot *slot) {
-    drop_message(c, slot);
+    let_go(c, slot);
     c->held -= slot->held;
     c->asked -= slot->cost;
     if (slot->kind == SLOT_INFO) {

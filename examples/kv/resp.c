@@ -23,6 +23,7 @@ void resp_next(struct resp_parser *parser) {
     parser->need = 0;
     parser->want = 0;
     parser->count = 0;
+    parser->base = NULL;
     if (parser->line != NULL) {
         free(parser->line);
         parser->line = NULL;
@@ -120,11 +121,11 @@ static enum resp_result split_quoted(struct resp_parser *parser, const char *fro
         while (from < end && isspace((unsigned char)*from)) {
             from++;
         }
-        if (from == end || *from == '\0') {
+        if (from == end) {
             return RESP_COMMAND;
         }
         char *start = to;
-        while (from != NULL && from < end && !isspace((unsigned char)*from) && *from != '\0') {
+        while (from != NULL && from < end && !isspace((unsigned char)*from)) {
             if (*from == '"' || *from == '\'') {
                 from = unquote(from, end, &to);
                 break;
@@ -168,7 +169,7 @@ static enum resp_result parse_inline(struct resp_parser *parser, const char *byt
         end--;
     }
     size_t length = (size_t)(end - bytes);
-    if (memchr(bytes, '"', length) || memchr(bytes, '\'', length) || memchr(bytes, '\0', length)) {
+    if (memchr(bytes, '"', length) != NULL || memchr(bytes, '\'', length) != NULL) {
         return split_quoted(parser, bytes, end);
     }
     return split_plain(parser, bytes, end);
@@ -239,6 +240,15 @@ static enum resp_result parse_bulk(struct resp_parser *parser, const char *bytes
     return RESP_COMMAND;
 }
 
+/* Makes pointers of offsets, or moves them with the bytes. */
+static void point_into(struct resp_parser *parser, const char *bytes) {
+    uintptr_t by = (uintptr_t)bytes - (uintptr_t)parser->base;
+    for (uint32_t i = 0; i < parser->count; i++) {
+        parser->args[i].at = (const char *)((uintptr_t)parser->args[i].at + by);
+    }
+    parser->base = bytes;
+}
+
 static enum resp_result parse_array(struct resp_parser *parser, const char *bytes, size_t size) {
     if (parser->want == 0) {
         enum resp_result result = parse_head(parser, bytes, size);
@@ -252,8 +262,8 @@ static enum resp_result parse_array(struct resp_parser *parser, const char *byte
             return result;
         }
     }
-    for (uint32_t i = 0; i < parser->count; i++) {
-        parser->args[i].at = bytes + (uintptr_t)parser->args[i].at;
+    if (parser->base != bytes) {
+        point_into(parser, bytes);
     }
     return RESP_COMMAND;
 }
@@ -262,7 +272,11 @@ enum resp_result resp_parse(struct resp_parser *parser, const char *bytes, size_
     if (size == 0 || size < parser->need) {
         return RESP_MORE;
     }
-    return bytes[0] == '*' ? parse_array(parser, bytes, size) : parse_inline(parser, bytes, size);
+    if (bytes[0] == '*') {
+        return parse_array(parser, bytes, size);
+    }
+    resp_next(parser);
+    return parse_inline(parser, bytes, size);
 }
 
 bool resp_is(const struct resp_arg *arg, const char *word) {
@@ -330,13 +344,13 @@ void resp_map(struct buffer *out, unsigned version, int64_t pairs) {
     head(out, version == 3 ? '%' : '*', version == 3 ? pairs : pairs * 2);
 }
 
-void resp_verbatim(struct buffer *out, unsigned version, const struct buffer *text) {
+void resp_verbatim(struct buffer *out, unsigned version, const char *text, size_t size) {
     if (version != 3) {
-        resp_bulk(out, text->bytes, text->size);
+        resp_bulk(out, text, size);
         return;
     }
-    head(out, '=', (int64_t)text->size + 4);
+    head(out, '=', (int64_t)size + 4);
     buffer_append(out, "txt:", 4);
-    buffer_append(out, text->bytes, text->size);
+    buffer_append(out, text, size);
     buffer_append(out, "\r\n", 2);
 }

@@ -29,6 +29,7 @@ struct resp_parser {
     uint32_t want;         /* arguments of the command, 0: its head has not been read */
     uint32_t count;        /* arguments so far */
     uint32_t room;         /* in args */
+    const char *base;      /* where the bytes were when args were last made to point into them */
     struct resp_arg *args; /* `few`, or memory of its own */
     char *line;            /* an inline command with quotes, unquoted */
     char error[64];
@@ -48,7 +49,7 @@ void resp_finish(struct resp_parser *parser);
 void resp_move(struct resp_parser *to, struct resp_parser *from);
 /* Reads one command at `bytes`, which took parser->at bytes if it is complete. */
 enum resp_result resp_parse(struct resp_parser *parser, const char *bytes, size_t size);
-/* Makes ready for the next command. */
+/* Makes ready for the next command. Without it, the same command is read again, at no cost. */
 void resp_next(struct resp_parser *parser);
 
 void resp_integer(struct buffer *out, int64_t number);
@@ -62,7 +63,7 @@ void resp_array(struct buffer *out, int64_t count);
 /* `version` is 2 or 3. */
 void resp_null(struct buffer *out, unsigned version);
 void resp_map(struct buffer *out, unsigned version, int64_t pairs);
-void resp_verbatim(struct buffer *out, unsigned version, const struct buffer *text);
+void resp_verbatim(struct buffer *out, unsigned version, const char *text, size_t size);
 
 /* Whether an argument is this word, whatever its case; `word` is in lower case. */
 bool resp_is(const struct resp_arg *arg, const char *word);

@@ -122,7 +122,7 @@ static rim_verdict on_list(rim_ctx *ctx, void *state, const void *body, rim_msg 
     (void)body;
     (void)msg;
     client_list_write(&self->clients, rim_wall_ms(ctx), &text);
-    rim_reply(ctx, RIM_NIL, KEEPER_REPLY + REPLY_BULK, text.bytes, text.size);
+    rim_reply(ctx, RIM_NIL, SERVER_LISTED, text.bytes, text.size);
     buffer_clear(&text, 0);
     return RIM_DONE;
 }

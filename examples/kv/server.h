@@ -47,8 +47,9 @@ enum {
     SERVER_RENAMED,           /* uint64_t id, then the name */
     SERVER_CLOSED,            /* uint64_t id */
     SERVER_COUNT,             /* a request; SERVER_COUNTED with struct server_counts */
-    SERVER_LIST,              /* a request; KEEPER_REPLY + REPLY_BULK with a line for each client */
+    SERVER_LIST,              /* a request; SERVER_LISTED with a line for each client */
     SERVER_COUNTED,
+    SERVER_LISTED,
 };
 
 struct server_client {

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "actor/mailbox.h"
 #include "actor/send.h"
 
 static void empty_mailbox(rim_ctx *ctx, struct rim__actor *actor) {

@@ -185,13 +185,6 @@ struct rim__actor *rim__actor_embryo(rim_ctx *ctx, uint64_t local);
 /* run.c */
 void rim__actor_run(struct rim__shard *shard, struct rim__task *task);
 rim_verdict rim__call(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg); /* looks the tag up and calls */
-/* mailbox.c: pushes never fail, bounds are checked before */
-void rim__mailbox_push(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
-void rim__mailbox_push_front(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
-void rim__actor_wake(rim_ctx *ctx, struct rim__actor *actor);
-static inline bool rim__mailbox_has_room(const struct rim__actor *actor, uint32_t size) {
-    return actor->count < actor->count_max && (actor->bytes + (uint64_t)size <= actor->bytes_max || actor->count == 0);
-}
 /* deliver.c */
 void rim__actor_deliver(struct rim__shard *shard, struct rim_msg *msg);
 /* bury.c */

@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "actor/ctx.h"
+#include "actor/mailbox.h"
 #include "ringmail/typed.h"
 
 static void tell_watchers(rim_ctx *ctx, const rim_dead_letter *letter) {
@@ -74,7 +74,7 @@ int rim_watch_dead_letters(rim_ctx *ctx, bool on) {
 rim_verdict rim_mistyped(rim_ctx *ctx, rim_msg *msg) {
     rim__dead_count(ctx, &(rim_dead_letter){.from = msg->from, .to = rim_self(ctx), .tag = msg->tag,
                                             .reason = -EBADMSG, .size = msg->size});
-    ctx->stats.handled--; /* the caller counts it as handled, and it is counted once */
+    ctx->stats.handled--; /* the actor's turn counts it, and it is counted once */
     if (rim_is_request(ctx)) {
         rim_refuse(ctx, RIM_NIL, -EBADMSG);
     }

@@ -2,6 +2,7 @@
 /*
  * shard->deliver: a message has arrived on this shard, from a parcel, the inlet or the mesh itself.
  */
+#include "actor/mailbox.h"
 #include "actor/spawn.h"
 
 /* From this many waiting messages on, what comes in a parcel is copied out of it: a slow actor must not keep parcels

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "actor/mailbox.h"
 #include "actor/send.h"
 
 /* What requests and deferred requests have in common; both are in ctx->requests, and know their handle. */
@@ -201,13 +202,13 @@ void rim__request_drop(rim_ctx *ctx, struct rim_msg *msg) {
 void rim__request_outcome(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg, rim_verdict *verdict) {
     struct request *request = find(ctx, rim__msg_token(msg)->token);
     if (request == NULL) {
+        ctx->stats.handled--; /* counted as dead */
         rim__request_drop(ctx, msg);
         return;
     }
     int error = msg->kind == RIM_KIND_FAILURE ? *(const int32_t *)rim__msg_body(msg) : 0;
     retire(ctx, &request->pending);
     ctx->stats.requests_open--;
-    ctx->stats.handled++;
     *verdict = request->on_outcome(ctx, RIM_ACTOR_STATE(actor), request->cookie, error,
                                    error == 0 ? rim__msg_body(msg) : NULL, error == 0 ? msg : NULL);
     free_request(ctx, request);

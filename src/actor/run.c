@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "actor/ctx.h"
+#include "actor/mailbox.h"
 
 #define CLOCK_EVERY 16u /* messages between two looks at the clock */
 
@@ -22,7 +22,7 @@ static rim__cold rim_verdict handle_rowless(rim_ctx *ctx, struct rim__actor *act
     if (msg->kind == RIM_KIND_EVENT || msg->kind == RIM_KIND_TIMER) {
         return msg->tag == RIM_SOCKET_CLOSED ? RIM_STOP : RIM_DONE;
     }
-    ctx->stats.handled--; /* the caller counts it, and it is counted once */
+    ctx->stats.handled--; /* work_off counts it, and it is counted once */
     rim__dead_count(ctx, &(rim_dead_letter){.from = msg->from, .to = actor->ref, .tag = msg->tag,
                                             .reason = -RIM_ENOHANDLER, .size = msg->size});
     if (ctx->asked) {
@@ -34,7 +34,6 @@ static rim__cold rim_verdict handle_rowless(rim_ctx *ctx, struct rim__actor *act
 static inline rim_verdict call_row(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
     const rim_behaviour *behaviour = actor->behaviour;
     rim_handler handler = row_for(behaviour, msg->tag);
-    ctx->stats.handled++;
     if (rim__unlikely(handler == NULL)) {
         handler = behaviour->other;
         if (handler == NULL) {
@@ -52,6 +51,7 @@ static rim_verdict handle_ask(rim_ctx *ctx, struct rim__actor *actor, struct rim
     struct rim__msg_token token = *rim__msg_token(msg);
     rim_ref from = msg->from;
     if (token.deadline_ns <= ctx->shard->now_ns) { /* nobody waits for the answer any more */
+        ctx->stats.handled--;
         rim__dead_count(ctx, &(rim_dead_letter){.from = from, .to = actor->ref, .tag = msg->tag,
                                                 .reason = -RIM_EEXPIRED, .size = msg->size});
         return RIM_DONE;
@@ -68,6 +68,7 @@ static rim_verdict handle_ask(rim_ctx *ctx, struct rim__actor *actor, struct rim
 static rim_verdict give_birth(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
     const struct rim__birth *birth = rim__msg_body(msg);
     rim_verdict verdict = RIM_DONE;
+    ctx->stats.handled--; /* nobody sent it */
     if (actor->behaviour->init != NULL) {
         const void *arg = birth->size > 0 ? birth + 1 : NULL;
         verdict = actor->behaviour->init(ctx, RIM_ACTOR_STATE(actor), arg, birth->size);
@@ -109,19 +110,9 @@ static inline rim_verdict handle(rim_ctx *ctx, struct rim__actor *actor, struct 
         verdict = handle_rare(ctx, actor, msg);
     }
     if (rim__likely(!ctx->taken) && !embedded) {
-        rim__msg_release(ctx->shard, msg);
+        rim__mailbox_release(ctx, msg);
     }
     return verdict;
-}
-
-static inline struct rim_msg *pop(rim_ctx *ctx, struct rim__actor *actor) {
-    struct rim_msg *msg = actor->head;
-    actor->head = msg->next;
-    __builtin_prefetch(msg->next);
-    actor->count--;
-    actor->bytes -= msg->size;
-    ctx->stats.queued--;
-    return msg;
 }
 
 static bool is_time_up(rim_ctx *ctx, uint64_t until_ns) {
@@ -131,16 +122,19 @@ static bool is_time_up(rim_ctx *ctx, uint64_t until_ns) {
 
 static rim_verdict work_off(rim_ctx *ctx, struct rim__actor *actor) {
     uint64_t until_ns = ctx->shard->now_ns + ctx->turn_ns;
-    for (uint32_t done = 1; actor->head != NULL && !actor->stop_asked && !actor->held; done++) {
-        rim_verdict verdict = handle(ctx, actor, pop(ctx, actor));
-        if (rim__unlikely(verdict != RIM_DONE)) {
-            return verdict;
-        }
-        if (done >= actor->budget || (done % CLOCK_EVERY == 0 && is_time_up(ctx, until_ns))) {
+    rim_verdict verdict = RIM_DONE;
+    uint32_t done = 0;
+    while (actor->head != NULL && !actor->stop_asked && !actor->held) {
+        verdict = handle(ctx, actor, rim__mailbox_pop(actor));
+        done++;
+        if (rim__unlikely(verdict != RIM_DONE) || done >= actor->budget ||
+            (done % CLOCK_EVERY == 0 && is_time_up(ctx, until_ns))) {
             break;
         }
     }
-    return RIM_DONE;
+    ctx->stats.queued -= done;
+    ctx->stats.handled += done; /* what was not handled after all has been subtracted */
+    return verdict;
 }
 
 static rim__cold void end(rim_ctx *ctx, struct rim__actor *actor, rim_verdict verdict) {

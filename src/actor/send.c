@@ -6,16 +6,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "actor/mailbox.h"
 #include "actor/send.h"
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 static rim_ref sender(const rim_ctx *ctx) {
     return ctx->actor != NULL ? ctx->actor->ref : RIM_NIL;
 }
 
-/* What no send gets past. 0: the reference names an actor of this process. */
-static rim__cold int refuse_reference(const rim_ctx *ctx, rim_ref to) {
+int rim__send_check_other(const rim_ctx *ctx, rim_ref to) {
     if (rim__ref_kind(to) != RIM_REF_ACTOR) {
         return -RIM_EBADREF;
     }
@@ -25,18 +23,10 @@ static rim__cold int refuse_reference(const rim_ctx *ctx, rim_ref to) {
     return rim__ref_shard(to) < ctx->shard->count ? 0 : -RIM_EBADREF;
 }
 
-int rim__send_check(const rim_ctx *ctx, rim_ref to) {
-    uint64_t upper = to >> RIM_SHARD_SHIFT, here = ctx->here >> RIM_SHARD_SHIFT;
-    if (rim__likely(upper == here)) {
-        return 0;
-    }
-    return refuse_reference(ctx, to);
-}
-
-static rim__cold int send_to_nobody(rim_ctx *ctx, const struct rim__sending *sending) {
+static rim__cold int send_to_nobody(rim_ctx *ctx, struct rim__sending sending) {
     ctx->stats.sent++;
-    rim__dead_count(ctx, &(rim_dead_letter){.from = sender(ctx), .to = sending->to, .tag = sending->tag,
-                                            .reason = -RIM_EDOWN, .size = sending->size});
+    rim__dead_count(ctx, &(rim_dead_letter){.from = sender(ctx), .to = sending.to, .tag = sending.tag,
+                                            .reason = -RIM_EDOWN, .size = sending.size});
     return -RIM_EDOWN;
 }
 
@@ -46,7 +36,17 @@ static rim__cold int send_refused(rim_ctx *ctx) {
     return -RIM_EFULL;
 }
 
-static ALWAYS_INLINE void fill_token(struct rim_msg *msg, const struct rim__sending *sending) {
+/* The whole header in one assignment, so that its packed word is one store. */
+static rim__always_inline void fill_head(const rim_ctx *ctx, struct rim_msg *msg, const struct rim__sending *sending,
+                                         uint32_t home) {
+    *msg = (struct rim_msg){
+        .from = sender(ctx),
+        .to = rim__ref_local(sending->to),
+        .kind = sending->kind,
+        .flags = (uint16_t)(sending->flags | home),
+        .tag = sending->tag,
+        .size = (uint32_t)sending->size,
+    };
     if (sending->flags & RIM_MSG_TOKEN) {
         *rim__msg_token(msg) =
             (struct rim__msg_token){.token = sending->token, .deadline_ns = sending->deadline_ns};
@@ -54,23 +54,20 @@ static ALWAYS_INLINE void fill_token(struct rim_msg *msg, const struct rim__send
 }
 
 /* The message by value of sending's fields, without its body, into the receiver's mailbox. */
-static ALWAYS_INLINE int put_local(rim_ctx *ctx, const struct rim__sending *sending, struct rim_msg **out) {
+static rim__always_inline int put_local(rim_ctx *ctx, const struct rim__sending *sending, struct rim_msg **out) {
     struct rim__actor *actor = rim__actor_find(ctx, rim__ref_local(sending->to));
     if (rim__unlikely(actor == NULL)) {
-        return send_to_nobody(ctx, sending);
+        return send_to_nobody(ctx, *sending);
     }
     if (rim__unlikely(!rim__mailbox_has_room(actor, (uint32_t)sending->size)) &&
         !(sending->flags & RIM_MSG_RESERVED)) {
         return send_refused(ctx);
     }
-    struct rim_msg *msg =
-        rim__msg_create(ctx->shard, sending->kind, sending->flags, sending->tag, sending->size);
+    struct rim_msg *msg = rim__memory_alloc(&ctx->shard->memory, rim__msg_span(sending->flags, sending->size));
     if (rim__unlikely(msg == NULL)) {
         return -ENOMEM;
     }
-    msg->from = sender(ctx);
-    msg->to = rim__ref_local(sending->to);
-    fill_token(msg, sending);
+    fill_head(ctx, msg, sending, 0);
     ctx->stats.sent++;
     rim__mailbox_push(ctx, actor, msg);
     *out = msg;
@@ -78,7 +75,7 @@ static ALWAYS_INLINE int put_local(rim_ctx *ctx, const struct rim__sending *send
 }
 
 /* The same into the parcel for another shard. */
-static ALWAYS_INLINE int put_across(rim_ctx *ctx, const struct rim__sending *sending, struct rim_msg **out) {
+static rim__always_inline int put_across(rim_ctx *ctx, const struct rim__sending *sending, struct rim_msg **out) {
     bool reserved = (sending->flags & RIM_MSG_RESERVED) != 0;
     if (rim__unlikely(ctx->full_count > 0) && !reserved && rim__room_is_full(ctx, sending->to)) {
         return send_refused(ctx);
@@ -88,13 +85,7 @@ static ALWAYS_INLINE int put_across(rim_ctx *ctx, const struct rim__sending *sen
     if (rim__unlikely(msg == NULL)) {
         return reserved ? -ENOMEM : send_refused(ctx);
     }
-    msg->from = sender(ctx);
-    msg->to = rim__ref_local(sending->to);
-    msg->kind = sending->kind;
-    msg->flags |= (uint16_t)sending->flags;
-    msg->tag = sending->tag;
-    msg->size = (uint32_t)sending->size;
-    fill_token(msg, sending);
+    fill_head(ctx, msg, sending, msg->flags);
     ctx->stats.sent++;
     ctx->stats.sent_across++;
     *out = msg;
@@ -137,12 +128,13 @@ int rim__send_out(rim_ctx *ctx, const struct rim__sending *sending, struct rim__
     return error;
 }
 
-static int send_large(rim_ctx *ctx, const struct rim__sending *sending) {
-    struct rim__body *body = copy_body(ctx, sending->body, sending->size);
+/* By value, so that the callers' struct need not be in memory for its sake. */
+static rim__cold int send_large(rim_ctx *ctx, struct rim__sending sending) {
+    struct rim__body *body = copy_body(ctx, sending.body, sending.size);
     if (body == NULL) {
         return -ENOMEM;
     }
-    int error = rim__send_out(ctx, sending, body);
+    int error = rim__send_out(ctx, &sending, body);
     if (error != 0) {
         rim__body_release(ctx->shard, body);
     }
@@ -150,7 +142,7 @@ static int send_large(rim_ctx *ctx, const struct rim__sending *sending) {
 }
 
 /* Inlined into its callers, which know kind and flags: the hot path has neither branches nor stores for the rest. */
-static ALWAYS_INLINE int send_copy(rim_ctx *ctx, const struct rim__sending *sending) {
+static rim__always_inline int send_copy(rim_ctx *ctx, const struct rim__sending *sending) {
     struct rim_msg *msg = NULL;
     int error;
     if (rim__likely(is_here(ctx, sending->to))) {
@@ -158,7 +150,7 @@ static ALWAYS_INLINE int send_copy(rim_ctx *ctx, const struct rim__sending *send
     } else if (rim__likely(sending->size <= RIM_MSG_INLINE_MAX)) {
         error = put_across(ctx, sending, &msg);
     } else {
-        return send_large(ctx, sending);
+        return send_large(ctx, *sending);
     }
     if (rim__likely(error == 0) && sending->size > 0) {
         memcpy(rim__msg_behind(msg, sending->flags), sending->body, sending->size);
@@ -213,7 +205,7 @@ struct rim__body *rim__send_detach(rim_ctx *ctx, struct rim_msg *msg) {
 static int push_owned(rim_ctx *ctx, const struct rim__sending *sending, struct rim_msg *msg) {
     struct rim__actor *actor = rim__actor_find(ctx, rim__ref_local(sending->to));
     if (actor == NULL) {
-        return send_to_nobody(ctx, sending);
+        return send_to_nobody(ctx, *sending);
     }
     if (!rim__mailbox_has_room(actor, msg->size)) {
         return send_refused(ctx);

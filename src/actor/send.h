@@ -20,7 +20,10 @@ struct rim__sending {
 };
 
 /* 0, -RIM_EBADREF, or -RIM_EDOWN for an actor of another node. */
-int rim__send_check(const rim_ctx *ctx, rim_ref to);
+int rim__send_check_other(const rim_ctx *ctx, rim_ref to);
+static inline int rim__send_check(const rim_ctx *ctx, rim_ref to) {
+    return rim__likely(((to ^ ctx->here) >> RIM_SHARD_SHIFT) == 0) ? 0 : rim__send_check_other(ctx, to);
+}
 /* Copies body and size. */
 int rim__send_copy(rim_ctx *ctx, const struct rim__sending *sending);
 /* By pointer; consumed on 0 only. */

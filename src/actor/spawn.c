@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actor/mailbox.h"
 #include "actor/send.h"
 #include "actor/spawn.h"
 

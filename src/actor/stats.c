@@ -48,8 +48,8 @@ static void gather(rim_ctx *ctx) {
     stats->slept_ns = shard->slept_ns;
     stats->rescued_wakeups = shard->suspects;
     stats->ticks = shard->ticks;
-    stats->memory_bytes = shard->memory.bytes;
-    stats->blocks = shard->memory.blocks;
+    stats->memory_bytes = rim__memory_bytes(&shard->memory);
+    stats->blocks = rim__memory_blocks(&shard->memory);
     if (shard->driver != NULL) {
         stats->enters = shard->driver->enters;
     }

@@ -4,7 +4,7 @@
  * most once, and periods that pass meanwhile are counted into it. Cancelled while queued, it is skipped and freed when
  * its turn comes.
  */
-#include "actor/ctx.h"
+#include "actor/mailbox.h"
 
 #define PERIOD_MIN_NS 1000u
 
@@ -100,6 +100,7 @@ void rim__timer_drop(rim_ctx *ctx, struct rim_msg *msg) {
 rim_verdict rim__timer_event(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
     struct alarm *alarm = rim__container_of(msg, struct alarm, msg);
     if (msg->flags & RIM_MSG_CANCELLED) {
+        ctx->stats.handled--; /* counted as dead */
         ctx->stats.dead++;
         free_alarm(ctx, alarm);
         return RIM_DONE;

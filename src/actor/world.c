@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "actor/mailbox.h"
 #include "actor/send.h"
 
 #define PUBLISH_EVERY 256u /* ticks */

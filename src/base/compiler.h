@@ -13,6 +13,7 @@
 #define rim__likely(x) __builtin_expect(!!(x), 1)
 #define rim__unlikely(x) __builtin_expect(!!(x), 0)
 #define rim__cold __attribute__((cold, noinline))
+#define rim__always_inline inline __attribute__((always_inline))
 #define rim__unused __attribute__((unused))
 #define rim__aligned(n) __attribute__((aligned(n)))
 #define rim__printf(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
@@ -28,12 +29,16 @@
 #define rim__relax() __asm__ volatile("" ::: "memory")
 #endif
 
-#if defined(__SANITIZE_ADDRESS__)
-#define RIM_ASAN 1
+/* Sanitizer builds take every block from malloc (memory_plain.c), so that each is seen. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RIM_POOLED 0
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define RIM_ASAN 1
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define RIM_POOLED 0
 #endif
+#endif
+#ifndef RIM_POOLED
+#define RIM_POOLED 1
 #endif
 
 #endif

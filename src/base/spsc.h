@@ -79,4 +79,15 @@ static inline void *rim__spsc_pop(struct rim__spsc *spsc) {
     return ck_ring_dequeue_spsc(&spsc->ring, spsc->slots, &pointer) ? pointer : NULL;
 }
 
+/* For the one that pops. */
+static inline bool rim__spsc_is_empty(const struct rim__spsc *spsc) {
+    return ck_pr_load_uint(&spsc->ring.p_tail) == spsc->ring.c_head;
+}
+
+/* For the one that pushes, some time before it does: the lines that the push will wait for. */
+static inline void rim__spsc_prepare_push(const struct rim__spsc *spsc) {
+    __builtin_prefetch(&spsc->ring.c_head);
+    __builtin_prefetch(&spsc->slots[spsc->ring.p_tail & spsc->ring.mask], 1);
+}
+
 #endif

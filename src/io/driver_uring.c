@@ -92,11 +92,11 @@ static void check_process(const struct rim__uring *uring) {
 
 struct io_uring_sqe *rim__uring_prepare(struct rim__uring *uring) {
     check_process(uring);
-    struct io_uring_sqe *sqe = rim__uring_ring_prepare(&uring->ring);
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring.queues);
     if (rim__unlikely(sqe == NULL)) {
         uring->driver.enters++;
         flush(uring);
-        sqe = rim__uring_ring_prepare(&uring->ring);
+        sqe = io_uring_get_sqe(&uring->ring.queues);
     }
     return sqe;
 }
@@ -109,14 +109,8 @@ static void arm_event(struct rim__uring *uring) {
     if (sqe == NULL) {
         return; /* attend tries again */
     }
-    sqe->opcode = IORING_OP_POLL_ADD;
-    sqe->fd = uring->event_fd;
-    sqe->len = IORING_POLL_ADD_MULTI;
-    sqe->poll32_events = POLLIN;
-    if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) {
-        sqe->poll32_events <<= 16;
-    }
-    sqe->user_data = rim__uring_user_data(RIM_URING_EVENT, 0);
+    io_uring_prep_poll_multishot(sqe, uring->event_fd, POLLIN);
+    io_uring_sqe_set_data64(sqe, rim__uring_user_data(RIM_URING_EVENT, 0));
     uring->event_is_armed = true;
 }
 
@@ -156,17 +150,20 @@ static void complete(struct rim__uring *uring, const struct io_uring_cqe *cqe) {
 
 /* Runs what is there now. A completion may prepare and even flush, but what that completes is for the next time. */
 static void reap(struct rim__uring *uring) {
-    struct rim__uring_ring *ring = &uring->ring;
-    uint32_t head = *ring->cq_head;
-    uint32_t tail = __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE);
-    while (head != tail) {
-        uint32_t end = tail - head > BATCH ? head + BATCH : tail;
-        for (; head != end; head++) {
-            struct io_uring_cqe cqe;
-            memcpy(&cqe, &ring->cqes[head & ring->cq_mask], sizeof cqe);
-            complete(uring, &cqe);
+    struct io_uring *queues = &uring->ring.queues;
+    for (uint32_t left = io_uring_cq_ready(queues); left != 0;) {
+        uint32_t limit = left < BATCH ? left : BATCH;
+        uint32_t count = 0;
+        uint32_t head;
+        struct io_uring_cqe *cqe;
+        io_uring_for_each_cqe(queues, head, cqe) {
+            complete(uring, cqe);
+            if (++count == limit) {
+                break;
+            }
         }
-        __atomic_store_n(ring->cq_head, head, __ATOMIC_RELEASE);
+        io_uring_cq_advance(queues, count);
+        left -= count;
     }
 }
 
@@ -237,12 +234,9 @@ static bool send_message(struct rim__uring *from, const struct rim__uring *to) {
     if (sqe == NULL) {
         return false;
     }
-    sqe->opcode = IORING_OP_MSG_RING;
-    sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
-    sqe->fd = to->ring.fd;
-    sqe->addr = IORING_MSG_DATA;
-    sqe->off = rim__uring_user_data(RIM_URING_WOKEN, 0);
-    sqe->user_data = rim__uring_user_data(RIM_URING_SENT, (uint32_t)to->event_fd);
+    io_uring_prep_msg_ring(sqe, to->ring.queues.ring_fd, 0, rim__uring_user_data(RIM_URING_WOKEN, 0), 0);
+    io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+    io_uring_sqe_set_data64(sqe, rim__uring_user_data(RIM_URING_SENT, (uint32_t)to->event_fd));
     /* At once: until the next tick the sleeper would sleep on. */
     flush(from);
     return rim__uring_ring_prepared(&from->ring) == 0;
@@ -262,11 +256,9 @@ static void wake(struct rim__driver *from, struct rim__driver *to) {
 static void cancel_all(struct rim__uring *uring) {
     struct io_uring_sqe *sqe = rim__uring_prepare(uring);
     if (sqe != NULL) {
-        sqe->opcode = IORING_OP_ASYNC_CANCEL;
-        sqe->fd = -1;
-        sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
-        sqe->cancel_flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
-        sqe->user_data = rim__uring_user_data(RIM_URING_CANCEL, 0);
+        io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+        io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+        io_uring_sqe_set_data64(sqe, rim__uring_user_data(RIM_URING_CANCEL, 0));
     }
 }
 
@@ -362,9 +354,9 @@ static int open_ring(struct rim__uring *uring, uint32_t entries, const struct ri
         if (error == 0) {
             error = rim__uring_buffers_open(&uring->buffers, &uring->ring, buffers);
         }
-        if (error == 0 && uring->ring.entries < wanted) {
+        if (error == 0 && rim__uring_ring_entries(&uring->ring) < wanted) {
             rim__log_write(uring->log, RIM_LOG_NOTICE, "io_uring: shard %u has a ring of %u entries instead of %u",
-                           buffers->home, uring->ring.entries, wanted);
+                           buffers->home, rim__uring_ring_entries(&uring->ring), wanted);
         }
         if (error != -ENOMEM || tries == TRIES_MAX) {
             return error;
@@ -397,7 +389,6 @@ int rim__uring_open(const struct rim__driver_options *options, struct rim__drive
     uring->io = (struct rim__io){.ops = &io_ops, .shard = options->shard};
     uring->log = options->log;
     uring->traits = *options->traits;
-    uring->ring.fd = -1;
     uring->event_fd = -1;
     uring->stale_cycles = rim__cycles_stale();
     uring->now_cycles = rim__cycles() - uring->stale_cycles;

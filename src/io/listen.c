@@ -57,8 +57,8 @@ static rim_verdict init(rim_ctx *ctx, void *self, const void *arg, size_t size) 
     }
     if (result != 0) {
         explain(ctx, &further.plan.address, result);
-        struct rim__notice notice = {.listener = further.plan.first, .error = result};
-        rim__service_tell(service, further.plan.first_clerk, RIM_SERVICE_ARMED, &notice);
+        struct rim__notice notice = {.listener = further.plan.first};
+        rim__service_tell(service, further.plan.first_clerk, &notice);
         if (listener != NULL) {
             rim__listener_close(listener);
         }
@@ -90,40 +90,35 @@ static int make_plan(rim_ctx *ctx, const rim_listen_options *options, struct rim
     return 0;
 }
 
-/* The further listeners get copies of the first's own, with its port and their part of the connections. */
-static int spawn_further(rim_ctx *ctx, struct rim__listener *first, const struct rim__listener_plan *plan) {
-    struct further further = {.plan = *plan, .is_further = true};
-    further.plan.caller = RIM_NIL;
-    further.plan.first = first;
-    further.plan.first_clerk = first->service->clerk;
-    further.plan.address.port = first->address.port;
-    for (uint32_t i = 0; i < first->shards; i++) {
-        if (i == first->service->shard->index) {
-            continue;
-        }
-        rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = i};
-        int result = rim_spawn(ctx, &behaviour, &options, &further, sizeof further, &first->on[i].further);
-        if (result != 0) {
-            first->on[i].further = RIM_NIL;
-            return result;
-        }
-        first->unarmed++;
+/* A further listener gets what the first has, its port and its part of max_connections too. */
+int rim__listen_spawn(struct rim__listener *listener, uint32_t shard, rim_ref *out) {
+    struct rim__service *service = listener->service;
+    struct further further = {
+        .plan = {.options = listener->options,
+                 .owner_options = listener->owner_options,
+                 .address = listener->address,
+                 .first = listener,
+                 .first_clerk = service->clerk},
+        .is_further = true,
+    };
+    further.plan.options.full_text = listener->full_text; /* the user's may be gone by then */
+    rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = shard};
+    void *previous = rim__ctx_enter(service->ctx, listener->self);
+    int result = rim_spawn(service->ctx, &behaviour, &options, &further, sizeof further, out);
+    rim__ctx_leave(service->ctx, previous);
+    if (result != 0) {
+        *out = RIM_NIL;
     }
-    return 0;
+    return result == 0 || result == -RIM_EFULL ? result : explain(service->ctx, &listener->address, result);
 }
 
-static int start(rim_ctx *ctx, struct rim__listener *listener, const struct rim__listener_plan *plan, rim_ref *self) {
+static int start(rim_ctx *ctx, struct rim__listener *listener, rim_ref *self) {
     struct further none = {.is_further = false};
     int result = rim_spawn(ctx, &behaviour, NULL, &none, sizeof none, self);
     if (result != 0) {
         return result;
     }
-    if (plan->options.distribute == RIM_DISTRIBUTE_REUSEPORT) {
-        result = spawn_further(ctx, listener, plan);
-    }
-    if (result == 0) {
-        result = rim__listener_attach(listener, *self);
-    }
+    result = rim__listener_attach(listener, *self);
     if (result != 0) {
         (void)rim_stop(ctx, *self);
     }
@@ -150,7 +145,7 @@ int rim_listen(rim_ctx *ctx, const rim_listen_options *options, rim_ref *out) {
         return explain(ctx, &plan.address, result);
     }
     rim_ref self = RIM_NIL;
-    result = start(ctx, listener, &plan, &self);
+    result = start(ctx, listener, &self);
     if (result != 0) {
         rim__listener_close(listener);
         return explain(ctx, &plan.address, result);

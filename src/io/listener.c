@@ -15,6 +15,7 @@ struct rim__record {
     struct rim__listener *listener;
     int fd; /* -1: taken over */
     uint32_t shard;
+    struct rim__body taken, gone; /* the socket's words */
 };
 
 static void link_record(struct rim__record **list, struct rim__record *record) {
@@ -48,16 +49,27 @@ static void destroy(struct rim__listener *listener) {
     }
     rim__actor_unwatch(&listener->self_watch);
     if (listener->full_text != NULL) {
-        rim__memory_free(memory, listener->full_text, listener->full_size);
+        rim__memory_free(memory, listener->full_text, listener->full_size + 1);
     }
     rim__memory_free(memory, listener, sizeof *listener + listener->shards * sizeof listener->on[0]);
     rim__service_forget(service);
 }
 
+static void set_busy(struct rim__listener *listener, bool busy) {
+    if (listener->busy != busy && !listener->service->detached) {
+        listener->busy = busy;
+        rim__ctx_busy(listener->service->ctx, busy ? 1 : -1);
+    }
+}
+
 /* To be called last: the listener may be gone afterwards. */
 static void settle(struct rim__listener *listener) {
     struct rim__io *io = listener->service->io;
-    if (!listener->closing || listener->accept.in_flight) {
+    if (!listener->closing) {
+        return;
+    }
+    set_busy(listener, listener->accept.in_flight);
+    if (listener->accept.in_flight) {
         return;
     }
     if (listener->fd >= 0) {
@@ -91,15 +103,17 @@ static void drop_record(struct rim__record *record) {
 
 static void stop_further(struct rim__listener *listener) {
     struct rim__service *service = listener->service;
-    if (service->closing) {
-        return; /* they close by themselves */
-    }
     void *previous = rim__service_enter(service);
     for (uint32_t i = 0; i < listener->shards; i++) {
-        if (listener->on[i].further != RIM_NIL) {
-            (void)rim_stop(service->ctx, listener->on[i].further);
-            listener->on[i].further = RIM_NIL;
+        struct rim__listener_shard *on = &listener->on[i];
+        if (on->is_due) {
+            on->is_due = false;
+            listener->unarmed--;
         }
+        if (on->further != RIM_NIL && !service->closing) { /* else they close by themselves */
+            (void)rim_stop(service->ctx, on->further);
+        }
+        on->further = RIM_NIL;
     }
     rim__ctx_leave(service->ctx, previous);
 }
@@ -150,7 +164,7 @@ static void tell_caller(struct rim__listener *listener) {
         (void)rim__send_event(service->ctx, listener->self, listener->caller, RIM_LISTENING, &event, sizeof event);
     } else {
         struct rim__notice notice = {.listener = listener->first};
-        rim__service_tell(service, listener->first_clerk, RIM_SERVICE_ARMED, &notice);
+        rim__service_tell(service, listener->first_clerk, &notice);
     }
 }
 
@@ -217,8 +231,8 @@ static int spawn_socket(struct rim__record *record) {
     struct rim__socket_birth birth = {
         .fd = record->fd,
         .listener = listener->self,
-        .clerk = service->clerk,
-        .record = record,
+        .taken = &record->taken,
+        .gone = &record->gone,
         .owner = listener->options.owner,
         .owner_options = listener->owner_options,
         .arg = listener->options.arg,
@@ -258,6 +272,38 @@ static void wait_for_way(struct rim__listener *listener) {
     wait_ns(listener, RIM_LISTENER_RETRY_NS);
 }
 
+/* A descriptor is counted where it is owned; the driver counted it here, when it accepted. */
+static void taken(struct rim__shard *home, struct rim__body *body) {
+    (void)home;
+    struct rim__record *record = rim__container_of(body, struct rim__record, taken);
+    rim__assert(record->fd >= 0);
+    record->fd = -1;
+    record->listener->service->io->descriptors--;
+}
+
+static void gone(struct rim__shard *home, struct rim__body *body) {
+    (void)home;
+    struct rim__record *record = rim__container_of(body, struct rim__record, gone);
+    struct rim__listener *listener = record->listener;
+    rim__assert(record->fd < 0);
+    drop_record(record);
+    settle(listener);
+}
+
+static void fill_record(struct rim__record *record, struct rim__listener *listener, int fd) {
+    uint32_t home = listener->service->shard->index;
+    *record = (struct rim__record){
+        .listener = listener,
+        .fd = fd,
+        .shard = choose(listener, fd),
+        .taken = {.home = home, .release = taken},
+        .gone = {.home = home, .release = gone},
+    };
+    link_record(&listener->waiting, record);
+    listener->total++;
+    listener->on[record->shard].connections++;
+}
+
 static void take(struct rim__listener *listener, int fd) {
     struct rim__service *service = listener->service;
     uint32_t max = listener->options.max_connections;
@@ -275,10 +321,7 @@ static void take(struct rim__listener *listener, int fd) {
         back_off(listener, -ENOMEM);
         return;
     }
-    *record = (struct rim__record){.listener = listener, .fd = fd, .shard = choose(listener, fd)};
-    link_record(&listener->waiting, record);
-    listener->total++;
-    listener->on[record->shard].connections++;
+    fill_record(record, listener, fd);
     if (!hand_over(record)) {
         wait_for_way(listener);
     }
@@ -291,6 +334,20 @@ static void arm_or_back_off(struct rim__listener *listener) {
     }
 }
 
+/* The further listeners of REUSEPORT, as far as the ways to their shards are not full. */
+static void spawn_further(struct rim__listener *listener) {
+    for (uint32_t i = 0; i < listener->shards; i++) {
+        struct rim__listener_shard *on = &listener->on[i];
+        int result = on->is_due ? rim__listen_spawn(listener, i, &on->further) : 0;
+        if (result == -RIM_EFULL) {
+            wait_ns(listener, RIM_LISTENER_RETRY_NS);
+        } else if (on->is_due) {
+            on->is_due = false;
+            listener->unarmed -= result != 0; /* was logged: the others listen all the same */
+        }
+    }
+}
+
 static void retry(struct rim__shard *shard, struct rim__timer *timer) {
     (void)shard;
     struct rim__listener *listener = rim__container_of(timer, struct rim__listener, retry);
@@ -298,10 +355,12 @@ static void retry(struct rim__shard *shard, struct rim__timer *timer) {
         next = at->next;
         (void)hand_over(at); /* those for other shards are not to wait for this one */
     }
+    spawn_further(listener);
     if (listener->waiting != NULL) {
         wait_for_way(listener);
     } else {
         arm_or_back_off(listener);
+        tell_caller(listener);
     }
 }
 
@@ -349,11 +408,11 @@ static int keep_text(struct rim__listener *listener, const char *text) {
         return 0;
     }
     listener->full_size = (uint32_t)strlen(text);
-    listener->full_text = rim__memory_alloc(&listener->service->shard->memory, listener->full_size);
+    listener->full_text = rim__memory_alloc(&listener->service->shard->memory, listener->full_size + 1);
     if (listener->full_text == NULL) {
         return -ENOMEM;
     }
-    memcpy(listener->full_text, text, listener->full_size);
+    memcpy(listener->full_text, text, listener->full_size + 1);
     return 0;
 }
 
@@ -401,6 +460,11 @@ int rim__listener_create(struct rim__service *service, const struct rim__listene
         return result;
     }
     listener->fd = result;
+    bool is_first = plan->options.distribute == RIM_DISTRIBUTE_REUSEPORT && plan->first == NULL;
+    for (uint32_t i = 0; is_first && i < listener->shards; i++) {
+        listener->on[i].is_due = i != service->shard->index;
+        listener->unarmed += listener->on[i].is_due;
+    }
     *out = listener;
     return 0;
 }
@@ -413,32 +477,15 @@ int rim__listener_attach(struct rim__listener *listener, rim_ref self) {
         result = arm(listener);
     }
     if (result == 0) {
+        spawn_further(listener);
         tell_caller(listener);
     }
     return result;
 }
 
-/* ---- news ---- */
-
-/* A descriptor is counted where it is owned; the driver counted it here, when it accepted. */
-void rim__listener_taken(struct rim__record *record) {
-    if (record->fd >= 0) {
-        record->fd = -1;
-        record->listener->service->io->descriptors--;
-    }
-}
-
-void rim__listener_gone(struct rim__record *record) {
-    struct rim__listener *listener = record->listener;
-    rim__listener_taken(record);
-    drop_record(record);
-    settle(listener);
-}
-
-void rim__listener_armed(struct rim__listener *listener, int error) {
+void rim__listener_armed(struct rim__listener *listener) {
     rim__assert(listener->unarmed > 0);
     listener->unarmed--;
-    (void)error; /* was logged where it happened; the others listen all the same */
     tell_caller(listener);
     settle(listener);
 }

@@ -3,11 +3,13 @@
  * listener.h - a listening descriptor as an actor: accepts, chooses a shard, and spawns the socket's actor there with
  * the descriptor in its argument.
  *
- *     accepted descriptor -> record -> spawn on the chosen shard -> TAKEN: the socket owns it -> GONE: record freed
+ *     accepted descriptor -> record -> spawn on the chosen shard -> taken: the socket owns it -> gone: record freed
  *
  * A record is kept for each connection on the listener's shard. Until the socket says that it has taken the
  * descriptor over, the record owns it, so that it cannot leak in a message that never arrives. Records are also the
- * count for max_connections and for RIM_DISTRIBUTE_LEAST.
+ * count for max_connections and for RIM_DISTRIBUTE_LEAST. What the socket says are not messages but two bodies of the
+ * record that it releases: they come home whatever happens to actors, up to the very end, so that a descriptor is
+ * never closed by both.
  *
  *     REUSEPORT  the first listener binds on the caller's shard; one more is spawned on every other shard. Each keeps
  *                its connections, and has an equal part of max_connections, at least one. The end of the first ends all
@@ -25,6 +27,8 @@
 #define RIM_LISTENER_BACK_OFF_NS RIM_MS(100)    /* no descriptors left, or the like */
 #define RIM_LISTENER_LOG_NS      RIM_SECONDS(1) /* at most one line about that in so long */
 
+struct rim__record;
+
 struct rim__listener {
     struct rim__service *service;
     struct rim__listener *next, **link; /* in the service's list */
@@ -32,6 +36,7 @@ struct rim__listener {
     struct rim__watch self_watch;
     bool self_gone; /* the actor has ended */
     bool closing;   /* accepts no more */
+    bool busy;      /* counted by rim__ctx_busy, while it closes */
     bool told;      /* the caller got its RIM_LISTENING */
     struct rim__op accept;
     int fd; /* -1: closed */
@@ -53,6 +58,7 @@ struct rim__listener {
     uint32_t shards;
     struct rim__listener_shard {
         uint32_t connections;
+        bool is_due;     /* a further listener is yet to be spawned there */
         rim_ref further; /* the listener on that shard, or RIM_NIL */
     } on[];
 };
@@ -78,9 +84,10 @@ void rim__listener_close(struct rim__listener *listener);
 void rim__listener_cut(struct rim__listener *listener);
 struct rim__listener *rim__listener_next(struct rim__listener *listener);
 
-/* News from a socket, and from a further listener: see service.h. */
-void rim__listener_taken(struct rim__record *record);
-void rim__listener_gone(struct rim__record *record);
-void rim__listener_armed(struct rim__listener *listener, int error);
+/* listen.c: spawns a further listener of this one on another shard, and logs why not. 0, -RIM_EFULL or negative. */
+int rim__listen_spawn(struct rim__listener *listener, uint32_t shard, rim_ref *out);
+
+/* A further listener listens, or could not. */
+void rim__listener_armed(struct rim__listener *listener);
 
 #endif

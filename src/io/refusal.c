@@ -19,12 +19,31 @@ static void end(struct refusal *refusal) {
     (void)io->ops->shutdown(io, refusal->op.fd, SHUT_WR); /* the text goes out before what close may do */
     io->ops->close(io, refusal->op.fd, false);
     rim__memory_free(&service->shard->memory, refusal, sizeof *refusal + refusal->size);
+    if (!service->detached) {
+        rim__ctx_busy(service->ctx, -1);
+    }
     rim__service_forget(service);
 }
 
+static void sent(struct rim__op *op, const struct rim__completion *completion);
+
+static void send_rest(struct refusal *refusal) {
+    struct rim__io *io = refusal->service->io;
+    if (refusal->op.send.iov[0].iov_len == 0 || io->ops->submit(io, &refusal->op) != 0) {
+        end(refusal);
+    }
+}
+
 static void sent(struct rim__op *op, const struct rim__completion *completion) {
-    (void)completion; /* as far as it got: the peer is not waited for */
-    end(rim__container_of(op, struct refusal, op));
+    struct refusal *refusal = rim__container_of(op, struct refusal, op);
+    if (completion->result <= 0 || refusal->service->detached) {
+        end(refusal);
+        return;
+    }
+    struct iovec *rest = &op->send.iov[0];
+    rest->iov_base = (char *)rest->iov_base + completion->result;
+    rest->iov_len -= (size_t)completion->result;
+    send_rest(refusal);
 }
 
 void rim__refusal_send(struct rim__service *service, int fd, const char *text, uint32_t size) {
@@ -48,7 +67,6 @@ void rim__refusal_send(struct rim__service *service, int fd, const char *text, u
     refusal->op.send.iov[0].iov_len = size;
     refusal->op.send.iov_count = 1;
     service->objects++;
-    if (io->ops->submit(io, &refusal->op) != 0) {
-        end(refusal);
-    }
+    rim__ctx_busy(service->ctx, 1);
+    send_rest(refusal);
 }

@@ -46,36 +46,19 @@ static rim_verdict on_closing(rim_ctx *ctx, void *self, const void *body, rim_ms
     return RIM_DONE;
 }
 
-static void obey(uint32_t tag, const struct rim__notice *notice) {
-    switch (tag) {
-    case RIM_SERVICE_TAKEN:
-        rim__listener_taken(notice->record);
-        break;
-    case RIM_SERVICE_GONE:
-        rim__listener_gone(notice->record);
-        break;
-    case RIM_SERVICE_ARMED:
-        rim__listener_armed(notice->listener, notice->error);
-        break;
-    default:
-        rim__unreachable("notice");
-    }
-}
-
-static rim_verdict on_notice(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+static rim_verdict on_armed(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
     (void)ctx;
     (void)self;
-    rim__assert(rim_size(msg) == sizeof(struct rim__notice));
-    obey(rim_tag(msg), body);
+    const struct rim__notice *notice = body;
+    rim__assert(rim_size(msg) == sizeof *notice);
+    rim__listener_armed(notice->listener);
     return RIM_DONE;
 }
 
 static const rim_handler rows[] = {
     [RIM_ROOM] = on_room,
     [RIM_CLOSING] = on_closing,
-    [RIM_SERVICE_TAKEN & 0xffff] = on_notice,
-    [RIM_SERVICE_GONE & 0xffff] = on_notice,
-    [RIM_SERVICE_ARMED & 0xffff] = on_notice,
+    [RIM_SERVICE_ARMED & 0xffff] = on_armed,
 };
 
 static const rim_behaviour behaviour = {
@@ -110,16 +93,11 @@ int rim__service_start(rim_ctx *ctx) {
     return rim_spawn(ctx, &behaviour, NULL, &service, sizeof service, &service->clerk);
 }
 
-void rim__service_tell(struct rim__service *service, rim_ref clerk, uint32_t tag, const struct rim__notice *notice) {
-    if (service->detached) {
-        return;
+void rim__service_tell(struct rim__service *service, rim_ref clerk, const struct rim__notice *notice) {
+    if (!service->detached) {
+        /* Whether it arrives or becomes a dead letter: there is nothing else that could be done. */
+        (void)rim__send_event(service->ctx, service->clerk, clerk, RIM_SERVICE_ARMED, notice, sizeof *notice);
     }
-    if (clerk == service->clerk) {
-        obey(tag, notice);
-        return;
-    }
-    /* Whether it arrives or becomes a dead letter: there is nothing else that could be done. */
-    (void)rim__send_event(service->ctx, service->clerk, clerk, tag, notice, sizeof *notice);
 }
 
 void *rim__service_enter(struct rim__service *service) {

@@ -2,7 +2,7 @@
 /*
  * service.h - what the sockets and listeners of one shard share: the register of them all, and an actor, the clerk,
  * that hears for them what must not wait in the mailbox of a socket that is held: room at an owner, the stop of the
- * system, and news from connections that live on other shards. The clerk is spawned with the first socket.
+ * system, and news from further listeners on other shards. The clerk is spawned with the first socket.
  *
  *     Life      from rim__io_attach until rim__io_detach, and then until the last object is gone (driver->ops->close)
  *     Threads   the shard's own
@@ -14,7 +14,6 @@
 #include "io/op.h"
 
 struct rim__listener;
-struct rim__record;
 struct rim__socket;
 
 #define RIM_SERVICE_BUCKETS 1024u
@@ -34,18 +33,14 @@ struct rim__service {
     void (*buffer_release)(struct rim__shard *home, struct rim__body *body);
 };
 
-/* What clerks tell one another: tags of events. `record` and `listener` mean something only at the listener's shard. */
+/* What clerks tell one another. `listener` means something only to the clerk that is told. */
 enum {
     RIM_SERVICE_PROTOCOL = 0x7f02,
-    RIM_SERVICE_TAKEN = (RIM_SERVICE_PROTOCOL << 16) + RIM_USER, /* a socket owns the descriptor of `record` */
-    RIM_SERVICE_GONE,                                            /* the connection of `record` is over */
-    RIM_SERVICE_ARMED,                                           /* a further listener of `listener` listens, or not */
+    RIM_SERVICE_ARMED = (RIM_SERVICE_PROTOCOL << 16) + RIM_USER, /* a further listener of `listener` listens, or not */
 };
 
 struct rim__notice {
-    struct rim__record *record;
     struct rim__listener *listener;
-    int32_t error;
 };
 
 /* 0 or -ENOMEM. */
@@ -56,8 +51,8 @@ void rim__service_close(struct rim__service *service);
 int rim__service_start(rim_ctx *ctx);
 /* An object was freed. The service may be gone afterwards. */
 void rim__service_forget(struct rim__service *service);
-/* Tells another shard's clerk, or this one at once. */
-void rim__service_tell(struct rim__service *service, rim_ref clerk, uint32_t tag, const struct rim__notice *notice);
+/* Tells another shard's clerk RIM_SERVICE_ARMED. */
+void rim__service_tell(struct rim__service *service, rim_ref clerk, const struct rim__notice *notice);
 /* Acts as the clerk, between enter and leave, as rim__ctx_enter. */
 void *rim__service_enter(struct rim__service *service);
 

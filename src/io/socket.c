@@ -254,9 +254,8 @@ static void finish(struct rim__socket *socket) {
     strike_out(socket);
     tell_owner(socket);
     rim__actor_unwatch(&socket->owner_watch);
-    if (socket->record != NULL && !service->closing) {
-        struct rim__notice notice = {.record = socket->record};
-        rim__service_tell(service, socket->clerk, RIM_SERVICE_GONE, &notice);
+    if (socket->gone != NULL && !service->detached) {
+        rim__body_release(service->shard, socket->gone);
     }
     stop_actor(socket);
 }

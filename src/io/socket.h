@@ -64,16 +64,15 @@ struct rim__socket {
     struct rim__timer linger;
     struct rim__output output;
     struct rim__input input;
-    rim_ref clerk;              /* of the listener's shard; RIM_NIL for an outgoing connection */
-    struct rim__record *record; /* to name to that clerk */
+    struct rim__body *gone; /* to be released when it is closed; NULL for an outgoing connection */
 };
 
 /* The init argument of the actor. */
 struct rim__socket_birth {
     struct rim__socket *made; /* by rim_connect, or NULL: then the rest is there */
     int fd;
-    rim_ref listener, clerk;
-    struct rim__record *record;
+    rim_ref listener;
+    struct rim__body *taken, *gone; /* of the record; to be released in this order, see listener.h */
     const rim_behaviour *owner;
     rim_spawn_options owner_options;
     const void *arg;

@@ -17,11 +17,6 @@ static struct rim__socket *of_state(void *self) {
 
 /* ---- an accepted connection ---- */
 
-static void tell_clerk(struct rim__service *service, const struct rim__socket_birth *birth, uint32_t tag) {
-    struct rim__notice notice = {.record = birth->record};
-    rim__service_tell(service, birth->clerk, tag, &notice);
-}
-
 static int spawn_owner(rim_ctx *ctx, struct rim__socket *socket, const struct rim__socket_birth *birth) {
     rim_connection connection = {
         .socket = rim_self(ctx),
@@ -60,7 +55,8 @@ static int adopt(rim_ctx *ctx, struct rim__socket *socket, const struct rim__soc
 /* The connection is closed again before anyone has heard of it. */
 static void give_up(rim_ctx *ctx, struct rim__service *service, const struct rim__socket_birth *birth) {
     service->io->ops->close(service->io, birth->fd, true);
-    tell_clerk(service, birth, RIM_SERVICE_GONE);
+    rim__body_release(service->shard, birth->taken);
+    rim__body_release(service->shard, birth->gone);
     (void)rim_stop(ctx, rim_self(ctx));
 }
 
@@ -77,9 +73,8 @@ static struct rim__socket *accept_birth(rim_ctx *ctx, const struct rim__socket_b
         give_up(ctx, service, birth);
         return NULL;
     }
-    socket->clerk = birth->clerk;
-    socket->record = birth->record;
-    tell_clerk(service, birth, RIM_SERVICE_TAKEN);
+    socket->gone = birth->gone;
+    rim__body_release(service->shard, birth->taken);
     rim__socket_opened(socket);
     rim__socket_settle(socket);
     return socket;

@@ -144,7 +144,15 @@ static const rim_behaviour courier_behaviour = {
     .init = courier_init,
 };
 
+/* What rim_send would say; the kind of a handle is in its upper four bits (actor.h). */
+static bool is_actor(rim_ctx *ctx, rim_ref ref) {
+    return ref >> 60 == rim_self(ctx) >> 60 && rim_shard_of(ref) < rim_shard_count(ctx);
+}
+
 static int send_errand(rim_ctx *ctx, rim_ref socket, enum errand errand) {
+    if (!is_actor(ctx, socket)) {
+        return -RIM_EBADREF;
+    }
     struct rim__socket *here = find_here(ctx, socket);
     if (here != NULL) {
         run_errand(here, errand);

@@ -17,7 +17,7 @@
  * deadlines and cancels hold slots that are with the kernel: connects that have a deadline, and ops whose cancellation
  * found no room in the queue.
  *
- *     Threads  the shard's own, but for `event_fd` and `ring.fd`, which wake reads and which never change
+ *     Threads  the shard's own, but for `event_fd` and the ring's descriptor, which wake reads and which never change
  */
 #ifndef RINGMAIL_IO_URING_H
 #define RINGMAIL_IO_URING_H
@@ -99,7 +99,10 @@ static inline enum rim__uring_kind rim__uring_kind_of(uint64_t user_data) {
     return (enum rim__uring_kind)(user_data >> 56);
 }
 
-/* An entry to fill; a full queue is submitted first. NULL: the kernel takes none now. driver_uring.c */
+/*
+ * An entry to give to an io_uring_prep function and then a user_data, before anything else happens; a full queue is
+ * submitted first. NULL: the kernel takes none now. driver_uring.c
+ */
 struct io_uring_sqe *rim__uring_prepare(struct rim__uring *uring);
 /* The driver's clock. driver_uring.c */
 uint64_t rim__uring_now(struct rim__uring *uring);

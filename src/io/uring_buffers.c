@@ -17,6 +17,7 @@ static void come_home(struct rim__shard *home, struct rim__body *body) {
     rim__uring_buffers_put(buffers, (uint32_t)(uintptr_t)body->arg[1]);
 }
 
+/* Also the ring's own memory: io_uring_setup_buf_ring, which would map it, came with liburing 2.4. */
 static void *map(size_t size) {
     void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED) {
@@ -28,8 +29,8 @@ static void *map(size_t size) {
 }
 
 static void unmap(struct rim__uring_buffers *buffers) {
-    if (buffers->entries != NULL) {
-        munmap(buffers->entries, buffers->entries_size);
+    if (buffers->ring != NULL) {
+        munmap(buffers->ring, buffers->ring_size);
     }
     if (buffers->memory != NULL) {
         munmap(buffers->memory, buffers->memory_size);
@@ -51,41 +52,41 @@ static void fill(struct rim__uring_buffers *buffers, uint32_t home) {
     rim__uring_buffers_publish(buffers);
 }
 
-int rim__uring_buffers_open(struct rim__uring_buffers *buffers, const struct rim__uring_ring *ring,
+int rim__uring_buffers_open(struct rim__uring_buffers *buffers, struct rim__uring_ring *ring,
                             const struct rim__uring_buffers_options *options) {
     *buffers = (struct rim__uring_buffers){
         .count = options->count,
         .bytes = options->bytes,
-        .entries_size = options->count * sizeof(struct io_uring_buf),
+        .ring_size = options->count * sizeof(struct io_uring_buf),
         .memory_size = (size_t)options->count * options->bytes,
     };
-    buffers->entries = map(buffers->entries_size);
+    buffers->ring = map(buffers->ring_size);
     buffers->memory = map(buffers->memory_size);
     buffers->bodies = calloc(options->count, sizeof *buffers->bodies);
-    if (buffers->entries == NULL || buffers->memory == NULL || buffers->bodies == NULL) {
+    if (buffers->ring == NULL || buffers->memory == NULL || buffers->bodies == NULL) {
         unmap(buffers);
         return -ENOMEM;
     }
     struct io_uring_buf_reg request = {
-        .ring_addr = (uint64_t)(uintptr_t)buffers->entries,
+        .ring_addr = (uint64_t)(uintptr_t)buffers->ring,
         .ring_entries = options->count,
         .bgid = RIM_URING_BUFFER_GROUP,
     };
-    int error = rim__uring_ring_register(ring, IORING_REGISTER_PBUF_RING, &request, 1);
-    if (error < 0) {
+    int error = io_uring_register_buf_ring(&ring->queues, &request, 0);
+    if (error != 0) {
         unmap(buffers);
         return error;
     }
+    io_uring_buf_ring_init(buffers->ring);
     fill(buffers, options->home);
     return 0;
 }
 
-void rim__uring_buffers_close(struct rim__uring_buffers *buffers, const struct rim__uring_ring *ring) {
-    if (buffers->entries == NULL) {
+void rim__uring_buffers_close(struct rim__uring_buffers *buffers, struct rim__uring_ring *ring) {
+    if (buffers->ring == NULL) {
         return;
     }
-    struct io_uring_buf_reg request = {.bgid = RIM_URING_BUFFER_GROUP};
-    (void)rim__uring_ring_register(ring, IORING_UNREGISTER_PBUF_RING, &request, 1);
+    (void)io_uring_unregister_buf_ring(&ring->queues, RIM_URING_BUFFER_GROUP);
     if (buffers->out == 0) {
         unmap(buffers);
     }
@@ -104,18 +105,13 @@ struct rim__body *rim__uring_buffers_take(struct rim__uring_buffers *buffers, ui
 void rim__uring_buffers_put(struct rim__uring_buffers *buffers, uint32_t id) {
     rim__assert(id < buffers->count);
     rim__assert(buffers->unpublished < buffers->count);
-    uint16_t at = (uint16_t)(buffers->tail + buffers->unpublished);
-    struct io_uring_buf *entry = &buffers->entries[at & (buffers->count - 1)];
-    /* Field by field: in the first entry the fourth is the ring's tail. */
-    entry->addr = (uint64_t)(uintptr_t)(buffers->memory + (size_t)id * buffers->bytes);
-    entry->len = buffers->bytes;
-    entry->bid = (uint16_t)id;
+    char *at = buffers->memory + (size_t)id * buffers->bytes;
+    int mask = io_uring_buf_ring_mask(buffers->count);
+    io_uring_buf_ring_add(buffers->ring, at, buffers->bytes, (uint16_t)id, mask, (int)buffers->unpublished);
     buffers->unpublished++;
 }
 
 void rim__uring_buffers_publish(struct rim__uring_buffers *buffers) {
-    buffers->tail = (uint16_t)(buffers->tail + buffers->unpublished);
+    io_uring_buf_ring_advance(buffers->ring, (int)buffers->unpublished);
     buffers->unpublished = 0;
-    /* release: pairs with the kernel's acquire of the tail */
-    __atomic_store_n(&buffers->entries[0].resv, buffers->tail, __ATOMIC_RELEASE);
 }

@@ -19,15 +19,14 @@
 #define RIM_URING_BUFFER_GROUP 0
 
 struct rim__uring_buffers {
-    struct io_uring_buf *entries; /* the ring, shared with the kernel; its tail lies in entries[0].resv */
+    struct io_uring_buf_ring *ring; /* shared with the kernel */
     char *memory;
     struct rim__body *bodies; /* one for each buffer */
-    size_t entries_size, memory_size;
+    size_t ring_size, memory_size;
     uint32_t count; /* a power of two */
     uint32_t bytes; /* of each buffer */
     uint32_t out;
-    uint16_t tail;        /* as the kernel knows it */
-    uint16_t unpublished; /* returned since */
+    uint32_t unpublished; /* returned, and the kernel does not know it yet */
 };
 
 struct rim__uring_buffers_options {
@@ -36,10 +35,10 @@ struct rim__uring_buffers_options {
 };
 
 /* 0 or a negative errno; -EINVAL also where the kernel knows no such rings. */
-int rim__uring_buffers_open(struct rim__uring_buffers *buffers, const struct rim__uring_ring *ring,
+int rim__uring_buffers_open(struct rim__uring_buffers *buffers, struct rim__uring_ring *ring,
                             const struct rim__uring_buffers_options *options);
 /* Unregisters, and frees if nothing is out. Also for zeroed buffers. */
-void rim__uring_buffers_close(struct rim__uring_buffers *buffers, const struct rim__uring_ring *ring);
+void rim__uring_buffers_close(struct rim__uring_buffers *buffers, struct rim__uring_ring *ring);
 
 /* The body with `size` bytes that the kernel has put into this buffer. It goes back by its release function. */
 struct rim__body *rim__uring_buffers_take(struct rim__uring_buffers *buffers, uint32_t id, uint32_t size);

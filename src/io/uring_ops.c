@@ -114,54 +114,42 @@ void rim__uring_ops_free(struct rim__uring *uring) {
 
 /* ---- to the kernel ---- */
 
-static void fill_accept(struct io_uring_sqe *sqe) {
-    sqe->opcode = IORING_OP_ACCEPT;
-    sqe->ioprio = IORING_ACCEPT_MULTISHOT;
-    sqe->accept_flags = SOCK_CLOEXEC;
-}
+/* Each before user_data and the flags: what prepares an entry clears it. */
 
-static void fill_recv(const struct rim__uring *uring, struct io_uring_sqe *sqe) {
-    sqe->opcode = IORING_OP_RECV;
-    sqe->flags = IOSQE_BUFFER_SELECT;
-    sqe->buf_group = RIM_URING_BUFFER_GROUP;
+static void fill_recv(const struct rim__uring *uring, int fd, struct io_uring_sqe *sqe) {
     if (uring->traits.recv_multishot) {
-        sqe->ioprio = IORING_RECV_MULTISHOT;
+        io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
     } else {
-        sqe->len = uring->buffers.bytes;
+        io_uring_prep_recv(sqe, fd, NULL, uring->buffers.bytes, 0);
     }
+    io_uring_sqe_set_flags(sqe, IOSQE_BUFFER_SELECT);
+    sqe->buf_group = RIM_URING_BUFFER_GROUP;
 }
 
 static void fill_send(struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
     struct rim__op *op = slot->op;
-    sqe->msg_flags = MSG_NOSIGNAL;
     if (op->send.iov_count == 1) {
-        sqe->opcode = IORING_OP_SEND;
-        sqe->addr = (uint64_t)(uintptr_t)op->send.iov[0].iov_base;
         size_t length = op->send.iov[0].iov_len;
-        sqe->len = length < INT32_MAX ? (uint32_t)length : INT32_MAX; /* a short send, as any */
+        length = length < INT32_MAX ? length : INT32_MAX; /* a short send, as any */
+        io_uring_prep_send(sqe, op->fd, op->send.iov[0].iov_base, length, MSG_NOSIGNAL);
         return;
     }
-    sqe->opcode = IORING_OP_SENDMSG;
-    sqe->addr = (uint64_t)(uintptr_t)&slot->message;
-    sqe->len = 1;
     slot->message = (struct msghdr){.msg_iov = op->send.iov, .msg_iovlen = op->send.iov_count};
+    io_uring_prep_sendmsg(sqe, op->fd, &slot->message, MSG_NOSIGNAL);
 }
 
 static void fill_connect(struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
-    sqe->opcode = IORING_OP_CONNECT;
-    sqe->off = rim__address_to_sockaddr(&slot->op->connect.address, &slot->address);
-    sqe->addr = (uint64_t)(uintptr_t)&slot->address;
+    socklen_t length = rim__address_to_sockaddr(&slot->op->connect.address, &slot->address);
+    io_uring_prep_connect(sqe, slot->op->fd, (const struct sockaddr *)&slot->address, length);
 }
 
 static void fill(struct rim__uring *uring, struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
-    sqe->fd = slot->op->fd;
-    sqe->user_data = name_of(slot);
     switch (slot->op->kind) {
     case RIM_OP_ACCEPT:
-        fill_accept(sqe);
+        io_uring_prep_multishot_accept(sqe, slot->op->fd, NULL, NULL, SOCK_CLOEXEC);
         break;
     case RIM_OP_RECV:
-        fill_recv(uring, sqe);
+        fill_recv(uring, slot->op->fd, sqe);
         break;
     case RIM_OP_SEND:
         fill_send(slot, sqe);
@@ -172,6 +160,7 @@ static void fill(struct rim__uring *uring, struct rim__uring_slot *slot, struct 
     default:
         rim__unreachable("kind of operation");
     }
+    io_uring_sqe_set_data64(sqe, name_of(slot));
 }
 
 /* Into the list of deadlines, which is in order; most come at its end. */
@@ -229,11 +218,9 @@ static bool send_cancel(struct rim__uring *uring, struct rim__uring_slot *slot) 
         return false;
     }
     unlist(slot);
-    sqe->opcode = IORING_OP_ASYNC_CANCEL;
-    sqe->fd = -1;
-    sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
-    sqe->addr = name_of(slot);
-    sqe->user_data = rim__uring_user_data(RIM_URING_CANCEL, 0);
+    io_uring_prep_cancel64(sqe, name_of(slot), 0);
+    io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+    io_uring_sqe_set_data64(sqe, rim__uring_user_data(RIM_URING_CANCEL, 0));
     return true;
 }
 

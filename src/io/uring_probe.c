@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -9,7 +9,6 @@
 #include "io/uring.h"
 #include "ringmail/error.h"
 
-#define OPS_MAX      256u
 #define WAIT_NS      1000000000u
 #define PROBE_BUFFER 64u
 
@@ -95,18 +94,21 @@ static int run_one(struct rim__uring_ring *ring, struct io_uring_cqe *out) {
     if (!rim__uring_ring_has_completions(ring)) {
         return -EIO;
     }
-    uint32_t head = *ring->cq_head;
-    memcpy(out, &ring->cqes[head & ring->cq_mask], sizeof *out);
-    __atomic_store_n(ring->cq_head, head + 1, __ATOMIC_RELEASE);
-    return 0;
+    struct io_uring_cqe *cqe;
+    int error = io_uring_peek_cqe(&ring->queues, &cqe);
+    if (error == 0) {
+        memcpy(out, cqe, sizeof *out);
+        io_uring_cqe_seen(&ring->queues, cqe);
+    }
+    return error;
 }
 
 /* Some filters allow the set-up and refuse the enter. */
 static int try_nop(struct rim__uring_ring *ring) {
-    struct io_uring_sqe *sqe = rim__uring_ring_prepare(ring);
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->queues);
     struct io_uring_cqe cqe;
-    sqe->opcode = IORING_OP_NOP;
-    sqe->user_data = rim__uring_user_data(RIM_URING_NOP, 0);
+    io_uring_prep_nop(sqe);
+    io_uring_sqe_set_data64(sqe, rim__uring_user_data(RIM_URING_NOP, 0));
     int error = run_one(ring, &cqe);
     return error != 0 ? error : cqe.res;
 }
@@ -120,12 +122,11 @@ static int try_recv(struct rim__uring_ring *ring, struct rim__uring_buffers *buf
     int error = send(pair[1], "", 1, MSG_NOSIGNAL) == 1 ? 0 : -errno;
     struct io_uring_cqe cqe = {0};
     if (error == 0) {
-        struct io_uring_sqe *sqe = rim__uring_ring_prepare(ring);
-        sqe->opcode = IORING_OP_RECV;
-        sqe->fd = pair[0];
-        sqe->flags = IOSQE_BUFFER_SELECT;
+        struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->queues);
+        io_uring_prep_recv_multishot(sqe, pair[0], NULL, 0, 0);
+        io_uring_sqe_set_flags(sqe, IOSQE_BUFFER_SELECT);
         sqe->buf_group = RIM_URING_BUFFER_GROUP;
-        sqe->ioprio = IORING_RECV_MULTISHOT;
+        io_uring_sqe_set_data64(sqe, rim__uring_user_data(RIM_URING_NOP, 0));
         error = run_one(ring, &cqe);
     }
     *is_multishot = error == 0 && cqe.res == 1 && (cqe.flags & IORING_CQE_F_MORE) != 0;
@@ -156,14 +157,13 @@ static int try_buffers(struct rim__uring_ring *ring, bool *is_multishot) {
     return error;
 }
 
-static bool has_op(const struct rim__uring_ring *ring, unsigned op) {
-    struct io_uring_probe *probe = calloc(1, sizeof *probe + OPS_MAX * sizeof probe->ops[0]);
+static bool has_op(struct rim__uring_ring *ring, int op) {
+    struct io_uring_probe *probe = io_uring_get_probe_ring(&ring->queues);
     if (probe == NULL) {
         return false;
     }
-    int error = rim__uring_ring_register(ring, IORING_REGISTER_PROBE, probe, OPS_MAX);
-    bool has = error >= 0 && op <= probe->last_op && (probe->ops[op].flags & IO_URING_OP_SUPPORTED) != 0;
-    free(probe);
+    bool has = io_uring_opcode_supported(probe, op) != 0;
+    io_uring_free_probe(probe);
     return has;
 }
 

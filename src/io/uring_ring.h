@@ -1,43 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * uring_ring.h - io_uring bare: set-up, the two queues, and entering the kernel. For the io_uring driver alone.
+ * uring_ring.h - a ring of liburing's, opened as the kernel allows, and entered. For the io_uring driver alone.
  *
- * It speaks to the kernel directly, because the oldest liburing that we meet lacks half of what we need.
+ * Nothing here asks for more than liburing 2.3. What it has no means for is in uring_ring.c, with the reason.
  *
  *     Order    entries are submitted in the order in which they were prepared
- *     Threads  the one that opened it (IORING_SETUP_SINGLE_ISSUER)
+ *     Threads  the one that opened it (IORING_SETUP_SINGLE_ISSUER); `queues.ring_fd` is read by who wakes it
  */
 #ifndef RINGMAIL_IO_URING_RING_H
 #define RINGMAIL_IO_URING_RING_H
 
-#include <linux/io_uring.h>
+#include <liburing.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "shard/driver.h"
 
+/* Zeroed: not open. */
 struct rim__uring_ring {
-    int fd;               /* also the address for other rings' messages; -1: not open */
-    int enter_fd;         /* what enter takes: the descriptor or its registered index */
-    uint32_t enter_flags; /* for every enter */
-    uint32_t wait_flags;  /* for an enter that may sleep */
-    uint32_t setup_flags;
-    uint32_t entries; /* of the submission queue */
-
-    uint32_t prepared_tail; /* entries up to here are filled; the kernel hears of them with the next enter */
-    uint32_t sq_mask;
-    uint32_t *sq_head, *sq_tail, *sq_flags;
-    struct io_uring_sqe *sqes;
-
-    uint32_t cq_mask;
-    uint32_t *cq_head, *cq_tail;
-    struct io_uring_cqe *cqes;
-
-    const uint32_t *sentinel; /* 1; in a child after fork 0, where the rest is not mapped */
-    void *queues, *sqes_map;
-    size_t queues_size, sqes_size;
+    struct io_uring queues;
+    const uint32_t *sentinel; /* 1; in a child after fork 0, where the queues are not mapped; NULL: not open */
+    uint32_t setup_flags;     /* those of ours that the kernel took */
+    uint32_t enter_fd_flag;   /* IORING_ENTER_REGISTERED_RING where queues.enter_ring_fd is a registered index */
+    uint32_t wait_flags;      /* for an enter that may sleep */
 };
 
 /* The best flags there are; give them to open to start with. */
@@ -45,18 +30,18 @@ uint32_t rim__uring_ring_flags(void);
 
 /*
  * Opens with `entries` and `flags`, or with fewer of them: flags that the kernel does not know are dropped from the
- * newest on (-EINVAL), entries are halved down to a few where locked memory is short (-ENOMEM). 0 or the last error.
+ * newest on (-EINVAL), entries are halved down to a few where locked memory is short (-ENOMEM). 0 or the last error,
+ * after which the ring is zeroed.
  */
 int rim__uring_ring_open(struct rim__uring_ring *ring, uint32_t entries, uint32_t flags);
-/* Also for a ring that is not open, with fd -1. */
 void rim__uring_ring_close(struct rim__uring_ring *ring);
 
-/* io_uring_register(2) on this ring. */
-int rim__uring_ring_register(const struct rim__uring_ring *ring, unsigned opcode, void *arg, unsigned count);
-
-/* Submits what was prepared, and runs no completions. Entries submitted, or a negative errno. */
+/*
+ * Submits what was prepared, and waits for nothing; where completions are flagged liburing has them run on the way.
+ * Entries submitted, or a negative errno.
+ */
 int rim__uring_ring_flush(struct rim__uring_ring *ring);
-/* The same, runs completions, and sleeps until there is one, at most wait_ns (0: not at all). */
+/* The same, runs completions in any case, and sleeps until there is one, at most wait_ns (0: not at all). */
 int rim__uring_ring_enter(struct rim__uring_ring *ring, uint64_t wait_ns);
 
 /* False in the child of a fork, where no other function may be called. */
@@ -64,28 +49,25 @@ static inline bool rim__uring_ring_is_ours(const struct rim__uring_ring *ring) {
     return *ring->sentinel != 0;
 }
 
-/* Entries that were prepared and not submitted. The kernel moves the head only while this thread enters it. */
-static inline uint32_t rim__uring_ring_prepared(const struct rim__uring_ring *ring) {
-    return ring->prepared_tail - __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE);
+static inline uint32_t rim__uring_ring_entries(const struct rim__uring_ring *ring) {
+    return ring->queues.sq.ring_entries;
 }
 
-/* Whether the kernel has completions to run or to hand over that only an enter brings. */
+/* Entries that were prepared and not submitted. */
+static inline uint32_t rim__uring_ring_prepared(const struct rim__uring_ring *ring) {
+    return io_uring_sq_ready(&ring->queues);
+}
+
+/*
+ * Whether the kernel has completions to run or to hand over that only an enter brings. liburing asks about the second
+ * alone (io_uring_cq_has_overflow), and with IORING_SETUP_DEFER_TASKRUN it is the first that counts.
+ */
 static inline bool rim__uring_ring_is_flagged(const struct rim__uring_ring *ring) {
-    return (__atomic_load_n(ring->sq_flags, __ATOMIC_RELAXED) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+    return (IO_URING_READ_ONCE(*ring->queues.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
 static inline bool rim__uring_ring_has_completions(const struct rim__uring_ring *ring) {
-    return *ring->cq_head != __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE);
-}
-
-/* A zeroed entry to fill before anything else happens; NULL: the queue is full. */
-static inline struct io_uring_sqe *rim__uring_ring_prepare(struct rim__uring_ring *ring) {
-    if (rim__uring_ring_prepared(ring) == ring->entries) {
-        return NULL;
-    }
-    struct io_uring_sqe *sqe = &ring->sqes[ring->prepared_tail++ & ring->sq_mask];
-    memset(sqe, 0, sizeof *sqe);
-    return sqe;
+    return io_uring_cq_ready(&ring->queues) != 0;
 }
 
 #endif

@@ -5,6 +5,8 @@
 #define TASKS_PER_TURN 256u         /* before the lanes, timers and the driver get theirs again */
 #define TURN_NS 1000000u            /* the same by time */
 #define CLOCK_EVERY 16u             /* tasks between two looks at the clock */
+#define LOOKS 64u                   /* for news, before the driver is polled again */
+#define LOOKS_PER_BELL 16u
 #define SAFETY_MAX_NS 64000000000ull
 #define SPIN_CREDIT_MAX 8
 #define SPIN_CREDIT_MIN (-8)
@@ -81,10 +83,25 @@ static bool is_spinning(struct rim__shard *shard) {
     return false;
 }
 
+/* A short watch: the lane that had news last at every look, the bell at some. */
+static void look_out(const struct rim__shard *shard) {
+    for (unsigned i = 1; i <= LOOKS; i++) {
+        if (rim__mesh_has_news(shard, i % LOOKS_PER_BELL == 0)) {
+            return;
+        }
+        if (i > LOOKS_PER_BELL) {
+            rim__relax();
+        }
+    }
+}
+
 /* How long the driver may sleep: 0 while anything is to be done; else the bell is marked PARKED. */
 static uint64_t sleep_ns(struct rim__shard *shard) {
-    if (!rim__run_queue_is_empty(&shard->ready) || !rim__mesh_is_quiet(shard) || shard->stopping ||
-        is_spinning(shard)) {
+    if (!rim__run_queue_is_empty(&shard->ready) || !rim__mesh_is_quiet(shard) || shard->stopping) {
+        return 0;
+    }
+    if (is_spinning(shard)) {
+        look_out(shard);
         return 0;
     }
     uint64_t next_ns = rim__wheel_next(&shard->timers);

@@ -13,14 +13,10 @@
  * Classes: 16, 32, ... 256 bytes, then four to each doubling up to 16 KiB. A slab is one class's supply of fresh
  * blocks; slabs are given back when the shard ends.
  */
-#define SMALL_MAX 256u
+#define SMALL_MAX RIM_MEMORY_SMALL_MAX
 #define SMALL_CLASSES 16u
 #define SLAB_BYTES 65536u
 #define SLAB_BLOCKS_MIN 8u
-
-struct rim__block {
-    struct rim__block *next;
-};
 
 struct rim__slab {
     struct rim__slab *next;
@@ -54,7 +50,7 @@ static int arena_flags(const struct rim__memory *memory) {
 }
 
 int rim__memory_init(struct rim__memory *memory) {
-    *memory = (struct rim__memory){.blocks = 0};
+    *memory = (struct rim__memory){.slabs = NULL};
     size_t size = sizeof memory->arena;
     int error = mallctl("arenas.create", &memory->arena, &size, NULL, 0);
     return error == 0 ? 0 : -ENOMEM;
@@ -99,22 +95,22 @@ static rim__cold bool add_slab(struct rim__memory *memory, unsigned class) {
 static void *alloc_large(struct rim__memory *memory, size_t size) {
     void *block = mallocx(size, MALLOCX_ALIGN(16) | arena_flags(memory));
     if (block != NULL) {
-        memory->blocks++;
-        memory->bytes += size;
+        memory->large++;
+        memory->large_bytes += size;
     }
     return block;
 }
 
-void *rim__memory_alloc(struct rim__memory *memory, size_t size) {
+void *rim__memory_alloc_slow(struct rim__memory *memory, size_t size) {
     if (is_to_fail(memory)) {
         return NULL;
     }
-    if (rim__unlikely(size > RIM_MEMORY_POOLED_MAX)) {
+    if (size > RIM_MEMORY_POOLED_MAX) {
         return alloc_large(memory, size);
     }
     unsigned class = class_of(size);
     struct rim__block *block = memory->free[class];
-    if (rim__likely(block != NULL)) {
+    if (block != NULL) {
         memory->free[class] = block->next;
     } else {
         if (memory->fresh[class] == memory->fresh_end[class] && !add_slab(memory, class)) {
@@ -123,22 +119,38 @@ void *rim__memory_alloc(struct rim__memory *memory, size_t size) {
         block = (struct rim__block *)memory->fresh[class];
         memory->fresh[class] += class_size(class);
     }
-    memory->blocks++;
-    memory->bytes += class_size(class);
+    memory->in_use[class]++;
     return block;
 }
 
-void rim__memory_free(struct rim__memory *memory, void *pointer, size_t size) {
-    rim__assert(memory->blocks > 0);
-    memory->blocks--;
-    if (rim__unlikely(size > RIM_MEMORY_POOLED_MAX)) {
-        memory->bytes -= size;
+void rim__memory_free_slow(struct rim__memory *memory, void *pointer, size_t size) {
+    if (size > RIM_MEMORY_POOLED_MAX) {
+        rim__assert(memory->large > 0);
+        memory->large--;
+        memory->large_bytes -= size;
         dallocx(pointer, arena_flags(memory));
         return;
     }
     unsigned class = class_of(size);
     struct rim__block *block = pointer;
-    memory->bytes -= class_size(class);
+    rim__assert(memory->in_use[class] > 0);
+    memory->in_use[class]--;
     block->next = memory->free[class];
     memory->free[class] = block;
+}
+
+uint64_t rim__memory_blocks(const struct rim__memory *memory) {
+    uint64_t blocks = memory->large;
+    for (unsigned class = 0; class < RIM_MEMORY_CLASSES; class++) {
+        blocks += memory->in_use[class];
+    }
+    return blocks;
+}
+
+uint64_t rim__memory_bytes(const struct rim__memory *memory) {
+    uint64_t bytes = memory->large_bytes;
+    for (unsigned class = 0; class < RIM_MEMORY_CLASSES; class++) {
+        bytes += memory->in_use[class] * class_size(class);
+    }
+    return bytes;
 }

@@ -12,30 +12,69 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
+
 #define RIM_MEMORY_POOLED_MAX 16384u
 #define RIM_MEMORY_CLASSES 40u
 
-struct rim__block; /* a free block, linked through its first word */
 struct rim__slab;
 
 struct rim__memory {
     struct rim__block *free[RIM_MEMORY_CLASSES];
+    uint64_t in_use[RIM_MEMORY_CLASSES]; /* blocks of the class */
     char *fresh[RIM_MEMORY_CLASSES];     /* never used rest of the class's newest slab */
     char *fresh_end[RIM_MEMORY_CLASSES];
     struct rim__slab *slabs;
     unsigned arena;        /* of jemalloc */
-    uint64_t blocks;       /* in use now */
-    uint64_t bytes;        /* in use now, by size of the blocks */
+    uint64_t large;        /* blocks beyond the classes, in use now */
+    uint64_t large_bytes;
     uint64_t fail_at;      /* for tests: the allocation with this number fails; 0: none */
     uint64_t allocations;  /* so far, counted only while fail_at is set */
 };
 
 int rim__memory_init(struct rim__memory *memory);
 void rim__memory_finish(struct rim__memory *memory);
-/* NULL when out of memory. Not zeroed. */
-void *rim__memory_alloc(struct rim__memory *memory, size_t size);
-void rim__memory_free(struct rim__memory *memory, void *block, size_t size);
+/* Blocks, and bytes of blocks, in use now. */
+uint64_t rim__memory_blocks(const struct rim__memory *memory);
+uint64_t rim__memory_bytes(const struct rim__memory *memory);
 /* What alloc really gives for this size. */
 size_t rim__memory_good_size(size_t size);
+
+/* ---- the two that every message passes through ---- */
+
+struct rim__block {
+    struct rim__block *next;
+};
+
+#define RIM_MEMORY_SMALL_MAX 256u /* classes of 16, 32, ... 256 bytes; larger ones: four to each doubling */
+
+void *rim__memory_alloc_slow(struct rim__memory *memory, size_t size);
+void rim__memory_free_slow(struct rim__memory *memory, void *block, size_t size);
+
+/* NULL when out of memory. Not zeroed. */
+static inline void *rim__memory_alloc(struct rim__memory *memory, size_t size) {
+    size_t class = (size - 1) / 16;
+    if (RIM_POOLED && rim__likely(class < RIM_MEMORY_SMALL_MAX / 16 && memory->fail_at == 0)) {
+        struct rim__block *block = memory->free[class];
+        if (rim__likely(block != NULL)) {
+            memory->free[class] = block->next;
+            memory->in_use[class]++;
+            return block;
+        }
+    }
+    return rim__memory_alloc_slow(memory, size);
+}
+
+static inline void rim__memory_free(struct rim__memory *memory, void *pointer, size_t size) {
+    size_t class = (size - 1) / 16;
+    if (RIM_POOLED && rim__likely(class < RIM_MEMORY_SMALL_MAX / 16)) {
+        struct rim__block *block = pointer;
+        block->next = memory->free[class];
+        memory->free[class] = block;
+        memory->in_use[class]--;
+        return;
+    }
+    rim__memory_free_slow(memory, pointer, size);
+}
 
 #endif

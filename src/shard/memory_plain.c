@@ -10,7 +10,7 @@
 #include "shard/memory.h"
 
 int rim__memory_init(struct rim__memory *memory) {
-    *memory = (struct rim__memory){.blocks = 0};
+    *memory = (struct rim__memory){.slabs = NULL};
     return 0;
 }
 
@@ -22,22 +22,30 @@ size_t rim__memory_good_size(size_t size) {
     return size;
 }
 
-void *rim__memory_alloc(struct rim__memory *memory, size_t size) {
+void *rim__memory_alloc_slow(struct rim__memory *memory, size_t size) {
     if (memory->fail_at != 0 && ++memory->allocations == memory->fail_at) {
         return NULL;
     }
     void *block = malloc(size > 0 ? size : 1);
     if (block != NULL) {
-        memory->blocks++;
-        memory->bytes += size;
+        memory->large++;
+        memory->large_bytes += size;
     }
     return block;
 }
 
-void rim__memory_free(struct rim__memory *memory, void *pointer, size_t size) {
-    rim__assert(memory->blocks > 0);
-    rim__assert(memory->bytes >= size);
-    memory->blocks--;
-    memory->bytes -= size;
+void rim__memory_free_slow(struct rim__memory *memory, void *pointer, size_t size) {
+    rim__assert(memory->large > 0);
+    rim__assert(memory->large_bytes >= size);
+    memory->large--;
+    memory->large_bytes -= size;
     free(pointer);
+}
+
+uint64_t rim__memory_blocks(const struct rim__memory *memory) {
+    return memory->large;
+}
+
+uint64_t rim__memory_bytes(const struct rim__memory *memory) {
+    return memory->large_bytes;
 }

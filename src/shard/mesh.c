@@ -9,6 +9,7 @@
 #include "shard/shard.h"
 
 #define DRAIN_MESSAGES 512u /* of one lane in one tick, in whole parcels */
+#define BELL_SKIPS_MAX 16u  /* drains of the hot lane before the bell is looked at */
 #define RING_EVERY 4u       /* parcels pushed within one tick before the receiver is told */
 
 int rim__mesh_init(struct rim__mesh *mesh, uint32_t shards, uint32_t parcels) {
@@ -123,6 +124,8 @@ static struct rim__parcel *take_parcel(struct rim__shard *shard, struct rim__out
     if (parcel != NULL) {
         parcel->used = sizeof *parcel;
         parcel->count = 0;
+        rim__spsc_prepare_push(&((struct rim__lane *)outlet->lane)->out);
+        __builtin_prefetch(outlet->free, 1); /* the next one: the receiver's core has its first line */
     }
     return parcel;
 }
@@ -272,17 +275,6 @@ static void flush_outlet(struct rim__shard *shard, uint32_t to) {
     }
 }
 
-void rim__mesh_flush(struct rim__shard *shard) {
-    struct rim__mesh *mesh = &shard->mesh;
-    for (uint32_t group = 0; group < RIM_BELL_GROUPS; group++) {
-        uint64_t word = mesh->dirty[group];
-        mesh->dirty[group] = 0;
-        for (; word != 0; word &= word - 1) {
-            flush_outlet(shard, group * 64 + (uint32_t)__builtin_ctzll(word));
-        }
-    }
-}
-
 static void send_home(struct rim__shard *shard, struct rim__parcel *parcel) {
     struct rim__lane *lane = shard->peers[parcel->owner]->mesh.outlets[shard->index].lane;
     uint32_t owner = parcel->owner; /* the parcel is no longer ours after the push */
@@ -294,11 +286,24 @@ static void send_home(struct rim__shard *shard, struct rim__parcel *parcel) {
     }
 }
 
+static void put_aside(struct rim__shard *shard, struct rim__parcel *parcel) {
+    parcel->next = shard->mesh.done;
+    shard->mesh.done = parcel;
+}
+
+static void send_done_home(struct rim__shard *shard) {
+    for (struct rim__parcel *parcel = shard->mesh.done, *next; parcel != NULL; parcel = next) {
+        next = parcel->next;
+        send_home(shard, parcel);
+    }
+    shard->mesh.done = NULL;
+}
+
 void rim__mesh_release(struct rim__shard *shard, struct rim_msg *msg) {
     struct rim__parcel *parcel = (struct rim__parcel *)((uintptr_t)msg & ~(uintptr_t)(RIM_PARCEL_BYTES - 1));
     rim__assert(parcel->live > 0);
     if (--parcel->live == 0) {
-        send_home(shard, parcel);
+        put_aside(shard, parcel);
     }
 }
 
@@ -313,7 +318,7 @@ static void deliver_parcel(struct rim__shard *shard, struct rim__parcel *parcel)
         shard->deliver(shard, msg);
     }
     if (--parcel->live == 0) {
-        send_home(shard, parcel);
+        put_aside(shard, parcel);
     }
 }
 
@@ -329,6 +334,8 @@ static bool drain_lane(struct rim__shard *shard, uint32_t from) {
             return true;
         }
         messages += parcel->count;
+        shard->mesh.hot = lane;
+        shard->mesh.hot_from = from;
         deliver_parcel(shard, parcel);
     }
     return false;
@@ -342,9 +349,26 @@ static void feed_starved(struct rim__shard *shard, uint32_t from) {
     }
 }
 
+/* The lanes that have news: by a look into the hot one, or by the bell. */
+static void gather_news(struct rim__shard *shard) {
+    struct rim__mesh *mesh = &shard->mesh;
+    if (mesh->hot != NULL && !rim__spsc_is_empty(&mesh->hot->out) && ++mesh->bell_skips < BELL_SKIPS_MAX) {
+        mesh->news.lanes[mesh->hot_from / 64] |= 1ull << (mesh->hot_from % 64);
+        return;
+    }
+    mesh->bell_skips = 0;
+    rim__bell_take(&shard->bell, &mesh->news);
+}
+
+bool rim__mesh_has_news(const struct rim__shard *shard, bool ask_bell) {
+    const struct rim__mesh *mesh = &shard->mesh;
+    return (mesh->hot != NULL && !rim__spsc_is_empty(&mesh->hot->out)) ||
+           (ask_bell && rim__bell_is_rung(&shard->bell));
+}
+
 void rim__mesh_drain(struct rim__shard *shard) {
     struct rim__mesh *mesh = &shard->mesh;
-    rim__bell_take(&shard->bell, &mesh->news);
+    gather_news(shard);
     if (mesh->news.inlet) {
         mesh->news.inlet = false;
         shard->inlet.news = true;
@@ -360,10 +384,24 @@ void rim__mesh_drain(struct rim__shard *shard) {
     }
 }
 
+void rim__mesh_flush(struct rim__shard *shard) {
+    struct rim__mesh *mesh = &shard->mesh;
+    for (uint32_t group = 0; group < RIM_BELL_GROUPS; group++) {
+        uint64_t word = mesh->dirty[group];
+        mesh->dirty[group] = 0;
+        for (; word != 0; word &= word - 1) {
+            flush_outlet(shard, group * 64 + (uint32_t)__builtin_ctzll(word));
+        }
+    }
+    if (mesh->done != NULL) {
+        send_done_home(shard);
+    }
+}
+
 bool rim__mesh_is_quiet(const struct rim__shard *shard) {
     uint64_t any = 0;
     for (uint32_t group = 0; group < RIM_BELL_GROUPS; group++) {
         any |= shard->mesh.dirty[group] | shard->mesh.news.lanes[group];
     }
-    return any == 0 && !shard->inlet.news;
+    return any == 0 && shard->mesh.done == NULL && !shard->inlet.news;
 }

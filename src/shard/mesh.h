@@ -13,6 +13,10 @@
  * backlog, which is as long as what was reserved. A shard always drains, also while its own sends are refused: two
  * shards that flood each other do not deadlock.
  *
+ * The bell's line is the dearest of all: every sender writes it. So a shard that looks out for news looks into the lane
+ * that had some last, and asks the bell only now and then; before it sleeps, the bell decides. And what the other core
+ * does not wait for, parcels that go home, is left until the open parcels are on their way.
+ *
  *     Order    all messages from one shard to another, in the order reserved
  *     Loss     none
  *     Threads  a mesh belongs to its shard. Shared are: lane.out and lane.home (spsc.h), lane.starved (below), and
@@ -76,6 +80,10 @@ struct rim__mesh {
     struct rim__outlet *outlets; /* by peer */
     uint64_t dirty[RIM_BELL_GROUPS]; /* outlets that flush has to visit */
     struct rim__bell_news news;  /* lanes to drain; our own copy of the bell */
+    struct rim__lane *hot;       /* the lane that had news last: looked into before the bell; or NULL */
+    uint32_t hot_from;           /* whose it is */
+    uint32_t bell_skips;         /* drains since the bell was looked at */
+    struct rim__parcel *done;    /* other shards' parcels that go home with the next flush */
     uint32_t parcels_max;        /* for each outlet */
     bool (*lane_full)(void *arg); /* for simulation: pretend that no parcel is left */
     void *lane_full_arg;
@@ -101,7 +109,9 @@ struct rim_msg *rim__mesh_reserve(struct rim__shard *shard, uint32_t to, uint32_
 void rim__mesh_want_room(struct rim__shard *shard, uint32_t to);
 /* The tick: what other shards sent goes to shard->deliver. */
 void rim__mesh_drain(struct rim__shard *shard);
-/* The tick: open parcels go to their lanes, and bells are rung. */
+/* Whether drain would find something; without the bell, only the lane that had news last is looked into. */
+bool rim__mesh_has_news(const struct rim__shard *shard, bool ask_bell);
+/* The tick: open parcels go to their lanes, bells are rung, and done parcels go home. */
 void rim__mesh_flush(struct rim__shard *shard);
 /* Takes in every parcel that has come home: for exact counts. */
 void rim__mesh_collect(struct rim__shard *shard);

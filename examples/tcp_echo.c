@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tcp_echo.c - an echo server: one actor for each connection, spread over the shards.
+ *
+ * What arrives is written back without a copy: the message with the received bytes is handed on to the socket. A peer
+ * that sends without reading fills its socket's mailbox; then the echo waits for room and receives nothing meanwhile,
+ * and TCP slows the peer.
+ */
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <ringmail/runtime.h>
+#include <ringmail/socket.h>
+
+/* ---- a connection ---- */
+
+struct piece {
+    struct piece *next;
+    size_t size;
+    char bytes[];
+};
+
+struct echo {
+    rim_ref socket;
+    struct piece *first, **last; /* what the socket had no room for, in order */
+    bool ended;                  /* the peer sends no more */
+};
+
+static rim_verdict echo_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {
+    struct echo *self = state;
+    const rim_connection *connection = arg;
+    (void)ctx;
+    (void)size;
+    self->socket = connection->socket;
+    self->last = &self->first;
+    return RIM_DONE;
+}
+
+/* The actor's own memory is freed with the actor, whatever happens. */
+static rim_verdict keep(rim_ctx *ctx, struct echo *self, const void *bytes, size_t size) {
+    struct piece *piece = rim_alloc(ctx, sizeof *piece + size);
+    if (piece == NULL) {
+        return RIM_FAIL;
+    }
+    *piece = (struct piece){.size = size};
+    memcpy(piece->bytes, bytes, size);
+    *self->last = piece;
+    self->last = &piece->next;
+    return RIM_DONE;
+}
+
+static rim_verdict on_data(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    struct echo *self = state;
+    size_t size = rim_size(msg);
+    if (self->first != NULL) {
+        return keep(ctx, self, body, size);
+    }
+    int error = rim_socket_write(ctx, self->socket, body, size);
+    if (error == -RIM_EFULL) {
+        rim_want_room(ctx, self->socket);
+        rim_socket_pause(ctx, self->socket, true);
+        return keep(ctx, self, body, size);
+    }
+    return error == 0 || error == -RIM_EDOWN ? RIM_DONE : RIM_FAIL;
+}
+
+static rim_verdict on_room(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    struct echo *self = state;
+    (void)body;
+    (void)msg;
+    while (self->first != NULL) {
+        struct piece *piece = self->first;
+        if (rim_socket_write(ctx, self->socket, piece->bytes, piece->size) == -RIM_EFULL) {
+            rim_want_room(ctx, self->socket);
+            return RIM_DONE;
+        }
+        self->first = piece->next;
+        rim_free(ctx, piece);
+    }
+    self->last = &self->first;
+    rim_socket_pause(ctx, self->socket, false);
+    return self->ended ? RIM_STOP : RIM_DONE;
+}
+
+/* When the owner ends, the socket sends what was written, and closes. */
+static rim_verdict on_end(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    struct echo *self = state;
+    (void)ctx;
+    (void)body;
+    (void)msg;
+    self->ended = true;
+    return self->first == NULL ? RIM_STOP : RIM_DONE;
+}
+
+static const rim_handler echo_on[] = {
+    [RIM_SOCKET_DATA] = on_data,
+    [RIM_ROOM] = on_room,
+    [RIM_SOCKET_END] = on_end,
+};
+static const rim_behaviour echo = {
+    .name = "echo",
+    .state_size = sizeof(struct echo),
+    .on = echo_on,
+    .on_count = RIM_COUNT(echo_on),
+    .init = echo_init,
+};
+
+/* ---- the listener ---- */
+
+static rim_verdict listen_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {
+    rim_listen_options options = {.host = "127.0.0.1", .owner = &echo};
+    rim_ref listener;
+    (void)state;
+    (void)size;
+    memcpy(&options.port, arg, sizeof options.port);
+    if (rim_listen(ctx, &options, &listener) != 0) {
+        fprintf(stderr, "tcp_echo: %s\n", rim_error_text(ctx));
+        kill(getpid(), SIGTERM);
+        return RIM_FAIL;
+    }
+    return RIM_DONE;
+}
+
+static rim_verdict on_listening(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    const rim_listening_event *event = body;
+    char text[RIM_ADDRESS_TEXT_MAX];
+    (void)state;
+    (void)msg;
+    printf("tcp_echo: listening on %s, %u shards\n", rim_address_format(&event->address, text), rim_shard_count(ctx));
+    fflush(stdout);
+    return RIM_DONE;
+}
+
+static const rim_handler server_on[] = {[RIM_LISTENING] = on_listening};
+static const rim_behaviour server = {
+    .name = "server",
+    .on = server_on,
+    .on_count = RIM_COUNT(server_on),
+    .init = listen_init,
+};
+
+/* ---- the program ---- */
+
+static const char help[] = "usage: tcp_echo [--port PORT] [--shards N] [--driver uring|epoll]\n";
+
+/* 0, or the exit status plus one. */
+static int read_flags(int argc, char **argv, rim_config *config, uint16_t *port) {
+    static const struct option flags[] = {
+        {"port", required_argument, NULL, 'p'},
+        {"shards", required_argument, NULL, 's'},
+        {"driver", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    int flag;
+    while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
+        if (flag == 'p') {
+            *port = (uint16_t)strtoul(optarg, NULL, 10);
+        } else if (flag == 's') {
+            config->shards = (uint32_t)strtoul(optarg, NULL, 10);
+        } else if (flag == 'd' && (strcmp(optarg, "uring") == 0 || strcmp(optarg, "epoll") == 0)) {
+            config->driver = optarg[0] == 'u' ? RIM_DRIVER_URING : RIM_DRIVER_EPOLL;
+        } else {
+            fputs(help, flag == 'h' ? stdout : stderr);
+            return flag == 'h' ? 1 : 3;
+        }
+    }
+    return 0;
+}
+
+static void wait_for_signal(const sigset_t *signals) {
+    int number;
+    sigwait(signals, &number);
+}
+
+int main(int argc, char **argv) {
+    rim_config config = {0};
+    uint16_t port = 7777;
+    rim_system *system;
+    rim_ref someone;
+    sigset_t signals;
+    int status = read_flags(argc, argv, &config, &port);
+    if (status != 0) {
+        return status - 1;
+    }
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* the shards' threads inherit this */
+    int error = rim_system_create(&config, &system);
+    if (error == 0) {
+        error = rim_system_spawn(system, &server, NULL, &port, sizeof port, &someone);
+    }
+    if (error == 0) {
+        error = rim_system_start(system);
+    }
+    if (error == 0) {
+        wait_for_signal(&signals);
+        error = rim_system_stop(system, RIM_SECONDS(5), NULL);
+    }
+    if (error != 0) {
+        fprintf(stderr, "tcp_echo: %s\n", rim_strerror(error));
+        return 1;
+    }
+    rim_system_destroy(system);
+    return 0;
+}

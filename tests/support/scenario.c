@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "scenario.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STOP_NS         RIM_SECONDS(10)
+#define PROCESS_SECONDS 60u
+
+struct scenario {
+    const char *name;
+    const char *program;
+    enum rim_driver_kind driver;
+    uint64_t seed;
+    rim_system *system;
+    bool started, stopped;
+    bool open_lanes;
+    rim_sim_options faults;
+    atomic_bool done;
+    atomic_uint failures;
+    uint64_t cut_ns; /* 0: the stop is to be in time */
+    int descriptors; /* open before */
+};
+
+static struct scenario *current;
+
+struct scenario *scenario_current(void) {
+    return current;
+}
+
+bool scenario_is_sim(const struct scenario *s) {
+    return s->driver == RIM_DRIVER_SIM;
+}
+
+void scenario_check(struct scenario *s, bool ok, const char *what) {
+    if (!ok) {
+        atomic_fetch_add(&s->failures, 1);
+        fprintf(stderr, "    FAILED %s (%s, seed %llu): %s\n", s->name, scenario_is_sim(s) ? "sim" : "uring",
+                (unsigned long long)s->seed, what);
+    }
+}
+
+static void tell(void *arg, int level, const char *text) {
+    const char *verbose = getenv("SCENARIO_LOG");
+    (void)arg;
+    if (level <= RIM_LOG_ERROR || verbose != NULL) {
+        fprintf(stderr, "    [%d] %s\n", level, text);
+    }
+}
+
+/* What no program may notice. Every second seed, so that the plain run is tested as well. */
+static const rim_sim_options mild = {
+    .skip_turn = 50,
+    .late_wake = 100,
+    .false_wake = 20,
+    .late_completion = 100,
+    .short_read = 200,
+    .short_write = 200,
+    .drop_more = 50,
+    .no_buffers = 30,
+    .lane_full = 20,
+};
+static const rim_sim_options calm;
+
+static int count_descriptors(void) {
+    int count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    while (folder != NULL && readdir(folder) != NULL) {
+        count++;
+    }
+    closedir(folder);
+    return count;
+}
+
+static void end_system(struct scenario *s) {
+    rim_stop_report report;
+    if (s->system == NULL) {
+        return;
+    }
+    if (s->started && !s->stopped) {
+        int stopped = rim_system_stop(s->system, s->cut_ns != 0 ? s->cut_ns : STOP_NS, &report);
+        scenario_check(s, stopped == (s->cut_ns != 0 ? -ETIMEDOUT : 0), "the stop's result");
+        scenario_check(s, s->cut_ns != 0 || report.lost == 0, "nothing is lost");
+        scenario_check(s, report.adds_up, "sent = handled + refused + dead + queued");
+        scenario_check(s, !report.leaks, "nothing leaks");
+        if (report.held_up_by[0] != '\0' && s->cut_ns == 0) {
+            fprintf(stderr, "    held up by %s\n", report.held_up_by);
+        }
+        rim_stats stats;
+        rim_system_stats(s->system, RIM_ALL_SHARDS, &stats);
+        scenario_check(s, stats.rescued_wakeups == 0, "no wake-up was lost");
+    }
+    rim_system_destroy(s->system);
+    s->system = NULL;
+    s->started = s->stopped = false;
+}
+
+rim_system *scenario_system_with(struct scenario *s, const rim_config *config) {
+    end_system(s);
+    rim_config own = *config;
+    own.driver = s->driver;
+    own.seed = s->seed;
+    own.log = tell;
+    own.log_level = RIM_LOG_DEBUG;
+    s->faults = s->seed % 2 == 0 ? mild : calm;
+    if (s->open_lanes) {
+        s->faults.lane_full = 0;
+    }
+    own.sim = &s->faults;
+    atomic_store(&s->done, false);
+    int error = rim_system_create(&own, &s->system);
+    if (error != 0) {
+        fprintf(stderr, "    no system: %s\n", rim_strerror(error));
+        exit(EXIT_FAILURE);
+    }
+    return s->system;
+}
+
+rim_system *scenario_system(struct scenario *s) {
+    return s->system != NULL ? s->system : scenario_system_with(s, &(rim_config){.shards = 2});
+}
+
+void scenario_open_lanes(struct scenario *s) {
+    s->open_lanes = true;
+}
+
+static void ensure_started(struct scenario *s) {
+    if (!s->started) {
+        s->started = true;
+        scenario_check(s, rim_system_start(scenario_system(s)) == 0, "the start");
+    }
+}
+
+static void wait_until_done(struct scenario *s, uint64_t limit_ns) {
+    if (scenario_is_sim(s)) {
+        uint64_t until_ns = rim_sim_now(s->system) + limit_ns;
+        while (!atomic_load(&s->done) && rim_sim_now(s->system) < until_ns && rim_sim_step(s->system)) {
+        }
+        return;
+    }
+    struct timespec rest = {.tv_nsec = 200000};
+    for (uint64_t waited = 0; !atomic_load(&s->done) && waited < limit_ns; waited += 200000) {
+        nanosleep(&rest, NULL);
+    }
+}
+
+void scenario_run(struct scenario *s, uint64_t limit_ns) {
+    ensure_started(s);
+    wait_until_done(s, limit_ns);
+    scenario_check(s, atomic_load(&s->done), "done before the limit");
+    atomic_store(&s->done, false);
+}
+
+void scenario_pass_time(struct scenario *s, uint64_t duration_ns) {
+    ensure_started(s);
+    if (scenario_is_sim(s)) {
+        rim_sim_run(s->system, duration_ns);
+        return;
+    }
+    struct timespec rest = {.tv_sec = (time_t)(duration_ns / 1000000000u),
+                            .tv_nsec = (long)(duration_ns % 1000000000u)};
+    nanosleep(&rest, NULL);
+}
+
+void scenario_done(rim_ctx *ctx) {
+    (void)ctx;
+    atomic_store(&current->done, true);
+}
+
+void scenario_expect_cut(struct scenario *s, uint64_t deadline_ns) {
+    s->cut_ns = deadline_ns;
+}
+
+int scenario_stop(struct scenario *s, uint64_t timeout_ns, rim_stop_report *report) {
+    ensure_started(s);
+    s->stopped = true;
+    return rim_system_stop(s->system, timeout_ns, report);
+}
+
+/* ---- running ---- */
+
+struct run {
+    const char *program;
+    enum rim_driver_kind driver;
+    uint64_t first_seed, seeds;
+};
+
+/* In the child: one scenario, all its seeds. */
+static int run_seeds(const struct scenario_entry *entry, const struct run *run) {
+    for (uint64_t i = 0; i < run->seeds; i++) {
+        struct scenario s = {.name = entry->name,
+                             .program = run->program,
+                             .driver = run->driver,
+                             .seed = run->first_seed + i,
+                             .descriptors = count_descriptors()};
+        current = &s;
+        entry->run(&s);
+        end_system(&s);
+        scenario_check(&s, count_descriptors() == s.descriptors, "no descriptor leaks");
+        if (atomic_load(&s.failures) > 0) {
+            fprintf(stderr, "    again: %s --driver %s --seed %llu --only %s\n", run->program,
+                    scenario_is_sim(&s) ? "sim" : "uring", (unsigned long long)s.seed, entry->name);
+            return EXIT_FAILURE;
+        }
+    }
+    return EXIT_SUCCESS;
+}
+
+static bool run_one(const struct scenario_entry *entry, const struct run *run) {
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(PROCESS_SECONDS);
+        exit(run_seeds(entry, run));
+    }
+    int status = -1;
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    bool ok = child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (child > 0 && WIFSIGNALED(status)) {
+        fprintf(stderr, "    %s ended by signal %d%s\n", entry->name, WTERMSIG(status),
+                WTERMSIG(status) == SIGALRM ? " (it took too long)" : "");
+    }
+    printf("%-6s %-5s %s\n", ok ? "ok" : "FAILED", run->driver == RIM_DRIVER_SIM ? "sim" : "uring", entry->name);
+    return ok;
+}
+
+struct choice {
+    bool uring, sim;
+    uint64_t seed, seeds;
+    const char *only;
+};
+
+static bool parse(int argc, char **argv, struct choice *choice) {
+    static const struct option options[] = {
+        {"driver", required_argument, NULL, 'd'}, {"seeds", required_argument, NULL, 'n'},
+        {"seed", required_argument, NULL, 's'},   {"only", required_argument, NULL, 'o'},
+        {"list", no_argument, NULL, 'l'},         {NULL, 0, NULL, 0},
+    };
+    *choice = (struct choice){.uring = true, .sim = true, .seed = 1, .seeds = 10};
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (c) {
+        case 'd':
+            choice->uring = strcmp(optarg, "sim") != 0;
+            choice->sim = strcmp(optarg, "uring") != 0;
+            break;
+        case 'n':
+            choice->seeds = strtoull(optarg, NULL, 10);
+            break;
+        case 's':
+            choice->seed = strtoull(optarg, NULL, 10);
+            choice->seeds = 1;
+            break;
+        case 'o':
+            choice->only = optarg;
+            break;
+        default:
+            return false;
+        }
+    }
+    return true;
+}
+
+int scenario_main(int argc, char **argv, const struct scenario_entry *entries, size_t count) {
+    struct choice choice;
+    unsigned passed = 0, failed = 0;
+    if (!parse(argc, argv, &choice)) {
+        for (size_t i = 0; i < count; i++) {
+            printf("%s\n", entries[i].name);
+        }
+        return EXIT_FAILURE;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct run uring = {.program = argv[0], .driver = RIM_DRIVER_URING, .first_seed = choice.seed, .seeds = 1};
+        struct run sim = {.program = argv[0],
+                          .driver = RIM_DRIVER_SIM,
+                          .first_seed = choice.seed,
+                          .seeds = choice.seeds};
+        if (choice.only != NULL && strcmp(choice.only, entries[i].name) != 0) {
+            continue;
+        }
+        if (choice.uring) {
+            *(run_one(&entries[i], &uring) ? &passed : &failed) += 1;
+        }
+        if (choice.sim) {
+            *(run_one(&entries[i], &sim) ? &passed : &failed) += 1;
+        }
+    }
+    printf("%u passed, %u failed\n", passed, failed);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
