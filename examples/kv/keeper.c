@@ -13,7 +13,6 @@ struct keeper {
     struct buffer work;    /* of one operation */
     struct buffer answers; /* to the batch that is being run */
     uint32_t shared;       /* of these, values that are not copied */
-    uint64_t turn_ns;      /* rim_now of the turn for which the store knows the time */
     rim_timer sweep;       /* armed while a key has a time of expiry */
 };
 
@@ -107,18 +106,26 @@ static void send_answers(rim_ctx *ctx, struct keeper *self) {
     self->shared = 0;
 }
 
-/* Once in a turn: reading the clock costs as much as a look-up. */
-static void tell_time(rim_ctx *ctx, struct keeper *self) {
-    if (rim_now(ctx) != self->turn_ns) {
-        self->turn_ns = rim_now(ctx);
-        store_set_time(self->store, (int64_t)rim_wall_ms(ctx));
+/* With several requests at hand, the memory of all is fetched at the same time, not of one after the other. */
+static void prefetch(const struct keeper *self, const char *body, size_t size) {
+    for (size_t at = 0; at < size;) {
+        const struct request *request = (const struct request *)(body + at);
+        at += request_span(request);
+        if (at == size && (const char *)request == body) {
+            return; /* the only one */
+        }
+        if (request->op < OP_COUNTS) {
+            store_prefetch(self->store, request->hash);
+        }
     }
 }
 
 static rim_verdict on_batch(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct keeper *self = state;
     size_t size = rim_size(msg);
-    tell_time(ctx, self);
+    /* Read now, and not once in a turn: a time of expiry that a connection reckoned a moment ago may be over. */
+    store_set_time(self->store, (int64_t)rim_wall_ms(ctx));
+    prefetch(self, body, size);
     for (size_t at = 0; at < size;) {
         const struct request *request = (const struct request *)((const char *)body + at);
         struct reply reply;
@@ -140,7 +147,7 @@ static rim_verdict on_timer(rim_ctx *ctx, void *state, const void *body, rim_msg
     struct keeper *self = state;
     (void)body;
     (void)msg;
-    tell_time(ctx, self);
+    store_set_time(self->store, (int64_t)rim_wall_ms(ctx));
     store_sweep(self->store, SWEEP_LIMIT);
     if (store_timed(self->store) == 0) {
         rim_cancel(ctx, self->sweep);

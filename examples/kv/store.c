@@ -54,19 +54,34 @@ static size_t block_size(const struct entry *entry) {
 
 /* ---- tables ---- */
 
-static unsigned long hash_of(const void *entry, unsigned long seed) {
+/*
+ * The table holds pointers with 16 bits of the hash where an address has none, so that an entry that is not the wanted
+ * one is seldom looked at: its memory is as far away as anything.
+ */
+static void *tagged(const struct entry *entry) {
+    return (void *)((uintptr_t)entry | (entry->hash >> 42 & 0xffff) << 48);
+}
+
+static struct entry *untagged(const void *pointer) {
+    return (struct entry *)((uintptr_t)pointer & (((uintptr_t)1 << 48) - 1));
+}
+
+static unsigned long hash_of(const void *pointer, unsigned long seed) {
     (void)seed;
-    return ((const struct entry *)entry)->hash;
+    return untagged(pointer)->hash;
 }
 
 static bool same_key(const void *in_table, const void *wanted) {
-    const struct entry *a = in_table;
-    const struct entry *b = wanted;
-    if (a->hash != b->hash || a->key_size != b->key_size) {
+    const struct entry *b = untagged(wanted);
+    if ((uintptr_t)in_table >> 48 != (b->hash >> 42 & 0xffff)) {
         return false;
     }
-    const char *key = b->probe ? ((const struct probe *)wanted)->key : entry_key(b);
-    return memcmp(entry_key(a), key, a->key_size) == 0;
+    const struct entry *a = untagged(in_table);
+    const char *key = b->probe ? ((const struct probe *)b)->key : entry_key(b);
+    if (key == NULL) {
+        return true; /* store_prefetch: it is the wanted one with all likelihood */
+    }
+    return a->hash == b->hash && a->key_size == b->key_size && memcmp(entry_key(a), key, a->key_size) == 0;
 }
 
 static void *table_malloc(size_t size) {
@@ -93,9 +108,8 @@ static struct partition *partition_of(struct store *store, uint64_t hash) {
 }
 
 static bool table_open(struct partition *partition) {
-    return partition->count > 0 ||
-           ck_hs_init(&partition->table, CK_HS_MODE_OBJECT | CK_HS_MODE_SPMC | CK_HS_MODE_DELETE, hash_of, same_key,
-                      &table_memory, TABLE_FIRST, 0);
+    return partition->count > 0 || ck_hs_init(&partition->table, CK_HS_MODE_OBJECT | CK_HS_MODE_SPMC, hash_of, same_key,
+                                              &table_memory, TABLE_FIRST, 0);
 }
 
 static void table_close(struct partition *partition) {
@@ -112,8 +126,8 @@ static bool table_set(struct store *store, struct entry *entry, bool fresh) {
     if (!table_open(partition)) {
         return false;
     }
-    if (fresh ? !ck_hs_put_unique(&partition->table, entry->hash, entry)
-              : !ck_hs_set(&partition->table, entry->hash, entry, &previous)) {
+    if (fresh ? !ck_hs_put_unique(&partition->table, entry->hash, tagged(entry))
+              : !ck_hs_set(&partition->table, entry->hash, tagged(entry), &previous)) {
         table_close(partition);
         return false;
     }
@@ -193,13 +207,23 @@ struct entry *store_find(struct store *store, const struct key *key) {
         return NULL;
     }
     struct probe probe = {.head = {.hash = key->hash, .key_size = key->size, .probe = 1}, .key = key->at};
-    struct entry *entry = ck_hs_get(&partition->table, key->hash, &probe);
+    void *found = ck_hs_get(&partition->table, key->hash, &probe);
+    struct entry *entry = found != NULL ? untagged(found) : NULL;
     if (entry != NULL && is_over(store, entry)) {
         store->counts.expired++;
         store_remove(store, entry);
         return NULL;
     }
     return entry;
+}
+
+void store_prefetch(struct store *store, uint64_t hash) {
+    struct partition *partition = partition_of(store, hash);
+    struct probe probe = {.head = {.hash = hash, .probe = 1}, .key = NULL};
+    void *found = partition->count > 0 ? ck_hs_get(&partition->table, hash, &probe) : NULL;
+    if (found != NULL) {
+        __builtin_prefetch(untagged(found));
+    }
 }
 
 struct entry *store_read(struct store *store, const struct key *key) {
@@ -338,7 +362,7 @@ struct entry *store_expire(struct store *store, struct entry *entry, int64_t exp
 
 void store_remove(struct store *store, struct entry *entry) {
     struct partition *partition = partition_of(store, entry->hash);
-    ck_hs_remove(&partition->table, entry->hash, entry);
+    ck_hs_remove(&partition->table, entry->hash, tagged(entry));
     forget(store, entry);
     partition->count--;
     partition->removed++;
@@ -358,7 +382,7 @@ void store_clear(struct store *store) {
         ck_hs_iterator_t place = CK_HS_ITERATOR_INITIALIZER;
         void *entry;
         while (partition->count > 0 && ck_hs_next(&partition->table, &place, &entry)) {
-            entry_release(entry);
+            entry_release(untagged(entry));
         }
         if (partition->count > 0) {
             partition->count = 0;
@@ -384,8 +408,8 @@ void store_each(struct store *store, uint32_t partition, void (*visit)(void *arg
         return;
     }
     while (ck_hs_next(&store->partitions[partition].table, &place, &entry)) {
-        if (!is_over(store, entry)) {
-            visit(arg, entry);
+        if (!is_over(store, untagged(entry))) {
+            visit(arg, untagged(entry));
         }
     }
 }
@@ -432,8 +456,8 @@ static uint32_t sweep_partition(struct store *store, struct partition *partition
     void *entry;
     while (count < SWEEP_BATCH && ck_hs_next(&partition->table, &place, &entry)) {
         seen++;
-        if (is_over(store, entry)) {
-            over[count++] = entry;
+        if (is_over(store, untagged(entry))) {
+            over[count++] = untagged(entry);
         }
     }
     store->counts.expired += count;

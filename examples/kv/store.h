@@ -66,7 +66,9 @@ struct store_counts store_counts(const struct store *store);
 
 /* The entry with this key, which has not expired; NULL if there is none. */
 struct entry *store_find(struct store *store, const struct key *key);
-/* The same, counted as a hit or a miss. */
+/* Fetches what store_find will look at, for a search that is soon to come. */
+void store_prefetch(struct store *store, uint64_t hash);
+/* The same as store_find, counted as a hit or a miss. */
 struct entry *store_read(struct store *store, const struct key *key);
 /* What a new value is to be: `expire_ms` 0 means never. */
 struct store_value {

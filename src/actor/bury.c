@@ -7,9 +7,12 @@
 #include "actor/mailbox.h"
 #include "actor/send.h"
 
+/* One by one: a request to itself that ends here puts its failure behind the others. */
 static void empty_mailbox(rim_ctx *ctx, struct rim__actor *actor) {
-    for (struct rim_msg *msg = actor->head, *next; msg != NULL; msg = next) {
-        next = msg->next;
+    for (struct rim_msg *msg; (msg = actor->head) != NULL;) {
+        actor->head = msg->next;
+        actor->count--;
+        actor->bytes -= msg->size;
         ctx->stats.queued--;
         if (msg->kind == RIM_KIND_SPAWN) {
             rim__msg_release(ctx->shard, msg);
@@ -22,9 +25,6 @@ static void empty_mailbox(rim_ctx *ctx, struct rim__actor *actor) {
             rim__dead_letter(ctx, msg, actor->ref, -RIM_EDOWN);
         }
     }
-    actor->head = NULL;
-    actor->count = 0;
-    actor->bytes = 0;
 }
 
 static void delist(rim_ctx *ctx, struct rim__actor *actor) {
@@ -120,11 +120,14 @@ int rim_stop(rim_ctx *ctx, rim_ref who) {
     uint32_t shard = rim__ref_shard(who);
     if (shard == ctx->shard->index) {
         struct rim__actor *actor = rim__actor_get(ctx, who);
+        actor = actor != NULL ? actor : rim__actor_embryo(ctx, rim__ref_local(who));
         if (actor == NULL) {
             return -RIM_EDOWN;
         }
         actor->stop_asked = true;
-        rim__actor_wake(ctx, actor);
+        if (actor->stage != RIM_STAGE_EMBRYO) { /* else it ends at its birth */
+            rim__actor_wake(ctx, actor);
+        }
         return 0;
     }
     struct rim_msg *msg = rim__mesh_reserve(ctx->shard, shard, (uint32_t)rim__msg_span(0, 0), true);

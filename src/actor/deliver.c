@@ -67,6 +67,7 @@ static rim__cold void deliver_to_missing(rim_ctx *ctx, struct rim_msg *msg) {
 
 static void deliver_stop(rim_ctx *ctx, struct rim_msg *msg) {
     struct rim__actor *actor = rim__actor_find(ctx, msg->to);
+    actor = actor != NULL ? actor : rim__actor_embryo(ctx, msg->to);
     if (actor != NULL) {
         actor->stop_asked = true;
         if (actor->stage != RIM_STAGE_EMBRYO) {

@@ -23,6 +23,11 @@ int rim__send_check_other(const rim_ctx *ctx, rim_ref to) {
     return rim__ref_shard(to) < ctx->shard->count ? 0 : -RIM_EBADREF;
 }
 
+/* An actor whose birth is under way to this shard, from a third one: it can be sent to all the same. */
+static rim__cold struct rim__actor *unborn(rim_ctx *ctx, rim_ref to) {
+    return rim__actor_embryo(ctx, rim__ref_local(to));
+}
+
 static rim__cold int send_to_nobody(rim_ctx *ctx, struct rim__sending sending) {
     ctx->stats.sent++;
     rim__dead_count(ctx, &(rim_dead_letter){.from = sender(ctx), .to = sending.to, .tag = sending.tag,
@@ -40,7 +45,7 @@ static rim__cold int send_refused(rim_ctx *ctx) {
 static rim__always_inline void fill_head(const rim_ctx *ctx, struct rim_msg *msg, const struct rim__sending *sending,
                                          uint32_t home) {
     *msg = (struct rim_msg){
-        .from = sender(ctx),
+        .from = sending->as != RIM_NIL ? sending->as : sender(ctx),
         .to = rim__ref_local(sending->to),
         .kind = sending->kind,
         .flags = (uint16_t)(sending->flags | home),
@@ -56,7 +61,7 @@ static rim__always_inline void fill_head(const rim_ctx *ctx, struct rim_msg *msg
 /* The message by value of sending's fields, without its body, into the receiver's mailbox. */
 static rim__always_inline int put_local(rim_ctx *ctx, const struct rim__sending *sending, struct rim_msg **out) {
     struct rim__actor *actor = rim__actor_find(ctx, rim__ref_local(sending->to));
-    if (rim__unlikely(actor == NULL)) {
+    if (rim__unlikely(actor == NULL) && (actor = unborn(ctx, sending->to)) == NULL) {
         return send_to_nobody(ctx, *sending);
     }
     if (rim__unlikely(!rim__mailbox_has_room(actor, (uint32_t)sending->size)) &&
@@ -204,7 +209,7 @@ struct rim__body *rim__send_detach(rim_ctx *ctx, struct rim_msg *msg) {
 /* An owned message that can go as it is: into a mailbox of this shard. */
 static int push_owned(rim_ctx *ctx, const struct rim__sending *sending, struct rim_msg *msg) {
     struct rim__actor *actor = rim__actor_find(ctx, rim__ref_local(sending->to));
-    if (actor == NULL) {
+    if (actor == NULL && (actor = unborn(ctx, sending->to)) == NULL) {
         return send_to_nobody(ctx, *sending);
     }
     if (!rim__mailbox_has_room(actor, msg->size)) {

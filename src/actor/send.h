@@ -9,6 +9,7 @@
 
 struct rim__sending {
     rim_ref to;           /* checked */
+    rim_ref as;           /* the sender, where it is not the actor whose handler runs */
     enum rim__kind kind;
     uint32_t flags;       /* RIM_MSG_TOKEN, RIM_MSG_RESERVED */
     uint64_t token;       /* with RIM_MSG_TOKEN */

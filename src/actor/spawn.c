@@ -246,7 +246,7 @@ int rim_spawn(rim_ctx *ctx, const rim_behaviour *behaviour, const rim_spawn_opti
 
 /* Whether a slot of another spawner's may still get its actor: the generation is the one that comes next. */
 struct rim__actor *rim__actor_embryo(rim_ctx *ctx, uint64_t local) {
-    if (local >> RIM_GENERATION_BITS < RIM_SLOTS_OWN) {
+    if (ctx->cutting || local >> RIM_GENERATION_BITS < RIM_SLOTS_OWN) {
         return NULL;
     }
     struct rim__slot *slot = rim__table_slot(&ctx->actors, local);
@@ -309,6 +309,10 @@ static rim__cold void miscarry(rim_ctx *ctx, struct rim_msg *msg) {
 }
 
 void rim__actor_conceive(rim_ctx *ctx, struct rim_msg *msg) {
+    if (ctx->cutting) { /* the deadline was faster: its embryo, if there was one, is buried, and nobody comes after */
+        rim__msg_release(ctx->shard, msg);
+        return;
+    }
     const struct rim__birth *birth = rim__msg_body(msg);
     struct rim__actor *actor = make_at(ctx, msg->to, birth->behaviour->state_size);
     if (actor == NULL) {

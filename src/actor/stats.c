@@ -48,8 +48,7 @@ static void gather(rim_ctx *ctx) {
     stats->slept_ns = shard->slept_ns;
     stats->rescued_wakeups = shard->suspects;
     stats->ticks = shard->ticks;
-    stats->memory_bytes = rim__memory_bytes(&shard->memory);
-    stats->blocks = rim__memory_blocks(&shard->memory);
+    rim__memory_count(&shard->memory, &stats->blocks, &stats->memory_bytes);
     if (shard->driver != NULL) {
         stats->enters = shard->driver->enters;
     }

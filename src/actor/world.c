@@ -180,28 +180,17 @@ const rim_behaviour *rim__actor_behaviour(rim_ctx *ctx, rim_ref who) {
     return actor != NULL ? actor->behaviour : NULL;
 }
 
-/* Sends for an actor that need not be the one whose handler runs. */
-static int send_for(rim_ctx *ctx, rim_ref from, const struct rim__sending *sending, struct rim__body *body) {
-    int error = rim__send_check(ctx, sending->to);
-    if (error != 0) {
-        return error;
-    }
-    struct rim__actor *previous = ctx->actor;
-    ctx->actor = rim__actor_get(ctx, from);
-    error = body != NULL ? rim__send_out(ctx, sending, body) : rim__send_copy(ctx, sending);
-    ctx->actor = previous;
-    return error;
-}
-
 int rim__send_event(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, const void *body, size_t size) {
-    struct rim__sending sending = {.to = to, .kind = RIM_KIND_EVENT, .flags = RIM_MSG_RESERVED, .tag = tag,
-                                   .body = body, .size = size};
-    return send_for(ctx, from, &sending, NULL);
+    struct rim__sending sending = {.to = to, .as = from, .kind = RIM_KIND_EVENT, .flags = RIM_MSG_RESERVED,
+                                   .tag = tag, .body = body, .size = size};
+    int error = rim__send_check(ctx, to);
+    return error != 0 ? error : rim__send_copy(ctx, &sending);
 }
 
 int rim__send_body(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, struct rim__body *body) {
-    struct rim__sending sending = {.to = to, .kind = RIM_KIND_EVENT, .tag = tag, .size = body->size};
-    int error = send_for(ctx, from, &sending, body);
+    struct rim__sending sending = {.to = to, .as = from, .kind = RIM_KIND_EVENT, .tag = tag, .size = body->size};
+    int error = rim__send_check(ctx, to);
+    error = error != 0 ? error : rim__send_out(ctx, &sending, body);
     if (error == -RIM_EFULL) { /* it will be sent again: not an outcome */
         ctx->stats.sent--;
         ctx->stats.refused--;

@@ -41,6 +41,20 @@ static bool read_line(const char *path, char *line, int size) {
     return ok;
 }
 
+/* Whether a comma-separated list has this name; as a whole, since "cpuset" is no "cpu". "" is in the empty list only. */
+static bool has_name(const char *list, const char *name) {
+    for (;;) {
+        size_t length = strcspn(list, ",");
+        if (length == strlen(name) && memcmp(list, name, length) == 0) {
+            return true;
+        }
+        if (list[length] == '\0') {
+            return false;
+        }
+        list += length + 1;
+    }
+}
+
 /* The process's folder below the controller's mount: "/user.slice/..." or "/". */
 static void own_group(const char *controller, char *group, size_t size) {
     snprintf(group, size, "/");
@@ -57,8 +71,7 @@ static void own_group(const char *controller, char *group, size_t size) {
             continue;
         }
         *path++ = '\0';
-        bool match = *controller == '\0' ? names[1] == '\0' : strstr(names + 1, controller) != NULL;
-        if (match) {
+        if (has_name(names + 1, controller)) {
             snprintf(group, size, "%s", path);
             break;
         }

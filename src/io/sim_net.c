@@ -84,7 +84,9 @@ void rim__sim_net_close(struct rim__sim_net *net, struct rim__sim_socket *socket
         rim__sim_net_deafen(socket);
         forget_listener(net, socket);
     } else if (socket->conn != NULL) {
-        rim__sim_net_give_up(socket->conn, -ECANCELED);
+        if (socket->side == 0) { /* the connecting side */
+            rim__sim_net_give_up(socket->conn, -ECANCELED);
+        }
         rim__sim_stream_close(socket->conn, socket->side, reset);
     }
     net->sockets[socket->fd - RIM_SIM_FIRST_FD] = NULL;

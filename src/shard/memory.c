@@ -139,18 +139,23 @@ void rim__memory_free_slow(struct rim__memory *memory, void *pointer, size_t siz
     memory->free[class] = block;
 }
 
-uint64_t rim__memory_blocks(const struct rim__memory *memory) {
-    uint64_t blocks = memory->large;
+void rim__memory_count(const struct rim__memory *memory, uint64_t *blocks, uint64_t *bytes) {
+    *blocks = memory->large;
+    *bytes = memory->large_bytes;
     for (unsigned class = 0; class < RIM_MEMORY_CLASSES; class++) {
-        blocks += memory->in_use[class];
+        *blocks += memory->in_use[class];
+        *bytes += memory->in_use[class] * class_size(class);
     }
+}
+
+uint64_t rim__memory_blocks(const struct rim__memory *memory) {
+    uint64_t blocks, bytes;
+    rim__memory_count(memory, &blocks, &bytes);
     return blocks;
 }
 
 uint64_t rim__memory_bytes(const struct rim__memory *memory) {
-    uint64_t bytes = memory->large_bytes;
-    for (unsigned class = 0; class < RIM_MEMORY_CLASSES; class++) {
-        bytes += memory->in_use[class] * class_size(class);
-    }
+    uint64_t blocks, bytes;
+    rim__memory_count(memory, &blocks, &bytes);
     return bytes;
 }

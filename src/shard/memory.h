@@ -35,6 +35,7 @@ struct rim__memory {
 int rim__memory_init(struct rim__memory *memory);
 void rim__memory_finish(struct rim__memory *memory);
 /* Blocks, and bytes of blocks, in use now. */
+void rim__memory_count(const struct rim__memory *memory, uint64_t *blocks, uint64_t *bytes);
 uint64_t rim__memory_blocks(const struct rim__memory *memory);
 uint64_t rim__memory_bytes(const struct rim__memory *memory);
 /* What alloc really gives for this size. */

@@ -42,10 +42,19 @@ void rim__memory_free_slow(struct rim__memory *memory, void *pointer, size_t siz
     free(pointer);
 }
 
+void rim__memory_count(const struct rim__memory *memory, uint64_t *blocks, uint64_t *bytes) {
+    *blocks = memory->large;
+    *bytes = memory->large_bytes;
+}
+
 uint64_t rim__memory_blocks(const struct rim__memory *memory) {
-    return memory->large;
+    uint64_t blocks, bytes;
+    rim__memory_count(memory, &blocks, &bytes);
+    return blocks;
 }
 
 uint64_t rim__memory_bytes(const struct rim__memory *memory) {
-    return memory->large_bytes;
+    uint64_t blocks, bytes;
+    rim__memory_count(memory, &blocks, &bytes);
+    return bytes;
 }

@@ -13,7 +13,7 @@
 #define RING_EVERY 4u       /* parcels pushed within one tick before the receiver is told */
 
 int rim__mesh_init(struct rim__mesh *mesh, uint32_t shards, uint32_t parcels) {
-    *mesh = (struct rim__mesh){.parcels_max = parcels};
+    *mesh = (struct rim__mesh){.parcels_max = parcels, .groups = (shards + 63) / 64};
     mesh->outlets = calloc(shards, sizeof *mesh->outlets);
     return mesh->outlets == NULL ? -ENOMEM : 0;
 }
@@ -156,10 +156,11 @@ static void push_open(struct rim__shard *shard, struct rim__outlet *outlet, uint
     }
 }
 
-static void mark_dirty(struct rim__mesh *mesh, struct rim__outlet *outlet, uint32_t to) {
+static void mark_dirty(struct rim__mesh *mesh, struct rim__outlet *outlet) {
     if (!outlet->dirty) {
         outlet->dirty = true;
-        mesh->dirty[to / 64] |= 1ull << (to % 64);
+        outlet->next_dirty = mesh->dirty;
+        mesh->dirty = outlet;
     }
 }
 
@@ -204,7 +205,7 @@ struct rim_msg *rim__mesh_reserve(struct rim__shard *shard, uint32_t to, uint32_
     struct rim__mesh *mesh = &shard->mesh;
     struct rim__outlet *outlet = &mesh->outlets[to];
     rim__assert(span <= RIM_PARCEL_BYTES - sizeof(struct rim__parcel));
-    mark_dirty(mesh, outlet, to);
+    mark_dirty(mesh, outlet);
     bool blocked = outlet->backlog != NULL || (mesh->lane_full != NULL && mesh->lane_full(mesh->lane_full_arg));
     struct rim__parcel *parcel = blocked ? NULL : open_for(shard, outlet, to, span);
     if (rim__unlikely(parcel == NULL)) {
@@ -218,7 +219,7 @@ struct rim_msg *rim__mesh_reserve(struct rim__shard *shard, uint32_t to, uint32_
 void rim__mesh_want_room(struct rim__shard *shard, uint32_t to) {
     struct rim__outlet *outlet = &shard->mesh.outlets[to];
     outlet->wanted = true;
-    mark_dirty(&shard->mesh, outlet, to); /* flush tells, or starves and is told */
+    mark_dirty(&shard->mesh, outlet); /* flush tells, or starves and is told */
 }
 
 /* Messages of the backlog move into parcels, as far as there are any. */
@@ -254,8 +255,8 @@ static void tell_room(struct rim__shard *shard, struct rim__outlet *outlet, uint
     }
 }
 
-static void flush_outlet(struct rim__shard *shard, uint32_t to) {
-    struct rim__outlet *outlet = &shard->mesh.outlets[to];
+static void flush_outlet(struct rim__shard *shard, struct rim__outlet *outlet) {
+    uint32_t to = (uint32_t)(outlet - shard->mesh.outlets);
     outlet->dirty = false;
     if (rim__unlikely(outlet->backlog != NULL)) {
         flush_backlog(shard, outlet, to);
@@ -271,7 +272,7 @@ static void flush_outlet(struct rim__shard *shard, uint32_t to) {
         tell_room(shard, outlet, to);
     }
     if (outlet->backlog != NULL && !outlet->starved) {
-        mark_dirty(&shard->mesh, outlet, to); /* only a fault, or memory, holds it up: try again */
+        mark_dirty(&shard->mesh, outlet); /* only a fault, or memory, holds it up: try again */
     }
 }
 
@@ -345,7 +346,7 @@ static void feed_starved(struct rim__shard *shard, uint32_t from) {
     struct rim__outlet *outlet = &shard->mesh.outlets[from];
     if (rim__unlikely(outlet->starved)) {
         outlet->starved = false;
-        mark_dirty(&shard->mesh, outlet, from);
+        mark_dirty(&shard->mesh, outlet);
     }
 }
 
@@ -373,7 +374,7 @@ void rim__mesh_drain(struct rim__shard *shard) {
         mesh->news.inlet = false;
         shard->inlet.news = true;
     }
-    for (uint32_t group = 0; group < RIM_BELL_GROUPS; group++) {
+    for (uint32_t group = 0; group < mesh->groups; group++) {
         for (uint64_t word = mesh->news.lanes[group]; word != 0; word &= word - 1) {
             uint32_t from = group * 64 + (uint32_t)__builtin_ctzll(word);
             feed_starved(shard, from);
@@ -386,12 +387,11 @@ void rim__mesh_drain(struct rim__shard *shard) {
 
 void rim__mesh_flush(struct rim__shard *shard) {
     struct rim__mesh *mesh = &shard->mesh;
-    for (uint32_t group = 0; group < RIM_BELL_GROUPS; group++) {
-        uint64_t word = mesh->dirty[group];
-        mesh->dirty[group] = 0;
-        for (; word != 0; word &= word - 1) {
-            flush_outlet(shard, group * 64 + (uint32_t)__builtin_ctzll(word));
-        }
+    struct rim__outlet *outlet = mesh->dirty;
+    mesh->dirty = NULL; /* what is marked meanwhile waits for the next flush */
+    for (struct rim__outlet *next; outlet != NULL; outlet = next) {
+        next = outlet->next_dirty;
+        flush_outlet(shard, outlet);
     }
     if (mesh->done != NULL) {
         send_done_home(shard);
@@ -399,9 +399,10 @@ void rim__mesh_flush(struct rim__shard *shard) {
 }
 
 bool rim__mesh_is_quiet(const struct rim__shard *shard) {
+    const struct rim__mesh *mesh = &shard->mesh;
     uint64_t any = 0;
-    for (uint32_t group = 0; group < RIM_BELL_GROUPS; group++) {
-        any |= shard->mesh.dirty[group] | shard->mesh.news.lanes[group];
+    for (uint32_t group = 0; group < mesh->groups; group++) {
+        any |= mesh->news.lanes[group];
     }
-    return any == 0 && shard->mesh.done == NULL && !shard->inlet.news;
+    return any == 0 && mesh->dirty == NULL && mesh->done == NULL && !shard->inlet.news;
 }

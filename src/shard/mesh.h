@@ -70,7 +70,8 @@ struct rim__outlet {
     struct rim_msg *backlog, *backlog_last; /* reserved messages that found no parcel */
     uint32_t made;     /* parcels that exist */
     uint32_t unrung;   /* parcels pushed since the bell was rung */
-    bool dirty;        /* flush has something to do */
+    bool dirty;        /* flush has something to do: it is in the mesh's list */
+    struct rim__outlet *next_dirty;
     bool starved;      /* waits for parcels */
     bool wanted;       /* the layer above wants to hear when there is room */
     struct rim_msg room_notice; /* RIM_KIND_WAY, delivered here when there is */
@@ -78,8 +79,9 @@ struct rim__outlet {
 
 struct rim__mesh {
     struct rim__outlet *outlets; /* by peer */
-    uint64_t dirty[RIM_BELL_GROUPS]; /* outlets that flush has to visit */
+    struct rim__outlet *dirty;   /* those that flush has to visit */
     struct rim__bell_news news;  /* lanes to drain; our own copy of the bell */
+    uint32_t groups;             /* words of news.lanes in use */
     struct rim__lane *hot;       /* the lane that had news last: looked into before the bell; or NULL */
     uint32_t hot_from;           /* whose it is */
     uint32_t bell_skips;         /* drains since the bell was looked at */

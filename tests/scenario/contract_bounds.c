@@ -53,7 +53,9 @@ ROLE_ON(filler_timer) {
 static const rim_handler filler_on[] = {[GO] = filler_go, [RIM_ROOM] = filler_room, [RIM_TIMER] = filler_timer};
 ROLE(filler, filler_on);
 
-static void fill(struct scenario *s, struct bound world, rim_spawn_options options) {
+static void fill(struct scenario *s, struct bound plan, rim_spawn_options options) {
+    static struct bound world;
+    world = plan;
     world.sink = role_spawn_with(s, &sink, options, (struct role_cast){.world = &world});
     rim_ref ref = role_spawn(s, &filler, 0, (struct role_cast){.world = &world});
     scenario_pass_time(s, RIM_MS(5)); /* the sink's birth is in its mailbox before */
@@ -137,7 +139,8 @@ static const rim_handler burster_on[] = {[GO] = burst_go, [RIM_REFUSED] = burst_
 ROLE(burster, burster_on);
 
 void contract_04_what_is_refused_under_way_is_told(struct scenario *s) {
-    struct burst world = {0};
+    static struct burst world;
+    world = (struct burst){0};
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = 1, .mailbox_count = 4};
     world.sink = role_spawn_with(s, &burst_sink, options, (struct role_cast){.world = &world});
     role_go(s, role_spawn(s, &burster, 0, (struct role_cast){.world = &world}));
@@ -211,7 +214,8 @@ static const rim_handler gatherer_on[] = {[GO] = gatherer_go};
 ROLE(gatherer, gatherer_on);
 
 void contract_04_memory_is_flat_at_ten_thousand_senders(struct scenario *s) {
-    struct crowd world = {0};
+    static struct crowd world;
+    world = (struct crowd){0};
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = 1, .mailbox_count = 256, .budget = 8};
     scenario_system_with(s, &(rim_config){.shards = 2, .parcels = PARCELS});
     world.sink = role_spawn_with(s, &slow, options, (struct role_cast){.world = &world});

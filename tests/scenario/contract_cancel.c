@@ -40,7 +40,8 @@ static const rim_handler pair_on[] = {[GO] = pair_go, [RIM_TIMER] = pair_timer};
 ROLE(pair, pair_on);
 
 void contract_08_timer_cancelled_while_queued_does_not_fire(struct scenario *s) {
-    struct cancelling world = {0};
+    static struct cancelling world;
+    world = (struct cancelling){0};
     role_go(s, role_spawn(s, &pair, 0, (struct role_cast){.world = &world}));
     scenario_run(s, ROLE_LIMIT_NS);
 }
@@ -84,7 +85,8 @@ static const rim_handler timeout_on[] = {[GO] = timeout_go, [RIM_TIMER] = timeou
 ROLE(timeout_asker, timeout_on);
 
 void contract_08_timeout_cancelled_while_queued_has_no_outcome(struct scenario *s) {
-    struct cancelling world = {0};
+    static struct cancelling world;
+    world = (struct cancelling){0};
     scenario_open_lanes(s);
     world.keeper = role_spawn(s, &keeper, 1, (struct role_cast){.world = &world});
     role_go(s, role_spawn(s, &timeout_asker, 0, (struct role_cast){.world = &world}));
@@ -124,7 +126,8 @@ static const rim_handler reply_on[] = {[GO] = reply_go, [RIM_TIMER] = timeout_ti
 ROLE(reply_asker, reply_on);
 
 void contract_08_reply_to_a_cancelled_request_is_dropped_while_queued(struct scenario *s) {
-    struct cancelling world = {0};
+    static struct cancelling world;
+    world = (struct cancelling){0};
     world.keeper = role_spawn(s, &echoer, 0, (struct role_cast){.world = &world});
     role_go(s, role_spawn(s, &reply_asker, 0, (struct role_cast){.world = &world}));
     scenario_run(s, ROLE_LIMIT_NS);
@@ -162,7 +165,8 @@ ROLE(handle_owner, owner_on);
 
 void contract_08_only_the_owner_can_cancel(struct scenario *s) {
     for (uint32_t shard = 0; shard < 2; shard++) {
-        struct cancelling world = {0};
+        static struct cancelling world;
+        world = (struct cancelling){0};
         scenario_open_lanes(s);
         scenario_system_with(s, &(rim_config){.shards = 2});
         world.keeper = role_spawn(s, &thief, shard, (struct role_cast){.world = &world});

@@ -50,7 +50,8 @@ static const rim_handler source_on[] = {[GO] = source_go};
 ROLE(flood_source, source_on);
 
 void contract_10_flood_delays_another_actor_by_its_budget_at_most(struct scenario *s) {
-    struct flood world = {0};
+    static struct flood world;
+    world = (struct flood){0};
     struct role_cast cast = {.world = &world};
     world.flooder = role_spawn_with(s, &flooder, (rim_spawn_options){.budget = BUDGET}, cast);
     world.victim = role_spawn(s, &flood_victim, 0, cast);
@@ -85,7 +86,8 @@ static const rim_handler ticker_on[] = {[GO] = ticker_go, [RIM_TIMER] = ticker_t
 ROLE(ticker, ticker_on);
 
 void contract_10_flood_does_not_starve_a_timer(struct scenario *s) {
-    struct flood world = {.endless = true};
+    static struct flood world;
+    world = (struct flood){.endless = true};
     struct role_cast cast = {.world = &world};
     world.flooder = role_spawn_with(s, &flooder, (rim_spawn_options){.budget = BUDGET}, cast);
     role_go(s, role_spawn(s, &ticker, 0, cast));

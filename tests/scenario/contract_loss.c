@@ -108,7 +108,8 @@ static const rim_handler asker_on[] = {[GO] = asker_go, [RIM_TIMER] = asker_time
 ROLE(asker, asker_on);
 
 static void die(struct scenario *s, uint32_t asker_shard) {
-    struct deaths world = {0};
+    static struct deaths world;
+    world = (struct deaths){0};
     struct role_cast cast = {.world = &world};
     scenario_open_lanes(s);
     for (uint32_t i = 0; i < 2; i++) {
@@ -148,7 +149,7 @@ ROLE_ON(member_word) {
         return RIM_DONE;
     }
     role_tell(ctx, world->members[rim_random(ctx) % 4], NOBODY, 0);
-    role_tell(ctx, rim_self(ctx) ^ 1, WORD, 0); /* of another generation */
+    role_tell(ctx, rim_self(ctx) ^ 2, WORD, 0); /* of another generation */
     if (role_tell(ctx, world->members[left % 4], WORD, left - 1) != 0) {
         ((struct role *)self)->value = left;
         rim_after(ctx, RIM_MS(1), 0);
@@ -163,7 +164,8 @@ static const rim_handler member_on[] = {[WORD] = member_word, [RIM_TIMER] = memb
 ROLE(member, member_on);
 
 void contract_03_counters_add_up_at_rest_while_it_runs(struct scenario *s) {
-    struct relay world = {0};
+    static struct relay world;
+    world = (struct relay){0};
     rim_stats stats = {0};
     uint64_t hops = HOPS;
     for (uint32_t i = 0; i < 4; i++) {

@@ -124,7 +124,8 @@ static const rim_handler maker_on[] = {[GO] = wrap_go, [RIM_TIMER] = wrap_timer}
 ROLE(wrap_maker, maker_on);
 
 void contract_11_wrapped_body_is_released_once_by_its_maker(struct scenario *s) {
-    struct wrap world = {0};
+    static struct wrap world;
+    world = (struct wrap){0};
     struct role_cast cast = {.world = &world};
     rim_stop_report report;
     scenario_open_lanes(s);
@@ -169,7 +170,8 @@ ROLE(cut_maker, cut_maker_on);
 
 void contract_11_wrapped_body_is_released_when_the_stop_is_cut_off(struct scenario *s) {
     for (uint32_t shard = 0; shard < 2; shard++) {
-        struct wrap world = {0};
+        static struct wrap world;
+        world = (struct wrap){0};
         struct role_cast cast = {.world = &world};
         rim_stop_report report;
         scenario_open_lanes(s);
@@ -214,7 +216,8 @@ static const rim_handler hoard_on[] = {[GO] = hoard_go};
 ROLE(hoarder, hoard_on);
 
 void contract_11_own_memory_is_bounded_and_freed_at_the_end(struct scenario *s) {
-    struct wrap world = {0};
+    static struct wrap world;
+    world = (struct wrap){0};
     rim_stats before, after;
     role_settle(s, &before);
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = 1, .memory_bytes = 10000};

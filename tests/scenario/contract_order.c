@@ -56,7 +56,8 @@ static const rim_handler adder_on[] = {[GO] = adder_go, [RIM_ROOM] = adder_go};
 ROLE(adder, adder_on);
 
 void contract_01_state_is_touched_by_one_thread(struct scenario *s) {
-    struct counting world = {0};
+    static struct counting world;
+    world = (struct counting){0};
     rim_spawn_options options = {.place = RIM_ON_SHARD, .mailbox_count = ADDERS * ADDS};
     for (uint32_t i = 0; i < RIM_COUNT(world.counters); i++) {
         options.shard = i % 2;
@@ -136,7 +137,8 @@ static const rim_handler talker_on[] = {[GO] = talker_go, [RIM_ROOM] = talker_go
 ROLE(talker, talker_on);
 
 static void talk(struct scenario *s, uint32_t mailbox_count) {
-    struct talk world = {0};
+    static struct talk world;
+    world = (struct talk){0};
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = 1, .mailbox_count = mailbox_count};
     world.listener = role_spawn_with(s, &listener, options, (struct role_cast){.world = &world});
     for (uint32_t i = 0; i < TALKERS; i++) {
@@ -189,7 +191,8 @@ ROLE(corner_b, b_on);
 ROLE(corner_c, c_on);
 
 void contract_02_order_promises_nothing_across_three_actors(struct scenario *s) {
-    struct triangle world = {0};
+    static struct triangle world;
+    world = (struct triangle){0};
     scenario_open_lanes(s);
     rim_system *system = scenario_system_with(s, &(rim_config){.shards = 3});
     CHECK(rim_system_shards(system) == 3);

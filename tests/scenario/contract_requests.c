@@ -180,7 +180,10 @@ ROLE_ON(ask_timer) {
 static const rim_handler asker_on[] = {[GO] = ask_go, [RIM_TIMER] = ask_timer};
 ROLE(asker, asker_on);
 
-static void try_it(struct scenario *s, struct trial *trial) {
+static void try_it(struct scenario *s, const struct trial *plan) {
+    static struct trial kept;
+    struct trial *trial = &kept;
+    kept = *plan;
     scenario_open_lanes(s);
     for (uint32_t i = 0; i < 2; i++) {
         rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = i, .mailbox_count = trial->mailbox};
@@ -251,7 +254,8 @@ void contract_05_cancelled_request_has_no_outcome(struct scenario *s) {
 }
 
 void contract_05_receiver_was_down_before(struct scenario *s) {
-    struct trial trial = {.tag = ECHO, .want = -RIM_EDOWN, .at_once = true};
+    static struct trial trial;
+    trial = (struct trial){.tag = ECHO, .want = -RIM_EDOWN, .at_once = true};
     scenario_open_lanes(s);
     for (uint32_t i = 0; i < 2; i++) {
         trial.answerers[i] = role_spawn(s, &answerer, i, (struct role_cast){.world = &trial});

@@ -84,7 +84,8 @@ static const rim_handler start_on[] = {[GO] = expiry_start, [RIM_TIMER] = expiry
 ROLE(expiry_asker, start_on);
 
 void contract_05_expired_request_is_not_run(struct scenario *s) {
-    struct asking world = {.total = 40, .timeout_ns = RIM_US(100), .busy_ns = RIM_MS(1)};
+    static struct asking world;
+    world = (struct asking){.total = 40, .timeout_ns = RIM_US(100), .busy_ns = RIM_MS(1)};
     struct role_cast cast = {.world = &world};
     scenario_open_lanes(s);
     /* One message a turn: the clock is looked at between any two. */
@@ -213,7 +214,8 @@ static const rim_handler bodies_asker_on[] = {[GO] = bodies_go};
 ROLE(bodies_asker, bodies_asker_on);
 
 void contract_05_bodies_of_all_sizes_go_both_ways(struct scenario *s) {
-    struct bodies world = {0};
+    static struct bodies world;
+    world = (struct bodies){0};
     scenario_open_lanes(s);
     for (uint32_t i = 0; i < 2; i++) {
         world.answerers[i] = role_spawn(s, &bodies_answerer, i, (struct role_cast){.world = &world});
@@ -257,7 +259,8 @@ ROLE(many_asker, many_asker_on);
 
 void contract_05_replies_find_room_in_a_full_mailbox(struct scenario *s) {
     for (uint32_t shard = 0; shard < 2; shard++) {
-        struct asking world = {0};
+        static struct asking world;
+        world = (struct asking){0};
         scenario_open_lanes(s);
         scenario_system_with(s, &(rim_config){.shards = 2});
         world.answerer = role_spawn(s, &many_answerer, shard, (struct role_cast){.world = &world});

@@ -66,7 +66,8 @@ static const rim_handler killer_on[] = {[GO] = killer_go, [RIM_DEAD_LETTER] = ki
 ROLE(killer, killer_on);
 
 static void stop_one(struct scenario *s, uint32_t tag, uint32_t code) {
-    struct stopping world = {0};
+    static struct stopping world;
+    world = (struct stopping){0};
     world.victim = role_spawn(s, &victim, 0, (struct role_cast){.world = &world});
     scenario_pass_time(s, RIM_MS(5));
     role_go(s, role_spawn(s, &killer, 0, (struct role_cast){.world = &world, .index = tag}));
@@ -123,7 +124,8 @@ static const rim_handler chain_on[] = {[WORD] = chain_word, [RIM_CLOSING] = chai
 ROLE(chain, chain_on, .exit = chain_exit);
 
 void contract_09_system_stops_when_its_backlog_is_worked_off(struct scenario *s) {
-    struct stopping world = {0};
+    static struct stopping world;
+    world = (struct stopping){0};
     uint64_t left = CHAIN - 1;
     rim_stop_report report;
     for (uint32_t i = 0; i < 6; i++) {
@@ -161,7 +163,8 @@ static void hold_up(struct scenario *s, const char *culprit) {
 }
 
 void contract_09_stop_is_cut_off_and_names_who_held_it_up(struct scenario *s) {
-    struct stopping world = {0};
+    static struct stopping world;
+    world = (struct stopping){0};
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = 1, .budget = 1};
     role_go(s, role_spawn_with(s, &busybody, options, (struct role_cast){.world = &world}));
     hold_up(s, "busybody");
@@ -191,7 +194,8 @@ static const rim_handler patient_on[] = {[GO] = patient_go};
 ROLE(patient, patient_on);
 
 void contract_09_open_request_holds_a_stop_up(struct scenario *s) {
-    struct stopping world = {0};
+    static struct stopping world;
+    world = (struct stopping){0};
     scenario_open_lanes(s);
     world.victim = role_spawn(s, &forgetful, 1, (struct role_cast){.world = &world});
     role_go(s, role_spawn(s, &patient, 0, (struct role_cast){.world = &world}));
@@ -200,7 +204,8 @@ void contract_09_open_request_holds_a_stop_up(struct scenario *s) {
 }
 
 void contract_09_system_that_never_started_can_be_destroyed(struct scenario *s) {
-    struct stopping world = {0};
+    static struct stopping world;
+    world = (struct stopping){0};
     rim_config config = {.shards = 3, .driver = scenario_is_sim(s) ? RIM_DRIVER_SIM : RIM_DRIVER_URING};
     rim_system *system;
     rim_ref ref;

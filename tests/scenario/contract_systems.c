@@ -50,7 +50,8 @@ static void stop(struct pair *world, uint64_t i) {
 }
 
 void contract_12_two_systems_live_in_one_process(struct scenario *s) {
-    struct pair world = {0};
+    static struct pair world;
+    world = (struct pair){0};
     for (uint64_t i = 0; i < 2; i++) {
         make(s, &world, i);
     }

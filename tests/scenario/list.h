@@ -53,9 +53,27 @@
     X(contract_11_wrapped_body_is_released_when_the_stop_is_cut_off)                                                   \
     X(contract_11_own_memory_is_bounded_and_freed_at_the_end)                                                          \
     X(contract_12_two_systems_live_in_one_process)                                                                     \
+    X(bad_arguments_of_actor_h)                                                                                        \
+    X(bad_arguments_of_runtime_h)                                                                                      \
+    X(bad_arguments_of_stats_h_and_error_h)                                                                            \
+    X(bad_arguments_of_sim_h)                                                                                          \
     X(contract_05_expired_request_is_not_run)                                                                          \
     X(contract_05_bodies_of_all_sizes_go_both_ways)                                                                    \
     X(contract_05_replies_find_room_in_a_full_mailbox)                                                                 \
+    X(shards_that_flood_each_other_with_respect_lose_nothing)                                                          \
+    X(shards_that_flood_each_other_heedlessly_are_refused)                                                             \
+    X(eight_shards_on_two_processors_flood_in_a_ring)                                                                  \
+    X(foreign_threads_spawn_and_send_before_the_start_and_after)                                                       \
+    X(actors_are_spawned_where_asked)                                                                                  \
+    X(reference_is_good_at_once_for_everybody)                                                                         \
+    X(stale_reference_is_detected_after_reuse_of_the_slot)                                                             \
+    X(actor_whose_init_fails_has_no_exit)                                                                              \
+    X(actor_becomes_another_for_the_next_message)                                                                      \
+    X(timer_fires_once_and_never_early)                                                                                \
+    X(periodic_timer_counts_what_it_missed_and_ends_when_cancelled)                                                    \
+    X(ten_thousand_timers_fire_in_order)                                                                               \
+    X(idle_system_does_not_wake_up)                                                                                    \
+    X(typed_messages_arrive_and_mistyped_ones_do_not)                                                                  \
     X(socket_chaos_ends_well)                                                                                          \
     X(socket_connect_is_refused)                                                                                       \
     X(socket_connect_times_out)                                                                                        \

@@ -7,8 +7,8 @@
  *     ROLE(mine, mine_on);
  *     ... role_spawn(s, &mine, 1, (struct role_cast){.world = &world}) ... role_go(s, ref) ...
  *
- * A world is a struct on the scenario's stack that its actors share. Where they live on several shards, what they both
- * touch in it is atomic.
+ * A world is a static struct of the scenario's that its actors share: they outlive its function. Where they live on
+ * several shards, what they both touch in it is atomic.
  */
 #ifndef ROLE_H
 #define ROLE_H

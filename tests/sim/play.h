@@ -19,7 +19,7 @@
 
 #include "ringmail.h"
 
-#define PLAY_ACTORS 48u
+#define PLAY_ACTORS  48u
 #define PLAY_ENTRIES 2000u
 
 /* What must have happened by the end of a whole campaign, beside the faults. */
@@ -89,17 +89,19 @@ struct play_entry {
 
 struct play {
     uint64_t seed;
-    bool canary; /* the model breaks its own promise now and then */
+    bool canary;       /* the model breaks its own promise now and then */
     const char *wrong; /* the first thing that was */
     uint64_t budget;   /* actions that are left */
     uint32_t actors;   /* ids given out */
     rim_ref refs[PLAY_ACTORS];
+    bool mortal[PLAY_ACTORS]; /* ended, or was told to: the others cannot be down */
     uint64_t sent[PLAY_ACTORS][PLAY_ACTORS], seen[PLAY_ACTORS][PLAY_ACTORS]; /* by sender and receiver */
     struct play_entry requests[PLAY_ENTRIES], timers[PLAY_ENTRIES];
     uint32_t request_count, timer_count;
     uint32_t wraps, unwraps;
     uint8_t released[PLAY_ENTRIES];
     uint32_t clients, closed; /* of the echo */
+    bool stopping;            /* the system is told to stop */
     uint16_t port;
     uint64_t events[PLAY_EVENT_COUNT];
     uint64_t faults[32];

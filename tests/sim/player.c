@@ -7,7 +7,7 @@
 
 #include "play.h"
 
-#define UNUSED __attribute__((unused))
+#define UNUSED       __attribute__((unused))
 #define DEFERRED_MAX 4u
 
 struct player {
@@ -21,6 +21,7 @@ struct player {
     rim_msg *held;
 };
 
+static void do_some(rim_ctx *ctx, struct player *self);
 static rim_verdict act(rim_ctx *ctx, struct player *self);
 static const rim_behaviour play_other;
 
@@ -41,6 +42,7 @@ static int note_sent(rim_ctx *ctx, struct player *self, uint32_t to, int error) 
         play_note(self->play, rim_shard_of(ref) == rim_shard_index(ctx) ? PLAY_told : PLAY_told_across);
     } else if (error == -RIM_EDOWN) {
         play_note(self->play, PLAY_down);
+        PLAY_CHECK(self->play, self->play->mortal[to] || self->play->stopping);
     } else {
         play_note(self->play, PLAY_full);
         PLAY_CHECK(self->play, rim_want_room(ctx, ref) == 0);
@@ -131,9 +133,13 @@ static void ask_someone(rim_ctx *ctx, struct player *self) {
     }
     struct wire wire = wire_next(play, self->id, to);
     struct play_entry *request = &play->requests[play->request_count];
-    rim_ask ask = {.to = play->refs[to], .tag = below(ctx, 30) == 0 ? PLAY_NOBODY : PLAY_ASK, .body = &wire,
-                   .size = sizeof wire, .timeout_ns = timeouts_ns[below(ctx, RIM_COUNT(timeouts_ns))],
-                   .on_outcome = on_outcome, .cookie = play->request_count};
+    rim_ask ask = {.to = play->refs[to],
+                   .tag = below(ctx, 30) == 0 ? PLAY_NOBODY : PLAY_ASK,
+                   .body = &wire,
+                   .size = sizeof wire,
+                   .timeout_ns = timeouts_ns[below(ctx, RIM_COUNT(timeouts_ns))],
+                   .on_outcome = on_outcome,
+                   .cookie = play->request_count};
     if (below(ctx, 3) == 0) {
         ask.msg = wire_msg(ctx, play, PLAY_ASK, &wire);
     }
@@ -202,7 +208,9 @@ static void set_timer(rim_ctx *ctx, struct player *self) {
     uint64_t delay_ns = delays_ns[below(ctx, RIM_COUNT(delays_ns))];
     uint64_t period_ns = below(ctx, 3) == 0 ? 2000 + below(ctx, 100000) : 0;
     struct play_entry *timer = &play->timers[play->timer_count];
-    *timer = (struct play_entry){.owner = self->id, .state = PLAY_OPEN, .due_ns = rim_now(ctx) + delay_ns,
+    *timer = (struct play_entry){.owner = self->id,
+                                 .state = PLAY_OPEN,
+                                 .due_ns = rim_now(ctx) + delay_ns,
                                  .period_ns = period_ns};
     timer->handle = period_ns != 0 ? rim_every(ctx, delay_ns, period_ns, play->timer_count)
                                    : rim_after(ctx, delay_ns, play->timer_count);
@@ -256,9 +264,12 @@ static void spawn_one(rim_ctx *ctx, struct player *self) {
     if (play->actors == PLAY_ACTORS) {
         return;
     }
-    rim_spawn_options options = {.place = (enum rim_place)below(ctx, 4), .shard = below(ctx, rim_shard_count(ctx)),
-                                 .hash = rim_random(ctx), .mailbox_count = below(ctx, 2) * (2 + below(ctx, 20)),
-                                 .mailbox_bytes = below(ctx, 2) * 3000, .budget = below(ctx, 4)};
+    rim_spawn_options options = {.place = (enum rim_place)below(ctx, 4),
+                                 .shard = below(ctx, rim_shard_count(ctx)),
+                                 .hash = rim_random(ctx),
+                                 .mailbox_count = below(ctx, 2) * (2 + below(ctx, 20)),
+                                 .mailbox_bytes = below(ctx, 2) * 3000,
+                                 .budget = below(ctx, 4)};
     struct play_cast cast = {.play = play, .id = play->actors};
     rim_ref ref;
     int error = rim_spawn(ctx, &play_player, &options, &cast, sizeof cast, &ref);
@@ -272,8 +283,10 @@ static void spawn_one(rim_ctx *ctx, struct player *self) {
 }
 
 static void stop_someone(rim_ctx *ctx, struct player *self) {
-    int error = rim_stop(ctx, self->play->refs[someone(ctx, self)]);
-    PLAY_CHECK(self->play, error == 0 || error == -RIM_EDOWN);
+    uint32_t who = someone(ctx, self);
+    int error = rim_stop(ctx, self->play->refs[who]);
+    PLAY_CHECK(self->play, error == 0 || (error == -RIM_EDOWN && self->play->mortal[who]));
+    self->play->mortal[who] = true;
     play_note(self->play, PLAY_stopped_other);
 }
 
@@ -285,11 +298,12 @@ static void end_entries(uint32_t id, struct play_entry *entries, uint32_t count)
     }
 }
 
-static void on_exit(rim_ctx *ctx, void *state, rim_exit why UNUSED) {
+static void leave(rim_ctx *ctx, void *state, rim_exit why UNUSED) {
     struct player *self = state;
     if (below(ctx, 3) == 0) {
         tell_someone(ctx, self);
     }
+    self->play->mortal[self->id] = true;
     rim_msg_free(ctx, self->held);
     end_entries(self->id, self->play->requests, self->play->request_count);
     end_entries(self->id, self->play->timers, self->play->timer_count);
@@ -302,6 +316,7 @@ static rim_verdict on_init(rim_ctx *ctx, void *state, const void *arg, size_t si
     self->play = cast->play;
     self->id = cast->id;
     if (self->id >= 4 && below(ctx, 25) == 0) {
+        self->play->mortal[self->id] = true;
         play_note(self->play, PLAY_init_failed);
         return RIM_FAIL;
     }
@@ -309,7 +324,8 @@ static rim_verdict on_init(rim_ctx *ctx, void *state, const void *arg, size_t si
     if (below(ctx, 2) == 0) {
         PLAY_CHECK(self->play, rim_watch_dead_letters(ctx, true) % RIM_ELIMIT == 0);
     }
-    return act(ctx, self);
+    do_some(ctx, self);
+    return RIM_DONE;
 }
 
 /* ---- hearing ---- */
@@ -370,12 +386,12 @@ static rim_verdict on_letter(rim_ctx *ctx UNUSED, void *state, const void *body,
     struct play *play = ((struct player *)state)->play;
     const rim_dead_letter *letter = body;
     int reason = letter->reason;
-    PLAY_CHECK(play, reason == -RIM_EDOWN || reason == -RIM_ELATE || reason == -RIM_EEXPIRED ||
-                         reason == -RIM_ENOHANDLER);
-    play_note(play, reason == -RIM_EDOWN       ? PLAY_dead_down
-                    : reason == -RIM_ELATE     ? PLAY_dead_late
-                    : reason == -RIM_EEXPIRED  ? PLAY_dead_expired
-                                               : PLAY_dead_no_handler);
+    PLAY_CHECK(play,
+               reason == -RIM_EDOWN || reason == -RIM_ELATE || reason == -RIM_EEXPIRED || reason == -RIM_ENOHANDLER);
+    play_note(play, reason == -RIM_EDOWN      ? PLAY_dead_down
+                    : reason == -RIM_ELATE    ? PLAY_dead_late
+                    : reason == -RIM_EEXPIRED ? PLAY_dead_expired
+                                              : PLAY_dead_no_handler);
     return RIM_DONE;
 }
 
@@ -410,11 +426,15 @@ static void act_once(rim_ctx *ctx, struct player *self) {
     }
 }
 
-static rim_verdict act(rim_ctx *ctx, struct player *self) {
+static void do_some(rim_ctx *ctx, struct player *self) {
     for (uint32_t times = 1 + below(ctx, 3); times > 0 && self->play->budget > 0; times--) {
         self->play->budget--;
         act_once(ctx, self);
     }
+}
+
+static rim_verdict act(rim_ctx *ctx, struct player *self) {
+    do_some(ctx, self);
     if (self->play->budget > 0 && below(ctx, 200) == 0) {
         play_note(self->play, PLAY_stopped_self);
         return RIM_STOP;
@@ -430,11 +450,17 @@ static rim_verdict act(rim_ctx *ctx, struct player *self) {
 }
 
 static const rim_handler rows[] = {
-    [RIM_TIMER] = on_timer,     [RIM_ROOM] = on_room,           [RIM_REFUSED] = on_refused,
-    [RIM_CLOSING] = on_closing, [RIM_DEAD_LETTER] = on_letter,  [PLAY_TELL] = on_tell,
-    [PLAY_ASK] = on_ask,        [PLAY_FORWARDED] = on_forwarded,
+    [RIM_TIMER] = on_timer,        [RIM_ROOM] = on_room,  [RIM_REFUSED] = on_refused, [RIM_CLOSING] = on_closing,
+    [RIM_DEAD_LETTER] = on_letter, [PLAY_TELL] = on_tell, [PLAY_ASK] = on_ask,        [PLAY_FORWARDED] = on_forwarded,
 };
-const rim_behaviour play_player = {.name = "player", .state_size = sizeof(struct player), .on = rows,
-                                   .on_count = RIM_COUNT(rows), .init = on_init, .exit = on_exit};
-static const rim_behaviour play_other = {.name = "other player", .state_size = sizeof(struct player), .on = rows,
-                                         .on_count = RIM_COUNT(rows), .exit = on_exit};
+const rim_behaviour play_player = {.name = "player",
+                                   .state_size = sizeof(struct player),
+                                   .on = rows,
+                                   .on_count = RIM_COUNT(rows),
+                                   .init = on_init,
+                                   .exit = leave};
+static const rim_behaviour play_other = {.name = "other player",
+                                         .state_size = sizeof(struct player),
+                                         .on = rows,
+                                         .on_count = RIM_COUNT(rows),
+                                         .exit = leave};

@@ -6,7 +6,7 @@
 #include "unit.h"
 
 static void random_is_the_published_generator(void) {
-    /* The first words of xoshiro256** from this state, worked out by hand from the paper's formula. */
+    /* What the authors' own program gives from this state. */
     struct rim__random random = {.word = {1, 2, 3, 4}};
     CU_ASSERT_EQUAL(rim__random_next(&random), 11520);
     CU_ASSERT_EQUAL(rim__random_next(&random), 0);
