@@ -108,7 +108,7 @@ static struct batch *open_batch(struct connection *c, uint32_t shard) {
 /* All requests of a batch end with this error. */
 static void fail_batch(struct connection *c, struct batch *batch, int error) {
     for (uint32_t i = 0; i < batch->count; i++) {
-        reply_outcome(c, batch->slots[i], &(struct outcome){.error = error});
+        reply_outcome(c, queue_number(&c->queue, batch->slots[i]), &(struct outcome){.error = error});
     }
     asking_let_go(batch);
 }
@@ -234,7 +234,7 @@ void connection_ask(struct connection *c, uint64_t number, const struct ask *ask
         return;
     }
     add_to_batch(batch, ask, hash);
-    batch->slots[batch->count++] = number;
+    batch->slots[batch->count++] = (uint32_t)number;
     if ((batch->count == BATCH_REQUESTS || batch->bytes.size >= BATCH_BYTES) && !c->waiting) {
         send_batch(c, batch);
     }

@@ -14,7 +14,7 @@
 
 #include "operation.h"
 
-#define BATCH_REQUESTS 128u   /* a batch with so many is sent at once */
+#define BATCH_REQUESTS 64u    /* a batch with so many is sent at once */
 #define BATCH_BYTES    16384u /* the same */
 #define BATCH_COPIED   1024u  /* the bytes of a larger one are sent without a copy */
 
@@ -25,7 +25,7 @@ struct batch {
     uint32_t shard;
     uint32_t count;
     struct buffer bytes;
-    uint64_t slots[BATCH_REQUESTS];
+    uint32_t slots[BATCH_REQUESTS]; /* the low halves of their numbers */
 };
 
 struct answer {

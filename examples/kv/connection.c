@@ -10,7 +10,7 @@
 #include "reply.h"
 
 #define GATHER   16384u /* replies are written when so many bytes are there, or nothing more is to come */
-#define OUT_KEPT 1024u  /* an idle connection keeps no larger buffer */
+#define OUT_KEPT 512u   /* an idle connection keeps no larger buffer */
 #define PIECE    65536u /* of what is written at once */
 #define IN_JUMP  (1u << 20)
 
@@ -303,10 +303,11 @@ static void take_answers(struct connection *c, const struct batch *batch, rim_ms
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct answer *answer = (const struct answer *)(body + at);
         struct outcome outcome = {.kind = (enum reply_kind)answer->kind, .size = answer->size};
+        uint64_t number = queue_number(&c->queue, batch->slots[i]);
         outcome.shared = answer->shared;
         outcome.bytes = answer->shared ? answer_shared(answer).bytes : answer->bytes;
         at += answer_span(answer);
-        if (holder == NULL && !write_at_once(c, batch->slots[i], &outcome)) {
+        if (holder == NULL && !write_at_once(c, number, &outcome)) {
             holder = holder_create(c, msg);
             if (holder != NULL && !answer->shared) {
                 outcome.bytes = (const char *)rim_body(holder->msg) + (outcome.bytes - body);
@@ -316,7 +317,7 @@ static void take_answers(struct connection *c, const struct batch *batch, rim_ms
             continue;
         }
         outcome.holder = holder;
-        reply_outcome(c, batch->slots[i], &outcome);
+        reply_outcome(c, number, &outcome);
         write_ready(c);
     }
     if (holder != NULL) {
@@ -333,7 +334,7 @@ rim_verdict connection_answers(rim_ctx *ctx, void *state, uint64_t cookie, int e
         take_answers(c, batch, msg);
     }
     for (uint32_t i = 0; error != 0 && i < batch->count; i++) {
-        reply_outcome(c, batch->slots[i], &(struct outcome){.error = error});
+        reply_outcome(c, queue_number(&c->queue, batch->slots[i]), &(struct outcome){.error = error});
     }
     asking_let_go(batch);
     return settle(c);

@@ -71,6 +71,11 @@ static inline struct slot *queue_at(const struct queue *queue, uint64_t number) 
     return &queue->slots[number & (queue->room - 1)];
 }
 
+/* The whole number of a slot that is in the queue, of which only the low half was kept. */
+static inline uint64_t queue_number(const struct queue *queue, uint32_t low) {
+    return queue->first + (uint32_t)(low - (uint32_t)queue->first);
+}
+
 /* The number of the slot that was pushed last. */
 static inline uint64_t queue_last(const struct queue *queue) {
     return queue->first + queue->count - 1;

@@ -210,21 +210,53 @@ static enum resp_result bad_type(struct resp_parser *parser, char type) {
     return bad(parser, what);
 }
 
-/* Reads one argument. MORE leaves the parser before it. */
-static enum resp_result parse_bulk(struct resp_parser *parser, const char *bytes, size_t size) {
+/* The length of one or two digits that nearly every argument has: "$5\r\n". False: read the line with more care. */
+static bool read_short_length(struct resp_parser *parser, const char *bytes, size_t size, int64_t *length) {
+    const char *at = bytes + parser->at;
+    if (size - parser->at < 5 || at[0] != '$') {
+        return false;
+    }
+    unsigned first = (unsigned)(at[1] - '0');
+    unsigned second = (unsigned)(at[2] - '0');
+    if (first <= 9 && at[2] == '\r') {
+        *length = first;
+        parser->at += 4;
+        return true;
+    }
+    if (first - 1 <= 8 && second <= 9 && at[3] == '\r') {
+        *length = first * 10 + second;
+        parser->at += 5;
+        return true;
+    }
+    return false;
+}
+
+static enum resp_result read_length(struct resp_parser *parser, const char *bytes, size_t size, int64_t *length) {
     size_t start = parser->at;
     struct resp_arg text;
-    int64_t length;
-    if (start == size) {
-        return RESP_MORE;
-    }
     if (!read_line(parser, bytes, size, &text)) {
         return text.size > LINE_MAX_SIZE ? bad(parser, "too big bulk count string") : RESP_MORE;
     }
     if (bytes[start] != '$') {
         return bad_type(parser, bytes[start]);
     }
-    if (!number_parse(text.at, text.size, &length) || length < 0 || (uint64_t)length > parser->max_bulk) {
+    return number_parse(text.at, text.size, length) ? RESP_COMMAND : bad(parser, "invalid bulk length");
+}
+
+/* Reads one argument. MORE leaves the parser before it. */
+static enum resp_result parse_bulk(struct resp_parser *parser, const char *bytes, size_t size) {
+    size_t start = parser->at;
+    int64_t length;
+    if (start == size) {
+        return RESP_MORE;
+    }
+    if (!read_short_length(parser, bytes, size, &length)) {
+        enum resp_result result = read_length(parser, bytes, size, &length);
+        if (result != RESP_COMMAND) {
+            return result;
+        }
+    }
+    if (length < 0 || (uint64_t)length > parser->max_bulk) {
         return bad(parser, "invalid bulk length");
     }
     size_t end = parser->at + (size_t)length + 2;

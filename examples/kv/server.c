@@ -12,6 +12,7 @@
 struct state {
     struct server *server;
     struct client_list clients;
+    uint32_t spawned; /* keepers */
     uint64_t received;
     bool told; /* options.ready has been called */
 };
@@ -45,6 +46,22 @@ static int listen_for_clients(rim_ctx *ctx, struct server *server) {
     return rim_listen(ctx, &options, &listener);
 }
 
+/* Spawns the keepers that are still to come, then listens. Where the way to a shard is full, it tries again. */
+static rim_verdict begin(rim_ctx *ctx, struct state *self) {
+    struct server *server = self->server;
+    for (; self->spawned < server->shards; self->spawned++) {
+        int error = keeper_spawn(ctx, self->spawned, &server->keepers[self->spawned]);
+        if (error == -RIM_EFULL && rim_after(ctx, RIM_MS(1), 0) != RIM_NIL) {
+            return RIM_DONE;
+        }
+        if (error != 0) {
+            return tell(self, error, rim_strerror(error));
+        }
+    }
+    int error = listen_for_clients(ctx, server);
+    return error == 0 ? RIM_DONE : tell(self, error, rim_error_text(ctx));
+}
+
 static rim_verdict server_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {
     struct state *self = state;
     struct server *server = *(struct server *const *)arg;
@@ -57,14 +74,13 @@ static rim_verdict server_init(rim_ctx *ctx, void *state, const void *arg, size_
         server->hash_key[i] = (unsigned char)rim_random(ctx);
     }
     command_index_fill(&server->commands);
-    for (uint32_t i = 0; i < server->shards; i++) {
-        int error = keeper_spawn(ctx, i, &server->keepers[i]);
-        if (error != 0) {
-            return tell(self, error, rim_strerror(error));
-        }
-    }
-    int error = listen_for_clients(ctx, server);
-    return error == 0 ? RIM_DONE : tell(self, error, rim_error_text(ctx));
+    return begin(ctx, self);
+}
+
+static rim_verdict on_timer(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    (void)body;
+    (void)msg;
+    return begin(ctx, state);
 }
 
 static void server_exit(rim_ctx *ctx, void *state, rim_exit why) {
@@ -128,8 +144,9 @@ static rim_verdict on_list(rim_ctx *ctx, void *state, const void *body, rim_msg 
 }
 
 static const rim_handler server_on[] = {
-    [RIM_LISTENING] = on_listening, [SERVER_OPENED] = on_opened, [SERVER_RENAMED] = on_renamed,
-    [SERVER_CLOSED] = on_closed,    [SERVER_COUNT] = on_count,   [SERVER_LIST] = on_list,
+    [RIM_TIMER] = on_timer,        [RIM_LISTENING] = on_listening, [SERVER_OPENED] = on_opened,
+    [SERVER_RENAMED] = on_renamed, [SERVER_CLOSED] = on_closed,    [SERVER_COUNT] = on_count,
+    [SERVER_LIST] = on_list,
 };
 
 static const rim_behaviour server_behaviour = {

@@ -25,9 +25,12 @@ struct store {
 };
 
 /* Looks like an entry as far as the comparison goes, but points to its key. */
-struct probe {
-    struct entry head;
-    const char *key;
+union probe {
+    struct entry entry;
+    struct {
+        char head[sizeof(struct entry)];
+        const char *key;
+    };
 };
 
 int64_t entry_expire(const struct entry *entry) {
@@ -77,7 +80,7 @@ static bool same_key(const void *in_table, const void *wanted) {
         return false;
     }
     const struct entry *a = untagged(in_table);
-    const char *key = b->probe ? ((const struct probe *)b)->key : entry_key(b);
+    const char *key = b->probe ? ((const union probe *)b)->key : entry_key(b);
     if (key == NULL) {
         return true; /* store_prefetch: it is the wanted one with all likelihood */
     }
@@ -206,7 +209,8 @@ struct entry *store_find(struct store *store, const struct key *key) {
     if (partition->count == 0) {
         return NULL;
     }
-    struct probe probe = {.head = {.hash = key->hash, .key_size = key->size, .probe = 1}, .key = key->at};
+    union probe probe = {.entry = {.hash = key->hash, .key_size = key->size, .probe = 1}};
+    probe.key = key->at;
     void *found = ck_hs_get(&partition->table, key->hash, &probe);
     struct entry *entry = found != NULL ? untagged(found) : NULL;
     if (entry != NULL && is_over(store, entry)) {
@@ -219,7 +223,8 @@ struct entry *store_find(struct store *store, const struct key *key) {
 
 void store_prefetch(struct store *store, uint64_t hash) {
     struct partition *partition = partition_of(store, hash);
-    struct probe probe = {.head = {.hash = hash, .probe = 1}, .key = NULL};
+    union probe probe = {.entry = {.hash = hash, .probe = 1}};
+    probe.key = NULL;
     void *found = partition->count > 0 ? ck_hs_get(&partition->table, hash, &probe) : NULL;
     if (found != NULL) {
         __builtin_prefetch(untagged(found));

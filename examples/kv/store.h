@@ -27,7 +27,7 @@ struct entry {
     uint32_t value_size;
     uint32_t key_size : 30;
     uint32_t timed : 1;  /* has the field */
-    uint32_t probe : 1;  /* not an entry, but a question for one: struct probe of store.c */
+    uint32_t probe : 1;  /* not an entry, but a question for one: union probe of store.c */
     uint32_t spare : 30; /* bytes behind the value, for it to grow */
     uint32_t encoding : 2;
     char bytes[];

@@ -158,6 +158,7 @@ void rim__actor_run(struct rim__shard *shard, struct rim__task *task) {
     struct rim__actor *actor = rim__container_of(task, struct rim__actor, task);
     rim__assert(actor->ready);
     ctx->actor = actor;
+    ctx->fail_code = 0; /* of a rim_fail whose verdict was not returned */
     rim_verdict verdict = work_off(ctx, actor);
     ctx->current = NULL;
     if (rim__unlikely(verdict != RIM_DONE || actor->stop_asked)) {

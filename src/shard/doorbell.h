@@ -60,8 +60,9 @@ void rim__bell_take_all(struct rim__bell *bell, struct rim__bell_news *news);
 /* False: there is news; take it. */
 bool rim__bell_park(struct rim__bell *bell);
 
-static inline bool rim__bell_is_rung(const struct rim__bell *bell) {
-    return atomic_load_explicit(&bell->word, memory_order_relaxed) != 0;
+/* A look without taking: nothing may be concluded from it but that a take is worth while. */
+static inline uint64_t rim__bell_look(const struct rim__bell *bell) {
+    return atomic_load_explicit(&bell->word, memory_order_relaxed);
 }
 
 /* Adds to `news`. The plain look first keeps an idle bell's line shared. */

@@ -106,7 +106,7 @@ static uint64_t sleep_ns(struct rim__shard *shard) {
     }
     uint64_t next_ns = rim__wheel_next(&shard->timers);
     shard->now_ns = shard->driver->ops->now(shard->driver);
-    if (next_ns <= shard->now_ns || !rim__bell_park(&shard->bell)) {
+    if (next_ns <= shard->now_ns || !rim__mesh_park(shard)) {
         return 0;
     }
     uint64_t wait_ns = next_ns == RIM_WHEEL_NEVER ? shard->safety_ns : next_ns - shard->now_ns;

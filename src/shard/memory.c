@@ -142,9 +142,15 @@ void rim__memory_free_slow(struct rim__memory *memory, void *pointer, size_t siz
 void rim__memory_count(const struct rim__memory *memory, uint64_t *blocks, uint64_t *bytes) {
     *blocks = memory->large;
     *bytes = memory->large_bytes;
-    for (unsigned class = 0; class < RIM_MEMORY_CLASSES; class++) {
+    for (unsigned class = 0; class < SMALL_CLASSES; class++) {
         *blocks += memory->in_use[class];
-        *bytes += memory->in_use[class] * class_size(class);
+        *bytes += memory->in_use[class] * (class + 1) * 16;
+    }
+    for (unsigned class = SMALL_CLASSES; class < RIM_MEMORY_CLASSES; class++) {
+        if (memory->in_use[class] != 0) {
+            *blocks += memory->in_use[class];
+            *bytes += memory->in_use[class] * class_size(class);
+        }
     }
 }
 

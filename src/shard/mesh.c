@@ -26,10 +26,10 @@ static void free_lane(struct rim__outlet *outlet) {
     while ((parcel = rim__spsc_pop(&outlet->lane->out)) != NULL) {
         free(parcel);
     }
-    while ((parcel = outlet->free) != NULL) {
-        outlet->free = parcel->next;
-        free(parcel);
+    while (outlet->free_count > 0) {
+        free(outlet->free[--outlet->free_count]);
     }
+    free(outlet->free);
     free(outlet->open);
     rim__spsc_finish(&outlet->lane->out);
     rim__spsc_finish(&outlet->lane->home);
@@ -49,28 +49,36 @@ void rim__mesh_finish(struct rim__shard *shard) {
 
 static rim__cold int make_lane(struct rim__mesh *mesh, struct rim__outlet *outlet) {
     struct rim__lane *lane = aligned_alloc(RIM_CACHE_LINE, sizeof *lane);
-    if (lane == NULL) {
-        return -ENOMEM;
+    outlet->free = calloc(mesh->parcels_max, sizeof(struct rim__parcel *));
+    if (lane == NULL || outlet->free == NULL) {
+        goto free_both;
     }
     memset(lane, 0, sizeof *lane);
-    if (rim__spsc_init(&lane->out, mesh->parcels_max) != 0 || rim__spsc_init(&lane->home, mesh->parcels_max) != 0) {
-        rim__spsc_finish(&lane->out);
-        free(lane);
-        return -ENOMEM;
+    if (rim__spsc_init(&lane->out, mesh->parcels_max) != 0) {
+        goto free_both;
+    }
+    if (rim__spsc_init(&lane->home, mesh->parcels_max) != 0) {
+        goto finish_out;
     }
     outlet->lane = lane;
     return 0;
+finish_out:
+    rim__spsc_finish(&lane->out);
+free_both:
+    free(lane);
+    free(outlet->free);
+    outlet->free = NULL;
+    return -ENOMEM;
 }
 
 /* All parcels that have come home go to the local stack: one look at the ring's line for many parcels. */
 static bool collect_home(struct rim__mesh *mesh, struct rim__outlet *outlet) {
     struct rim__parcel *parcel;
     while ((parcel = rim__spsc_pop(&outlet->lane->home)) != NULL) {
-        parcel->next = outlet->free;
-        outlet->free = parcel;
+        outlet->free[outlet->free_count++] = parcel;
         mesh->parcels_out--;
     }
-    return outlet->free != NULL;
+    return outlet->free_count > 0;
 }
 
 void rim__mesh_collect(struct rim__shard *shard) {
@@ -105,29 +113,39 @@ static rim__cold bool starve(struct rim__mesh *mesh, struct rim__outlet *outlet)
     return true;
 }
 
-static struct rim__parcel *take_parcel(struct rim__shard *shard, struct rim__outlet *outlet) {
+/* A parcel that can be had without waiting, or NULL. */
+static struct rim__parcel *spare_parcel(struct rim__shard *shard, struct rim__outlet *outlet) {
     struct rim__mesh *mesh = &shard->mesh;
-    if (outlet->lane == NULL && make_lane(mesh, outlet) != 0) {
+    if (rim__likely(outlet->free_count > 0) || collect_home(mesh, outlet)) {
+        return outlet->free[--outlet->free_count];
+    }
+    return make_parcel(mesh, outlet, shard->index);
+}
+
+static struct rim__parcel *take_parcel(struct rim__shard *shard, struct rim__outlet *outlet) {
+    if (outlet->lane == NULL && make_lane(&shard->mesh, outlet) != 0) {
         return NULL;
     }
-    struct rim__parcel *parcel;
-    if (outlet->free == NULL && !collect_home(mesh, outlet)) {
-        parcel = make_parcel(mesh, outlet, shard->index);
-        if (parcel == NULL && outlet->made > 0 && starve(mesh, outlet)) {
-            parcel = outlet->free;
-            outlet->free = parcel->next;
-        }
-    } else {
-        parcel = outlet->free;
-        outlet->free = parcel->next;
+    struct rim__parcel *parcel = spare_parcel(shard, outlet);
+    if (parcel == NULL && outlet->made > 0 && starve(&shard->mesh, outlet)) {
+        parcel = outlet->free[--outlet->free_count];
     }
     if (parcel != NULL) {
         parcel->used = sizeof *parcel;
         parcel->count = 0;
-        rim__spsc_prepare_push(&((struct rim__lane *)outlet->lane)->out);
-        __builtin_prefetch(outlet->free, 1); /* the next one: the receiver's core has its first line */
     }
     return parcel;
+}
+
+/* While the other core is busy with what it got: the lines that the next message and its push will write. */
+static void make_ready(struct rim__shard *shard, struct rim__outlet *outlet) {
+    struct rim__parcel *parcel = outlet->open = spare_parcel(shard, outlet);
+    if (parcel != NULL) {
+        __builtin_prefetch((char *)parcel + 64, 1);
+        parcel->used = sizeof *parcel;
+        parcel->count = 0;
+        rim__spsc_prepare_push(&((struct rim__lane *)outlet->lane)->out);
+    }
 }
 
 static void ring(struct rim__shard *shard, uint32_t to) {
@@ -246,7 +264,7 @@ static void tell_room(struct rim__shard *shard, struct rim__outlet *outlet, uint
         return;
     }
     struct rim__mesh *mesh = &shard->mesh;
-    bool room = outlet->free != NULL || outlet->open != NULL || outlet->made < mesh->parcels_max ||
+    bool room = outlet->free_count > 0 || outlet->open != NULL || outlet->made < mesh->parcels_max ||
                 collect_home(mesh, outlet) || starve(mesh, outlet);
     if (room) {
         outlet->wanted = false;
@@ -267,6 +285,9 @@ static void flush_outlet(struct rim__shard *shard, struct rim__outlet *outlet) {
     if (outlet->unrung > 0) {
         outlet->unrung = 0;
         ring(shard, to);
+    }
+    if (outlet->open == NULL && outlet->lane != NULL && outlet->backlog == NULL) {
+        make_ready(shard, outlet);
     }
     if (rim__unlikely(outlet->wanted)) {
         tell_room(shard, outlet, to);
@@ -350,11 +371,29 @@ static void feed_starved(struct rim__shard *shard, uint32_t from) {
     }
 }
 
-/* The lanes that have news: by a look into the hot one, or by the bell. */
+/*
+ * Whether the bell tells more than that the hot lane's sender rang: its ring comes after its push, so the look into the
+ * lane is mostly the faster one, and the ring finds nothing left to do.
+ */
+static bool is_other_bell(const struct rim__shard *shard) {
+    const struct rim__mesh *mesh = &shard->mesh;
+    uint64_t expected = mesh->hot != NULL && !shard->bell.grouped ? 1ull << mesh->hot_from : 0;
+    return (rim__bell_look(&shard->bell) & ~expected) != 0;
+}
+
+static bool is_hot_full(const struct rim__mesh *mesh) {
+    return mesh->hot != NULL && !rim__spsc_is_empty(&mesh->hot->out);
+}
+
+/* The lanes that have news: by a look into the hot one, or by the bell, which is put off for some drains at most. */
 static void gather_news(struct rim__shard *shard) {
     struct rim__mesh *mesh = &shard->mesh;
-    if (mesh->hot != NULL && !rim__spsc_is_empty(&mesh->hot->out) && ++mesh->bell_skips < BELL_SKIPS_MAX) {
+    bool hot = is_hot_full(mesh);
+    if (hot) {
         mesh->news.lanes[mesh->hot_from / 64] |= 1ull << (mesh->hot_from % 64);
+    }
+    if (mesh->bell_skips < BELL_SKIPS_MAX && (hot || !is_other_bell(shard))) {
+        mesh->bell_skips++;
         return;
     }
     mesh->bell_skips = 0;
@@ -362,9 +401,12 @@ static void gather_news(struct rim__shard *shard) {
 }
 
 bool rim__mesh_has_news(const struct rim__shard *shard, bool ask_bell) {
-    const struct rim__mesh *mesh = &shard->mesh;
-    return (mesh->hot != NULL && !rim__spsc_is_empty(&mesh->hot->out)) ||
-           (ask_bell && rim__bell_is_rung(&shard->bell));
+    return is_hot_full(&shard->mesh) || (ask_bell && is_other_bell(shard));
+}
+
+bool rim__mesh_park(struct rim__shard *shard) {
+    shard->mesh.bell_skips = BELL_SKIPS_MAX; /* now, or after the sleep, the bell is what counts */
+    return rim__bell_park(&shard->bell);
 }
 
 void rim__mesh_drain(struct rim__shard *shard) {

@@ -65,8 +65,9 @@ struct rim__lane {
 /* The sender's end of a lane. All fields are the sender's, but that the receiver reads `lane`. */
 struct rim__outlet {
     _Atomic(struct rim__lane *) lane; /* NULL until first used */
-    struct rim__parcel *open;
-    struct rim__parcel *free;
+    struct rim__parcel *open;  /* being written; empty between flushes, made ready for what comes next */
+    struct rim__parcel **free; /* a stack of its own: the parcels' lines are the receiver's until they are written */
+    uint32_t free_count;
     struct rim_msg *backlog, *backlog_last; /* reserved messages that found no parcel */
     uint32_t made;     /* parcels that exist */
     uint32_t unrung;   /* parcels pushed since the bell was rung */
@@ -113,6 +114,8 @@ void rim__mesh_want_room(struct rim__shard *shard, uint32_t to);
 void rim__mesh_drain(struct rim__shard *shard);
 /* Whether drain would find something; without the bell, only the lane that had news last is looked into. */
 bool rim__mesh_has_news(const struct rim__shard *shard, bool ask_bell);
+/* Marks the bell PARKED for a sleep. False: there is news, the next drain takes it. */
+bool rim__mesh_park(struct rim__shard *shard);
 /* The tick: open parcels go to their lanes, bells are rung, and done parcels go home. */
 void rim__mesh_flush(struct rim__shard *shard);
 /* Takes in every parcel that has come home: for exact counts. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "role.h"
 
-#define SETTLE_ROUNDS 2000
+#define SETTLE_ROUNDS 5000
+#define QUIET_ROUNDS  20 /* the counters are published at rest: an old rest must not be taken for the last */
 
 rim_verdict role_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
     (void)ctx;
@@ -43,10 +44,15 @@ void role_say(rim_ctx *ctx, rim_ref to, uint32_t tag, uint64_t number) {
 }
 
 void role_settle(struct scenario *s, rim_stats *stats) {
+    uint64_t before = UINT64_MAX;
+    int quiet = 0;
     for (int i = 0; i < SETTLE_ROUNDS; i++) {
         scenario_pass_time(s, RIM_MS(1));
         CHECK(rim_system_stats(scenario_system(s), RIM_ALL_SHARDS, stats) == 0);
-        if (rim_stats_add_up(stats) && stats->queued == 0 && stats->requests_open == 0) {
+        bool rests = rim_stats_add_up(stats) && stats->queued == 0 && stats->requests_open == 0;
+        quiet = rests && stats->ticks == before ? quiet + 1 : 0;
+        before = stats->ticks;
+        if (rests && (quiet >= QUIET_ROUNDS || scenario_is_sim(s))) {
             return;
         }
     }

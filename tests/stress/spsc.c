@@ -11,7 +11,7 @@
 #include "base/random.h"
 #include "stress.h"
 
-#define ITEMS 1000000u
+#define ITEMS 500000u
 #define BATCH 64u
 
 struct item {

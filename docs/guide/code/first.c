@@ -63,7 +63,7 @@ int main(void) {
     for (int by = 0; by <= 2; by++) {
         rim_system_send(system, someone, ADD, &by, sizeof by);
     }
-    error = rim_system_stop(system, RIM_SECONDS(1), NULL);
+    error = rim_system_stop(system, RIM_SECONDS(5), NULL);
     rim_system_destroy(system);
     return error == 0 ? 0 : 1;
 }

@@ -22,9 +22,11 @@ static rim_verdict on_serve(rim_ctx *ctx UNUSED, void *state UNUSED, const void 
     return RIM_DONE;
 }
 
-/* What no row takes. */
+/* What no row takes: messages of others, and events of the runtime, whose tags are below RIM_USER. */
 static rim_verdict on_other(rim_ctx *ctx UNUSED, void *state UNUSED, const void *body UNUSED, rim_msg *msg) {
-    printf("nobody ordered this: tag %u, %zu bytes\n", rim_tag(msg), rim_size(msg));
+    if (rim_tag(msg) >= RIM_USER) {
+        printf("nobody ordered this: tag %u, %zu bytes\n", rim_tag(msg), rim_size(msg));
+    }
     return RIM_DONE;
 }
 
@@ -88,7 +90,7 @@ int main(void) {
     for (size_t i = 0; i < RIM_COUNT(dishes); i++) {
         rim_system_send(system, someone, COOK, &dishes[i], sizeof dishes[i]);
     }
-    error = rim_system_stop(system, RIM_SECONDS(1), NULL);
+    error = rim_system_stop(system, RIM_SECONDS(5), NULL);
     rim_system_destroy(system);
     return error == 0 ? 0 : 1;
 }

@@ -91,7 +91,7 @@ static int run(uint64_t seed) {
         error = rim_system_start(system);
     }
     if (error == 0) {
-        error = rim_system_stop(system, RIM_SECONDS(1), NULL);
+        error = rim_system_stop(system, RIM_SECONDS(5), NULL);
     }
     rim_system_destroy(system);
     return error;

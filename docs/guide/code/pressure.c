@@ -109,7 +109,7 @@ int main(void) {
         return 1;
     }
     sem_wait(&over);
-    error = rim_system_stop(system, RIM_SECONDS(1), &report);
+    error = rim_system_stop(system, RIM_SECONDS(5), &report);
     printf("the counters add up: %s\n", report.adds_up ? "yes" : "no");
     rim_system_destroy(system);
     return error == 0 ? 0 : 1;

@@ -98,7 +98,7 @@ static rim_verdict ask_next(rim_ctx *ctx, struct person *self) {
         .tag = question->tag,
         .body = &question->number,
         .size = sizeof question->number,
-        .timeout_ns = RIM_MS(100),
+        .timeout_ns = question->tag == NEVER ? RIM_MS(50) : RIM_SECONDS(5),
         .on_outcome = on_outcome,
         .cookie = self->asked++,
     };

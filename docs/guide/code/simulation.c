@@ -92,7 +92,7 @@ static struct result run(uint64_t seed) {
         rim_system_spawn(system, &heart, NULL, &who, sizeof who, &someone) == 0 && rim_system_start(system) == 0) {
         rim_sim_run(system, RIM_SECONDS(24 * 3600 + 1));
         result.trace = rim_sim_trace(system);
-        rim_system_stop(system, RIM_SECONDS(1), NULL);
+        rim_system_stop(system, RIM_SECONDS(5), NULL);
     }
     rim_system_destroy(system);
     return result;

@@ -84,7 +84,7 @@ int main(void) {
     rim_system_send(system, baking, BAKE, NULL, 0);
     rim_system_send(system, baking, BAKE, NULL, 0); /* the baker fails at the first: this one is a dead letter */
     sem_wait(&noticed);
-    error = rim_system_stop(system, RIM_SECONDS(1), &report);
+    error = rim_system_stop(system, RIM_SECONDS(5), &report);
     printf("stopped: %s; adds up: %s; leaks: %s\n", error == 0 ? "in time" : rim_strerror(error),
            report.adds_up ? "yes" : "no", report.leaks ? "yes" : "no");
     rim_system_destroy(system);

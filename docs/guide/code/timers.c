@@ -68,7 +68,7 @@ int main(void) {
         return 1;
     }
     sem_wait(&over); /* a stop does not wait for timers */
-    error = rim_system_stop(system, RIM_SECONDS(1), NULL);
+    error = rim_system_stop(system, RIM_SECONDS(5), NULL);
     rim_system_destroy(system);
     return error == 0 ? 0 : 1;
 }

@@ -60,7 +60,7 @@ int main(void) {
         fprintf(stderr, "%s\n", rim_strerror(error));
         return 1;
     }
-    error = rim_system_stop(system, RIM_SECONDS(1), NULL);
+    error = rim_system_stop(system, RIM_SECONDS(5), NULL);
     rim_system_destroy(system);
     return error == 0 ? 0 : 1;
 }

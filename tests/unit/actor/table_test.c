@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "actor/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "ringmail/error.h"
+#include "unit.h"
+
+#define OBJECTS 3000u
+
+static struct rim__table table;
+static char objects[OBJECTS];
+
+static void start(uint32_t limit) {
+    CU_ASSERT_FATAL(rim__table_init(&table, limit) == 0);
+}
+
+static uint32_t slot_of(uint64_t local) {
+    return (uint32_t)(local >> RIM_GENERATION_BITS);
+}
+
+static uint64_t add(uint32_t object) {
+    uint64_t local = UINT64_MAX;
+    CU_ASSERT_FATAL(rim__table_add(&table, &objects[object], &local) == 0);
+    CU_ASSERT(local <= RIM_LOCAL_MASK);
+    return local;
+}
+
+/* As if this many actors had lived in the slot already. */
+static void age(uint64_t local, uint32_t generation) {
+    struct rim__slot *slot = rim__table_slot(&table, local);
+    CU_ASSERT_FATAL(slot != NULL);
+    slot->generation = generation;
+}
+
+static void table_finds_what_was_added_until_it_is_removed(void) {
+    start(RIM_SLOTS);
+    uint64_t local[OBJECTS];
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        local[i] = add(i);
+    }
+    CU_ASSERT_EQUAL(table.count, OBJECTS);
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        CU_ASSERT(rim__table_find(&table, local[i]) == &objects[i]);
+    }
+    for (uint32_t i = 0; i < OBJECTS; i += 2) {
+        (void)rim__table_remove(&table, local[i]);
+    }
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        CU_ASSERT(rim__table_find(&table, local[i]) == (i % 2 == 0 ? NULL : &objects[i]));
+    }
+    CU_ASSERT_EQUAL(table.count, OBJECTS / 2);
+    rim__table_finish(&table);
+}
+
+static void table_finds_nothing_for_a_handle_from_nowhere(void) {
+    start(RIM_SLOTS);
+    (void)add(0);
+    CU_ASSERT(rim__table_find(&table, RIM_LOCAL_MASK) == NULL);
+    CU_ASSERT(rim__table_find(&table, 1) == NULL); /* another generation of slot 0 */
+    CU_ASSERT(rim__table_find(&table, 1ull << RIM_GENERATION_BITS) == NULL);
+    rim__table_finish(&table);
+}
+
+static void table_gives_a_warm_slot_its_next_generation(void) {
+    start(RIM_SLOTS);
+    uint64_t a = add(0), b = add(1);
+    uint64_t next_a = rim__table_remove(&table, a);
+    uint64_t next_b = rim__table_remove(&table, b);
+    CU_ASSERT_EQUAL(next_a, a + 1);
+    CU_ASSERT_EQUAL(add(2), next_b); /* last freed first */
+    CU_ASSERT_EQUAL(add(3), next_a);
+    CU_ASSERT(rim__table_find(&table, a) == NULL);
+    CU_ASSERT(rim__table_find(&table, next_a) == &objects[3]);
+    rim__table_finish(&table);
+}
+
+static void table_slot_whose_generations_are_used_up_waits_behind_all_others(void) {
+    start(3);
+    uint64_t old = add(0);
+    age(old, RIM_GENERATIONS - 1);
+    old |= RIM_GENERATIONS - 1;
+    CU_ASSERT(rim__table_find(&table, old) == &objects[0]);
+    CU_ASSERT_EQUAL(rim__table_remove(&table, old), (uint64_t)slot_of(old) << RIM_GENERATION_BITS);
+    uint64_t local = add(1);
+    CU_ASSERT(slot_of(local) != slot_of(old)); /* fresh ones first */
+    CU_ASSERT(slot_of(add(2)) != slot_of(old));
+    (void)rim__table_remove(&table, local);
+    CU_ASSERT_EQUAL(slot_of(add(1)), slot_of(local)); /* warm ones too */
+    uint64_t again = add(3);
+    CU_ASSERT_EQUAL(slot_of(again), slot_of(old));
+    CU_ASSERT_EQUAL(again & (RIM_GENERATIONS - 1), 0);
+    CU_ASSERT(rim__table_find(&table, old) == NULL);
+    rim__table_finish(&table);
+}
+
+static void table_reuses_spent_slots_the_longest_at_rest_first(void) {
+    start(3);
+    uint64_t local[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        local[i] = add(i);
+        age(local[i], RIM_GENERATIONS - 1);
+        local[i] |= RIM_GENERATIONS - 1;
+    }
+    static const uint32_t order[] = {1, 2, 0};
+    for (uint32_t i = 0; i < 3; i++) {
+        (void)rim__table_remove(&table, local[order[i]]);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(slot_of(add(i)), order[i]);
+    }
+    rim__table_finish(&table);
+}
+
+static void table_says_when_its_slots_are_all_taken(void) {
+    uint64_t local;
+    start(2);
+    uint64_t first = add(0);
+    (void)add(1);
+    CU_ASSERT_EQUAL(rim__table_add(&table, &objects[2], &local), -RIM_ELIMIT);
+    (void)rim__table_remove(&table, first);
+    CU_ASSERT_EQUAL(rim__table_add(&table, &objects[2], &local), 0);
+    CU_ASSERT_EQUAL(rim__table_add(&table, &objects[3], &local), -RIM_ELIMIT);
+    rim__table_finish(&table);
+}
+
+static void table_leaves_slots_above_its_limit_to_others(void) {
+    start(2);
+    uint64_t theirs = (uint64_t)(RIM_SLOTS - 1) << RIM_GENERATION_BITS | 7;
+    CU_ASSERT(rim__table_find(&table, theirs) == NULL);
+    struct rim__slot *slot = rim__table_slot(&table, theirs);
+    CU_ASSERT_FATAL(slot != NULL);
+    *slot = (struct rim__slot){.object = &objects[0], .generation = 7};
+    table.count++;
+    CU_ASSERT(rim__table_find(&table, theirs) == &objects[0]);
+    CU_ASSERT_EQUAL(rim__table_remove(&table, theirs), theirs + 1);
+    uint64_t local;
+    (void)add(1);
+    (void)add(2);
+    CU_ASSERT_EQUAL(rim__table_add(&table, &objects[3], &local), -RIM_ELIMIT); /* not handed out here */
+    rim__table_finish(&table);
+}
+
+static void table_walks_over_all_that_is_in_it(void) {
+    start(RIM_SLOTS);
+    uint64_t local[OBJECTS];
+    uint32_t number = 0, seen = 0;
+    CU_ASSERT(rim__table_next(&table, &number) == NULL);
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        local[i] = add(i);
+    }
+    for (uint32_t i = 0; i < OBJECTS; i++) {
+        if (i % 5 != 0) {
+            (void)rim__table_remove(&table, local[i]);
+        }
+    }
+    number = 0;
+    for (char *object; (object = rim__table_next(&table, &number)) != NULL; seen++) {
+        CU_ASSERT_EQUAL((uint32_t)(object - objects), seen * 5);
+    }
+    CU_ASSERT_EQUAL(seen, OBJECTS / 5);
+    rim__table_finish(&table);
+}
+
+static void table_never_gives_a_handle_twice(void) {
+    static uint64_t live[64];
+    struct rim__random random;
+    rim__random_init(&random, unit_seed());
+    start(16);
+    memset(live, 0xff, sizeof live);
+    uint64_t last[16] = {0}; /* 1 + the newest generation, by slot */
+    for (uint32_t i = 0; i < 20000; i++) {
+        uint32_t object = (uint32_t)rim__random_below(&random, 64);
+        if (live[object] != UINT64_MAX) {
+            CU_ASSERT(rim__table_find(&table, live[object]) == &objects[object]);
+            (void)rim__table_remove(&table, live[object]);
+            CU_ASSERT(rim__table_find(&table, live[object]) == NULL);
+            live[object] = UINT64_MAX;
+        } else if (table.count < 16) {
+            live[object] = add(object);
+            uint64_t generation = live[object] & (RIM_GENERATIONS - 1);
+            CU_ASSERT(generation + 1 > last[slot_of(live[object])]);
+            last[slot_of(live[object])] = generation + 1;
+        }
+    }
+    rim__table_finish(&table);
+}
+
+#define TESTS(X)                                                                                                       \
+    X(table_finds_what_was_added_until_it_is_removed)                                                                  \
+    X(table_finds_nothing_for_a_handle_from_nowhere)                                                                   \
+    X(table_gives_a_warm_slot_its_next_generation)                                                                     \
+    X(table_slot_whose_generations_are_used_up_waits_behind_all_others)                                                \
+    X(table_reuses_spent_slots_the_longest_at_rest_first)                                                              \
+    X(table_says_when_its_slots_are_all_taken)                                                                         \
+    X(table_leaves_slots_above_its_limit_to_others)                                                                    \
+    X(table_walks_over_all_that_is_in_it)                                                                              \
+    X(table_never_gives_a_handle_twice)
+UNIT_SUITE(table, TESTS)

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The io_uring driver alone, on real sockets: every way in which the kernel may serve it is a variant of the same tests.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <liburing.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/address.h"
+#include "io_rig.h"
+
+#define MANY 300u
+
+static struct io_rig rig;
+
+/* As found; receives one by one; and without deferred work, as on older kernels. */
+static void for_each_variant(void (*fn)(const struct rim__uring_traits *traits)) {
+    struct rim__uring_traits traits = *io_rig_traits(RIM_WAKE_AUTO);
+    fn(&traits);
+    traits.recv_multishot = false;
+    fn(&traits);
+    traits = *io_rig_traits(RIM_WAKE_AUTO);
+    traits.setup_flags = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL |
+                         IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+    fn(&traits);
+}
+
+/* ---- a connection ---- */
+
+struct link {
+    int listener, connected, accepted;
+    rim_address address;
+    struct io_op accept;
+};
+
+static struct link line;
+
+static void link_up(void) {
+    static struct io_op connect;
+    line.listener = io_rig_listen(&rig, "127.0.0.1", 0, &line.address);
+    io_op_init(&line.accept, &rig, RIM_OP_ACCEPT, line.listener);
+    CU_ASSERT_EQUAL_FATAL(io_op_submit(&line.accept), 0);
+    line.connected = rig.io->ops->socket(rig.io, &line.address);
+    io_op_init(&connect, &rig, RIM_OP_CONNECT, line.connected);
+    io_op_connect(&connect, &line.address, 5000 * IO_MS);
+    IO_UNTIL(&rig, connect.terminals == 1 && line.accept.fd_count == 1);
+    CU_ASSERT_EQUAL(connect.last, 0);
+    line.accepted = line.accept.fds[0];
+}
+
+static void stop_listening(void) {
+    io_op_cancel(&line.accept);
+    io_op_cancel(&line.accept); /* twice does no harm */
+    IO_UNTIL(&rig, line.accept.terminals == 1);
+    CU_ASSERT_EQUAL(line.accept.last, -ECANCELED);
+    rig.io->ops->close(rig.io, line.listener, false);
+}
+
+static void carry_bytes(const struct rim__uring_traits *traits) {
+    static char big[1 << 20];
+    static struct io_op receive, send;
+    rim_config config = {.shards = 0};
+    io_rig_open_uring(&rig, &config, traits);
+    link_up();
+    io_op_init(&receive, &rig, RIM_OP_RECV, line.accepted);
+    CU_ASSERT_EQUAL(io_op_submit(&receive), 0);
+    io_op_init(&send, &rig, RIM_OP_SEND, line.connected);
+    uint64_t sent = 0;
+    for (uint32_t i = 0; i < 20; i++) {
+        io_op_send(&send, big, i == 0 ? 5 : sizeof big);
+        IO_UNTIL(&rig, send.terminals == 1);
+        CU_ASSERT_FATAL(send.last > 0);
+        sent += (uint64_t)send.last;
+    }
+    IO_UNTIL(&rig, receive.bytes == sent);
+    CU_ASSERT_EQUAL(rig.io->bytes_in, sent);
+    CU_ASSERT_EQUAL(rig.io->ops->shutdown(rig.io, line.connected, SHUT_WR), 0);
+    uint32_t before = receive.terminals;
+    IO_UNTIL(&rig, receive.terminals > before && receive.last == 0);
+    rig.io->ops->close(rig.io, line.accepted, true);
+    io_op_send(&send, big, 5);
+    IO_UNTIL(&rig, send.terminals == 1);
+    CU_ASSERT(send.last < 0); /* and no signal */
+    rig.io->ops->close(rig.io, line.connected, false);
+    stop_listening();
+    io_rig_close_uring(&rig);
+}
+
+static void uring_carries_bytes(void) {
+    for_each_variant(carry_bytes);
+}
+
+static void uring_sends_as_many_pieces_as_an_op_holds(void) {
+    static struct io_op receive, send;
+    static char piece[] = "abc";
+    rim_config config = {.shards = 0};
+    io_rig_open_uring(&rig, &config, io_rig_traits(RIM_WAKE_AUTO));
+    link_up();
+    io_op_init(&receive, &rig, RIM_OP_RECV, line.accepted);
+    CU_ASSERT_EQUAL(io_op_submit(&receive), 0);
+    io_op_init(&send, &rig, RIM_OP_SEND, line.connected);
+    for (uint32_t i = 0; i < RIM_OP_IOV_MAX; i++) {
+        send.op.send.iov[i] = (struct iovec){.iov_base = piece, .iov_len = 3};
+    }
+    send.op.send.iov_count = RIM_OP_IOV_MAX;
+    CU_ASSERT_EQUAL(io_op_submit(&send), 0);
+    IO_UNTIL(&rig, send.terminals == 1 && receive.bytes == 3 * RIM_OP_IOV_MAX);
+    CU_ASSERT_EQUAL(send.last, 3 * RIM_OP_IOV_MAX);
+    io_op_cancel(&receive);
+    IO_UNTIL(&rig, receive.last == -ECANCELED);
+    rig.io->ops->close(rig.io, line.accepted, false);
+    rig.io->ops->close(rig.io, line.connected, false);
+    stop_listening();
+    io_rig_close_uring(&rig);
+}
+
+/* ---- connecting ---- */
+
+static void uring_connect_is_refused_where_nobody_listens(void) {
+    static struct io_op connect;
+    rim_config config = {.shards = 0};
+    rim_address address;
+    io_rig_open_uring(&rig, &config, io_rig_traits(RIM_WAKE_AUTO));
+    rig.io->ops->close(rig.io, io_rig_listen(&rig, "127.0.0.1", 0, &address), false);
+    io_op_init(&connect, &rig, RIM_OP_CONNECT, rig.io->ops->socket(rig.io, &address));
+    io_op_connect(&connect, &address, 5000 * IO_MS);
+    IO_UNTIL(&rig, connect.terminals == 1);
+    CU_ASSERT_EQUAL(connect.last, -ECONNREFUSED);
+    rig.io->ops->close(rig.io, connect.op.fd, false);
+    io_rig_close_uring(&rig);
+}
+
+/* Connections that nobody accepts, until the kernel leaves the next ones waiting. */
+static void fill_backlog(const rim_address *address, int *fds, uint32_t count) {
+    union rim__sockaddr name;
+    socklen_t length = rim__address_to_sockaddr(address, &name);
+    for (uint32_t i = 0; i < count; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        int error = connect(fds[i], &name.any, length);
+        CU_ASSERT(error == 0 || errno == EINPROGRESS);
+    }
+}
+
+static void uring_connects_end_at_their_deadlines(void) {
+    static const uint64_t limits_ms[] = {60, 20, 40};
+    static struct io_op connect[4];
+    rim_config config = {.shards = 0};
+    rim_address address;
+    int fill[8];
+    uint32_t order[4], ended = 0;
+    io_rig_open_uring(&rig, &config, io_rig_traits(RIM_WAKE_AUTO));
+    int listener = io_rig_listen(&rig, "127.0.0.1", 1, &address);
+    fill_backlog(&address, fill, 8);
+    uint64_t start_ns = io_rig_clock();
+    for (uint32_t i = 0; i < 3; i++) {
+        io_op_init(&connect[i], &rig, RIM_OP_CONNECT, rig.io->ops->socket(rig.io, &address));
+        io_op_connect(&connect[i], &address, limits_ms[i] * IO_MS);
+    }
+    while (ended < 3 && io_rig_clock() - start_ns < IO_LIMIT_MS * IO_MS) {
+        io_rig_poll(&rig, RIM_DRIVER_FOREVER); /* the deadlines alone end it */
+        for (uint32_t i = 0; i < 3; i++) {
+            if (connect[i].terminals == 1 && connect[i].op.kind == RIM_OP_CONNECT && connect[i].completions == 1) {
+                CU_ASSERT(io_rig_clock() - start_ns >= limits_ms[i] * IO_MS - IO_MS);
+                connect[i].completions++;
+                order[ended++] = i;
+            }
+        }
+    }
+    CU_ASSERT_EQUAL_FATAL(ended, 3);
+    CU_ASSERT(order[0] == 1 && order[1] == 2 && order[2] == 0);
+    io_op_init(&connect[3], &rig, RIM_OP_CONNECT, rig.io->ops->socket(rig.io, &address));
+    io_op_connect(&connect[3], &address, 100000 * IO_MS);
+    io_rig_poll(&rig, 0);
+    CU_ASSERT_EQUAL(connect[3].terminals, 0);
+    io_op_cancel(&connect[3]);
+    IO_UNTIL(&rig, connect[3].terminals == 1);
+    CU_ASSERT_EQUAL(connect[3].last, -ECANCELED);
+    for (uint32_t i = 0; i < 4; i++) {
+        CU_ASSERT_EQUAL(connect[i].last, i < 3 ? -ETIMEDOUT : -ECANCELED);
+        rig.io->ops->close(rig.io, connect[i].op.fd, false);
+    }
+    for (uint32_t i = 0; i < 8; i++) {
+        close(fill[i]);
+    }
+    rig.io->ops->close(rig.io, listener, false);
+    io_rig_close_uring(&rig);
+}
+
+static void uring_accepts_many_by_one_submit(void) {
+    static struct io_op accept_op, connect[MANY];
+    rim_config config = {.shards = 0};
+    rim_address bound, peer;
+    io_rig_open_uring(&rig, &config, io_rig_traits(RIM_WAKE_AUTO));
+    int listener = io_rig_listen(&rig, "*", 0, &bound);
+    rim_address address = {.family = 4, .port = bound.port, .bytes = {127, 0, 0, 1}};
+    io_op_init(&accept_op, &rig, RIM_OP_ACCEPT, listener);
+    CU_ASSERT_EQUAL(io_op_submit(&accept_op), 0);
+    for (uint32_t i = 0; i < MANY; i++) {
+        io_op_init(&connect[i], &rig, RIM_OP_CONNECT, rig.io->ops->socket(rig.io, &address));
+        io_op_connect(&connect[i], &address, 5000 * IO_MS);
+    }
+    IO_UNTIL(&rig, accept_op.fd_count == MANY);
+    CU_ASSERT_EQUAL(rig.io->ops->names(rig.io, accept_op.fds[0], NULL, &peer), 0);
+    CU_ASSERT_EQUAL(peer.family, 4); /* also where the listener is an IPv6 one */
+    for (uint32_t i = 0; i < MANY; i++) {
+        IO_UNTIL(&rig, connect[i].terminals == 1);
+        CU_ASSERT_EQUAL(connect[i].last, 0);
+        rig.io->ops->close(rig.io, connect[i].op.fd, true);
+        rig.io->ops->close(rig.io, accept_op.fds[i], false);
+    }
+    CU_ASSERT_EQUAL(accept_op.terminals, 0);
+    io_op_cancel(&accept_op);
+    IO_UNTIL(&rig, accept_op.terminals == 1);
+    rig.io->ops->close(rig.io, listener, false);
+    io_rig_close_uring(&rig);
+}
+
+/* ---- buffers ---- */
+
+#define PAIRS 40u
+
+static struct io_op receives[450];
+static int pairs[450][2];
+
+static void open_pairs(uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[i]), 0);
+        io_op_init(&receives[i], &rig, RIM_OP_RECV, pairs[i][0]);
+        CU_ASSERT_EQUAL(io_op_submit(&receives[i]), 0);
+    }
+}
+
+static uint64_t received(uint32_t count) {
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        bytes += receives[i].bytes;
+    }
+    return bytes;
+}
+
+static struct io_op *find_starved(void) {
+    for (uint32_t i = 0; i < PAIRS; i++) {
+        if (receives[i].starved > 0) {
+            return &receives[i];
+        }
+    }
+    return NULL;
+}
+
+static void starve(const struct rim__uring_traits *traits) {
+    static const char bytes[4096];
+    rim_config config = {.buffers = 16, .buffer_bytes = 1024};
+    io_rig_open_uring(&rig, &config, traits);
+    open_pairs(PAIRS);
+    io_rig_poll(&rig, 0);
+    for (uint32_t i = 0; i < PAIRS; i++) {
+        receives[i].hold = true;
+        CU_ASSERT_EQUAL(write(pairs[i][1], bytes, sizeof bytes), sizeof bytes);
+    }
+    IO_UNTIL(&rig, received(PAIRS) == 16 * 1024 && find_starved() != NULL);
+    CU_ASSERT_EQUAL(rim__uring_buffers_out(rig.driver), 16);
+    struct io_op *starved = find_starved();
+    uint32_t before = starved->terminals;
+    io_op_cancel(starved); /* one that waits for a buffer within the driver */
+    CU_ASSERT_EQUAL(starved->terminals, before); /* never from within the call */
+    IO_UNTIL(&rig, starved->terminals == before + 1);
+    CU_ASSERT_EQUAL(starved->last, -ECANCELED);
+    CU_ASSERT_EQUAL(io_op_submit(starved), 0);
+    for (uint32_t round = 0; received(PAIRS) < PAIRS * sizeof bytes && round < 2000; round++) {
+        for (uint32_t i = 0; i < PAIRS; i++) {
+            io_op_let_go(&receives[i]);
+        }
+        io_rig_poll(&rig, IO_MS);
+    }
+    CU_ASSERT_EQUAL(received(PAIRS), PAIRS * sizeof bytes);
+    for (uint32_t i = 0; i < PAIRS; i++) {
+        io_op_let_go(&receives[i]);
+        close(pairs[i][1]);
+    }
+    for (uint32_t i = 0; i < PAIRS; i++) {
+        IO_UNTIL(&rig, receives[i].last == 0 && !receives[i].op.in_flight);
+        close(pairs[i][0]);
+    }
+    io_rig_close_uring(&rig);
+}
+
+static void uring_receives_wait_for_buffers_and_go_on(void) {
+    for_each_variant(starve);
+}
+
+static void uring_body_may_come_home_after_the_close(void) {
+    static struct io_op receive; /* what it points to is left to the last body */
+    rim_config config = {.buffers = 16, .buffer_bytes = 1024};
+    int pair[2];
+    io_rig_open_uring(&rig, &config, io_rig_traits(RIM_WAKE_AUTO));
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    io_op_init(&receive, &rig, RIM_OP_RECV, pair[0]);
+    receive.hold = true;
+    CU_ASSERT_EQUAL(io_op_submit(&receive), 0);
+    CU_ASSERT_EQUAL(write(pair[1], "x", 1), 1);
+    IO_UNTIL(&rig, receive.held_count == 1);
+    rig.driver->ops->close(rig.driver, 100 * IO_MS);
+    CU_ASSERT(*(char *)receive.held[0]->data == 'x');
+    receive.held[0]->release(NULL, receive.held[0]);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+/* ---- many operations, and the end ---- */
+
+static void fly(const struct rim__uring_traits *traits) {
+    static struct io_op send;
+    static char bytes[8 << 20];
+    rim_config config = {.buffers = 1024, .buffer_bytes = 64, .ring_entries = 8};
+    io_rig_open_uring(&rig, &config, traits);
+    open_pairs(450); /* far more than there are entries */
+    for (uint32_t i = 0; i < 450; i++) {
+        CU_ASSERT_EQUAL(write(pairs[i][1], bytes, 64), 64);
+    }
+    IO_UNTIL(&rig, received(450) == 450 * 64);
+    for (uint32_t i = 0; i < 450; i++) {
+        receives[i].terminals = 0;
+    }
+    for (uint32_t i = 0; i < 200; i++) {
+        io_op_cancel(&receives[i]);
+    }
+    for (uint32_t i = 0; i < 200; i++) {
+        IO_UNTIL(&rig, receives[i].terminals == 1);
+        CU_ASSERT_EQUAL(receives[i].last, -ECANCELED);
+    }
+    CU_ASSERT_EQUAL(rig.io->operations_open, 250);
+    for (uint32_t i = 300; i < 450; i++) {
+        CU_ASSERT_EQUAL(write(pairs[i][1], bytes, 64), 64);
+    }
+    io_op_init(&send, &rig, RIM_OP_SEND, pairs[0][0]);
+    io_op_send(&send, bytes, sizeof bytes);
+    io_rig_poll(&rig, 0);
+    rig.driver->ops->close(rig.driver, 2000 * IO_MS);
+    CU_ASSERT_EQUAL(send.terminals, 1);
+    for (uint32_t i = 0; i < 450; i++) {
+        CU_ASSERT(receives[i].terminals >= 1 && !receives[i].op.in_flight);
+        close(pairs[i][0]);
+        close(pairs[i][1]);
+    }
+}
+
+static void uring_close_ends_whatever_is_in_flight(void) {
+    for_each_variant(fly);
+}
+
+static void use_in_child(void *arg) {
+    struct io_rig *self = arg;
+    self->driver->ops->poll(self->driver, 0);
+}
+
+static void uring_is_refused_to_the_child_of_a_fork(void) {
+    rim_config config = {.shards = 0};
+    io_rig_open_uring(&rig, &config, io_rig_traits(RIM_WAKE_AUTO));
+    CU_ASSERT(unit_aborts(use_in_child, &rig));
+    io_rig_poll(&rig, 0); /* the parent's goes on */
+    io_rig_close_uring(&rig);
+}
+
+static void uring_idle_polls_do_not_enter_the_kernel(void) {
+    rim_config config = {.shards = 0};
+    io_rig_open_uring(&rig, &config, io_rig_traits(RIM_WAKE_AUTO));
+    io_rig_poll(&rig, 0);
+    uint64_t before = rig.driver->enters;
+    for (uint32_t i = 0; i < 1000; i++) {
+        io_rig_poll(&rig, 0);
+    }
+    CU_ASSERT_EQUAL(rig.driver->enters, before);
+    uint64_t start_ns = io_rig_clock();
+    io_rig_poll(&rig, 2 * IO_MS);
+    CU_ASSERT(io_rig_clock() - start_ns >= 2 * IO_MS);
+    io_rig_close_uring(&rig);
+}
+
+static void uring_refuses_buffers_that_cannot_be(void) {
+    struct rim__log silent = {.write = NULL};
+    rim_config config = {.buffers = 15};
+    struct rim__driver_options options = {.log = &silent, .config = &config, .traits = io_rig_traits(RIM_WAKE_AUTO)};
+    struct rim__driver *driver;
+    struct rim__io *io;
+    CU_ASSERT_EQUAL(rim__uring_open(&options, &driver, &io), -EINVAL);
+    config.buffers = 65536;
+    CU_ASSERT_EQUAL(rim__uring_open(&options, &driver, &io), -EINVAL);
+}
+
+static void uring_probe_says_how_shards_are_woken(void) {
+    const struct rim__uring_traits *asked = io_rig_traits(RIM_WAKE_EVENTFD);
+    CU_ASSERT(!asked->wake_by_msg_ring);
+    CU_ASSERT_STRING_EQUAL(asked->wake_reason, "eventfd: asked for");
+    const struct rim__uring_traits *found = io_rig_traits(RIM_WAKE_AUTO);
+    CU_ASSERT(strncmp(found->wake_reason, found->wake_by_msg_ring ? "msg_ring: " : "eventfd: ", 9) == 0);
+    CU_ASSERT(found->kernel_major >= 5);
+    CU_ASSERT((found->setup_flags & IORING_SETUP_CQSIZE) != 0);
+}
+
+#define TESTS(X)                                                                                                       \
+    X(uring_carries_bytes)                                                                                             \
+    X(uring_sends_as_many_pieces_as_an_op_holds)                                                                       \
+    X(uring_connect_is_refused_where_nobody_listens)                                                                   \
+    X(uring_connects_end_at_their_deadlines)                                                                           \
+    X(uring_accepts_many_by_one_submit)                                                                                \
+    X(uring_receives_wait_for_buffers_and_go_on)                                                                       \
+    X(uring_body_may_come_home_after_the_close)                                                                        \
+    X(uring_close_ends_whatever_is_in_flight)                                                                          \
+    X(uring_is_refused_to_the_child_of_a_fork)                                                                         \
+    X(uring_idle_polls_do_not_enter_the_kernel)                                                                        \
+    X(uring_refuses_buffers_that_cannot_be)                                                                            \
+    X(uring_probe_says_how_shards_are_woken)
+UNIT_SUITE(driver_uring, TESTS)

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "io_rig.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "io/sim_world.h"
+#include "ringmail/error.h"
+
+static void tell(void *arg, int level, const char *text) {
+    (void)arg;
+    fprintf(stderr, "    [%d] %s\n", level, text);
+}
+
+static const struct rim__log sink = {.write = tell, .level = RIM_LOG_ERROR};
+
+uint64_t io_rig_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+const struct rim__uring_traits *io_rig_traits(enum rim_wake_kind wake) {
+    static struct rim__uring_traits traits[RIM_WAKE_EVENTFD + 1];
+    rim_config config = {.wake = wake};
+    if (traits[wake].setup_flags == 0) {
+        CU_ASSERT_EQUAL_FATAL(rim__uring_probe(&config, &sink, &traits[wake]), 0);
+    }
+    return &traits[wake];
+}
+
+void io_rig_open_uring(struct io_rig *rig, const rim_config *config, const struct rim__uring_traits *traits) {
+    struct rim__driver_options options = {.log = &sink, .config = config, .traits = traits};
+    *rig = (struct io_rig){.sim = NULL};
+    CU_ASSERT_EQUAL_FATAL(rim__uring_open(&options, &rig->driver, &rig->io), 0);
+}
+
+void io_rig_close_uring(struct io_rig *rig) {
+    CU_ASSERT_EQUAL(rim__uring_buffers_out(rig->driver), 0);
+    CU_ASSERT_EQUAL(rig->io->operations_open, 0);
+    CU_ASSERT_EQUAL(rig->io->descriptors, 0);
+    rig->driver->ops->close(rig->driver, 2000 * IO_MS);
+}
+
+/* ---- operations ---- */
+
+static void take_body(struct io_op *self, const struct rim__completion *completion) {
+    CU_ASSERT_EQUAL((int)completion->body->size, completion->result);
+    self->bytes += completion->body->size;
+    if (self->hold) {
+        CU_ASSERT_FATAL(self->held_count < IO_HELD_MAX);
+        self->held[self->held_count++] = completion->body;
+    } else {
+        completion->body->release(self->rig->io->shard, completion->body);
+    }
+}
+
+static void done(struct rim__op *op, const struct rim__completion *completion) {
+    struct io_op *self = (struct io_op *)op;
+    self->completions++;
+    self->last = completion->result;
+    self->terminals += !completion->more;
+    CU_ASSERT_EQUAL(completion->more, op->in_flight);
+    if (op->kind == RIM_OP_ACCEPT && completion->result >= 0) {
+        CU_ASSERT_FATAL(self->fd_count < IO_HELD_MAX);
+        self->fds[self->fd_count++] = completion->result;
+    }
+    if (completion->body != NULL) {
+        take_body(self, completion);
+    }
+    self->starved += completion->result == -ENOBUFS;
+    if (self->rearm && !completion->more && (completion->result > 0 || completion->result == -ENOBUFS)) {
+        int error = io_op_submit(self);
+        CU_ASSERT(error == 0 || error == -RIM_ESTOPPING);
+    }
+}
+
+void io_op_init(struct io_op *op, struct io_rig *rig, enum rim__op_kind kind, int fd) {
+    memset(op, 0, sizeof *op);
+    op->rig = rig;
+    op->op.kind = kind;
+    op->op.fd = fd;
+    op->op.done = done;
+    op->rearm = kind == RIM_OP_RECV;
+}
+
+int io_op_submit(struct io_op *op) {
+    return op->rig->io->ops->submit(op->rig->io, &op->op);
+}
+
+void io_op_cancel(struct io_op *op) {
+    op->rig->io->ops->cancel(op->rig->io, &op->op);
+}
+
+void io_op_send(struct io_op *op, const void *bytes, size_t size) {
+    op->terminals = 0;
+    op->op.send.iov[0] = (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+    op->op.send.iov_count = 1;
+    CU_ASSERT_EQUAL(io_op_submit(op), 0);
+}
+
+void io_op_connect(struct io_op *op, const rim_address *address, uint64_t timeout_ns) {
+    op->op.connect.address = *address;
+    op->op.connect.deadline_ns = op->rig->driver->ops->now(op->rig->driver) + timeout_ns;
+    CU_ASSERT_EQUAL(io_op_submit(op), 0);
+}
+
+void io_op_let_go(struct io_op *op) {
+    while (op->held_count > 0) {
+        struct rim__body *body = op->held[--op->held_count];
+        body->release(op->rig->io->shard, body);
+    }
+}
+
+/* ---- the rest ---- */
+
+int io_rig_listen(struct io_rig *rig, const char *host, uint32_t backlog, rim_address *bound) {
+    rim_address address;
+    rim_listen_options options = {.backlog = backlog};
+    CU_ASSERT_EQUAL_FATAL(rim_address_parse(host, 0, &address), 0);
+    int fd = rig->io->ops->listen(rig->io, &address, &options, bound);
+    CU_ASSERT_FATAL(fd >= 0);
+    return fd;
+}
+
+void io_rig_poll(struct io_rig *rig, uint64_t wait_ns) {
+    rig->driver->ops->poll(rig->driver, wait_ns);
+    if (rig->sim != NULL) {
+        rig->sim->now_ns += 10000;
+        rim__sim_settle(rig->sim);
+    }
+}
