@@ -2,9 +2,8 @@
 /*
  * tcp_echo.c - an echo server: one actor for each connection, spread over the shards.
  *
- * What arrives is written back without a copy: the message with the received bytes is handed on to the socket. A peer
- * that sends without reading fills its socket's mailbox; then the echo waits for room and receives nothing meanwhile,
- * and TCP slows the peer.
+ * What arrives is written back. A peer that sends without reading fills its socket's mailbox: then the echo keeps what
+ * has come, receives nothing more until there is room, and TCP slows the peer.
  */
 #include <getopt.h>
 #include <pthread.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* HELLO and CLIENT. */
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "client.h"

@@ -31,10 +31,6 @@ struct slot *queue_push(struct queue *queue, enum slot_kind kind) {
     return slot;
 }
 
-void queue_unpush(struct queue *queue) {
-    queue->count--;
-}
-
 void queue_pop(struct queue *queue) {
     queue->first++;
     queue->count--;

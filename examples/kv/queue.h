@@ -62,8 +62,7 @@ struct queue {
 
 /* A new slot behind all others; NULL without memory. Moves the others. */
 struct slot *queue_push(struct queue *queue, enum slot_kind kind);
-/* Takes the newest or the oldest slot away; what it owns is the caller's to free before. */
-void queue_unpush(struct queue *queue);
+/* Takes the oldest slot away; what it owns is the caller's to free before. */
 void queue_pop(struct queue *queue);
 void queue_free(struct queue *queue);
 

@@ -35,7 +35,7 @@ static void delist(rim_ctx *ctx, struct rim__actor *actor) {
 }
 
 /* A slot that another shard or a foreign thread chose: its chooser hears that it is free. */
-static void return_slot(rim_ctx *ctx, uint64_t local) {
+void rim__bury_return_slot(rim_ctx *ctx, uint64_t local) {
     uint32_t number = (uint32_t)(local >> RIM_GENERATION_BITS);
     if (number < RIM_SLOTS_OWN) {
         return;
@@ -103,7 +103,7 @@ void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
     empty_mailbox(ctx, actor);
     local = rim__table_remove(&ctx->actors, local); /* from here on it is not found */
     delist(ctx, actor);
-    return_slot(ctx, local);
+    rim__bury_return_slot(ctx, local);
     if (actor->belongings != NULL) {
         end_belongings(ctx, actor);
         fire_watches(ctx, actor->belongings);

@@ -189,6 +189,7 @@ rim_verdict rim__call(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *ms
 void rim__actor_deliver(struct rim__shard *shard, struct rim_msg *msg);
 /* bury.c */
 void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why);
+void rim__bury_return_slot(rim_ctx *ctx, uint64_t local); /* `local` has the next generation */
 /* dead.c: a message ends unhandled; it is released */
 void rim__dead_letter(rim_ctx *ctx, struct rim_msg *msg, rim_ref to, int reason);
 void rim__dead_count(rim_ctx *ctx, const rim_dead_letter *letter);

@@ -299,12 +299,24 @@ static struct rim__actor *make_at(rim_ctx *ctx, uint64_t local, size_t state_siz
     return actor;
 }
 
+/* Nobody will be born here: what is sent to this reference must not make an embryo that waits for ever. */
+static void pass_over(rim_ctx *ctx, uint64_t local) {
+    struct rim__slot *slot = rim__table_slot(&ctx->actors, local);
+    if (slot != NULL) {
+        slot->generation = (slot->generation + 1) & (RIM_GENERATIONS - 1);
+        rim__bury_return_slot(ctx, (local & ~(uint64_t)(RIM_GENERATIONS - 1)) | slot->generation);
+    }
+}
+
 static rim__cold void miscarry(rim_ctx *ctx, struct rim_msg *msg) {
     rim__log_write(&ctx->shard->log, RIM_LOG_ERROR, "out of memory: an actor spawned from elsewhere cannot be made");
-    struct rim__actor *embryo = rim__actor_find(ctx, msg->to);
+    uint64_t local = msg->to;
+    struct rim__actor *embryo = rim__actor_find(ctx, local);
     rim__msg_release(ctx->shard, msg);
     if (embryo != NULL) {
         rim__actor_bury(ctx, embryo, (rim_exit){.code = RIM_EXIT_NOMEM, .text = "out of memory"});
+    } else {
+        pass_over(ctx, local);
     }
 }
 

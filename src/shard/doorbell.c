@@ -10,12 +10,12 @@ void rim__bell_init(struct rim__bell *bell, uint32_t shards) {
 }
 
 bool rim__bell_ring(struct rim__bell *bell, uint32_t lane) {
-    uint64_t bit = 1ull << lane;
     if (bell->grouped) {
         /* release: with the acquire of take_all's exchange. The group first: the word announces it. */
         atomic_fetch_or_explicit(&bell->group[lane / 64].word, 1ull << (lane % 64), memory_order_acq_rel);
-        bit = 1ull << (lane / 64);
+        lane /= 64;
     }
+    uint64_t bit = 1ull << lane;
     /* Always the read-modify-write, also where the bit is set already: it carries our push along. */
     uint64_t old = atomic_fetch_or_explicit(&bell->word, bit, memory_order_acq_rel);
     return old == RIM_BELL_PARKED;

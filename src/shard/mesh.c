@@ -43,6 +43,11 @@ void rim__mesh_finish(struct rim__shard *shard) {
             free_lane(&mesh->outlets[i]);
         }
     }
+    while (mesh->done != NULL) { /* what was put aside after the last flush */
+        struct rim__parcel *parcel = mesh->done;
+        mesh->done = parcel->next;
+        free(parcel);
+    }
     free(mesh->outlets);
     mesh->outlets = NULL;
 }

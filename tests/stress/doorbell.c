@@ -26,9 +26,9 @@ struct ringer {
     struct run *run;
     uint32_t lane;
     bool inlet;
-    bool patient;             /* waits for `answer` after each ring, and counts in `plain` */
+    bool patient; /* waits for `answer` after each ring, and counts in `plain` */
     uint32_t wakes;
-    uint32_t plain;           /* by the ringer, until it rings; then by the receiver, until it answers */
+    uint32_t plain; /* by the ringer, until it rings; then by the receiver, until it answers */
     _Atomic uint32_t answer rim__aligned(RIM_CACHE_LINE); /* by the receiver */
     pthread_t thread;
 };

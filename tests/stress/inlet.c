@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "ringmail/error.h"
 #include "rig.h"
+#include "ringmail/error.h"
 #include "stress.h"
 
 #define THREADS_MAX 8u
@@ -27,9 +27,9 @@ struct pusher {
 
 static struct pusher pushers[THREADS_MAX];
 static struct rim__gate gate;
-static uint32_t taken[THREADS_MAX];      /* by the shard */
-static uint32_t total, expected;         /* by the shard */
-static uint32_t close_after;             /* by the shard: closes the inlet after so many; 0: never */
+static uint32_t taken[THREADS_MAX]; /* by the shard */
+static uint32_t total, expected;    /* by the shard */
+static uint32_t close_after;        /* by the shard: closes the inlet after so many; 0: never */
 
 static void deliver(struct rim__shard *shard, struct rim_msg *msg) {
     uint32_t from = (uint32_t)msg->from;

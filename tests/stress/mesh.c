@@ -106,8 +106,12 @@ static bool send(struct node *self, uint32_t to, bool reserved) {
     }
     uint32_t home = msg->flags & RIM_MSG_IN_PARCEL;
     struct rim_msg *next = msg->next; /* the mesh's, while it is in a backlog */
-    *msg = (struct rim_msg){.next = next, .from = self->shard->index, .kind = RIM_KIND_TELL, .flags = (uint16_t)home,
-                            .tag = self->sent[to]++, .size = size};
+    *msg = (struct rim_msg){.next = next,
+                            .from = self->shard->index,
+                            .kind = RIM_KIND_TELL,
+                            .flags = (uint16_t)home,
+                            .tag = self->sent[to]++,
+                            .size = size};
     memset(rim__msg_body(msg), fill_of(msg->tag), size);
     return true;
 }

@@ -33,7 +33,7 @@ struct numbered {
 
 struct worker {
     uint32_t index, steps;
-    bool is_waiting;   /* for room; else its next step is under way */
+    bool is_waiting; /* for room; else its next step is under way */
     rim_token deferred;
     uint64_t told, handled, refused, asked, answered, released_late;
     uint32_t sent[WORKERS_MAX], got[WORKERS_MAX]; /* numbers, by the other worker */
@@ -58,8 +58,13 @@ static rim_verdict child_init(rim_ctx *ctx, void *state, const void *arg, size_t
     uint32_t whom;
     stress_check(size == sizeof whom);
     memcpy(&whom, arg, sizeof whom);
-    rim_ask ask = {.to = workers[whom], .tag = QUESTION, .body = &whom, .size = sizeof whom,
-                   .timeout_ns = RIM_SECONDS(10), .on_outcome = child_outcome, .cookie = 5};
+    rim_ask ask = {.to = workers[whom],
+                   .tag = QUESTION,
+                   .body = &whom,
+                   .size = sizeof whom,
+                   .timeout_ns = RIM_SECONDS(10),
+                   .on_outcome = child_outcome,
+                   .cookie = 5};
     if (rim_request(ctx, &ask, NULL) != 0) {
         stress_check(rim_stop(ctx, rim_self(ctx)) == 0);
     }
@@ -138,8 +143,13 @@ static rim_verdict on_outcome(rim_ctx *ctx, void *state, uint64_t cookie, int er
 
 static void ask(rim_ctx *ctx, struct worker *self, uint32_t to) {
     uint64_t timeout_ns = below(ctx, 16) == 0 ? RIM_US(50) : RIM_SECONDS(10);
-    rim_ask question = {.to = workers[to], .tag = QUESTION, .body = &to, .size = sizeof to, .timeout_ns = timeout_ns,
-                        .on_outcome = on_outcome, .cookie = to};
+    rim_ask question = {.to = workers[to],
+                        .tag = QUESTION,
+                        .body = &to,
+                        .size = sizeof to,
+                        .timeout_ns = timeout_ns,
+                        .on_outcome = on_outcome,
+                        .cookie = to};
     int error = rim_request(ctx, &question, NULL);
     stress_check(error == 0 || error == -RIM_EFULL);
     self->asked += error == 0;
@@ -290,12 +300,16 @@ static void worker_exit(rim_ctx *ctx, void *state, rim_exit why) {
 }
 
 static const rim_handler worker_on[] = {
-    [STEP] = on_step,          [RIM_TIMER] = on_step,     [RIM_ROOM] = on_room,      [RIM_REFUSED] = on_refused,
-    [NUMBERED] = on_numbered,  [FORWARDED] = on_counted,  [WRAPPED] = on_counted,    [QUESTION] = on_question,
-    [FOREIGN] = on_foreign,
+    [STEP] = on_step,           [RIM_TIMER] = on_step,    [RIM_ROOM] = on_room,
+    [RIM_REFUSED] = on_refused, [NUMBERED] = on_numbered, [FORWARDED] = on_counted,
+    [WRAPPED] = on_counted,     [QUESTION] = on_question, [FOREIGN] = on_foreign,
 };
-static const rim_behaviour worker = {.name = "worker", .state_size = sizeof(struct worker), .on = worker_on,
-                                     .on_count = RIM_COUNT(worker_on), .init = worker_init, .exit = worker_exit};
+static const rim_behaviour worker = {.name = "worker",
+                                     .state_size = sizeof(struct worker),
+                                     .on = worker_on,
+                                     .on_count = RIM_COUNT(worker_on),
+                                     .init = worker_init,
+                                     .exit = worker_exit};
 
 /* ---- the whole ---- */
 
@@ -352,8 +366,13 @@ static void check_totals(rim_system *system, const rim_stop_report *report, uint
 
 static void run(void *arg) {
     const struct setup *setup = arg;
-    rim_config config = {.shards = setup->shards, .mailbox_count = setup->mailbox, .parcels = setup->parcels,
-                         .wake = setup->wake, .seed = stress_seed(), .buffers = 16, .buffer_bytes = 1024};
+    rim_config config = {.shards = setup->shards,
+                         .mailbox_count = setup->mailbox,
+                         .parcels = setup->parcels,
+                         .wake = setup->wake,
+                         .seed = stress_seed(),
+                         .buffers = 16,
+                         .buffer_bytes = 1024};
     rim_system *system;
     rim_stop_report report;
     reset();
@@ -373,8 +392,8 @@ static void run(void *arg) {
 
 int main(int argc, char **argv) {
     static struct setup setups[] = {
-        {2, 4000, 0, 0, RIM_WAKE_AUTO},     {2, 4000, 32, 2, RIM_WAKE_AUTO}, {4, 2000, 64, 2, RIM_WAKE_AUTO},
-        {4, 2000, 0, 0, RIM_WAKE_EVENTFD},  {8, 1000, 0, 0, RIM_WAKE_AUTO},   {8, 1000, 32, 2, RIM_WAKE_EVENTFD},
+        {2, 4000, 0, 0, RIM_WAKE_AUTO},    {2, 4000, 32, 2, RIM_WAKE_AUTO}, {4, 2000, 64, 2, RIM_WAKE_AUTO},
+        {4, 2000, 0, 0, RIM_WAKE_EVENTFD}, {8, 1000, 0, 0, RIM_WAKE_AUTO},  {8, 1000, 32, 2, RIM_WAKE_EVENTFD},
     };
     stress_begin(argc, argv);
     for (uint32_t i = 0; i < sizeof setups / sizeof setups[0]; i++) {

@@ -75,19 +75,23 @@ static void cpu_pin_leaves_one_cpu(void) {
 
 static void cpu_quota_is_none_without_a_group(void) {
     static const struct fake_file nothing[] = {{NULL, NULL}};
-    static const struct fake_file no_limit[] = {
-        {"/proc/self/cgroup", "0::/a\n"}, {"/sys/fs/cgroup/a/cpu.max", "max 100000\n"}, {NULL, NULL}};
+    static const struct fake_file no_limit[] = {{"/proc/self/cgroup", "0::/a\n"},
+                                                {"/sys/fs/cgroup/a/cpu.max", "max 100000\n"},
+                                                {NULL, NULL}};
     CU_ASSERT_EQUAL(quota_of(nothing), 0);
     CU_ASSERT_EQUAL(quota_of(no_limit), 0);
 }
 
 static void cpu_quota_is_rounded_up(void) {
-    static const struct fake_file half[] = {
-        {"/proc/self/cgroup", "0::/\n"}, {"/sys/fs/cgroup/cpu.max", "50000 100000\n"}, {NULL, NULL}};
-    static const struct fake_file two[] = {
-        {"/proc/self/cgroup", "0::/\n"}, {"/sys/fs/cgroup/cpu.max", "200000 100000\n"}, {NULL, NULL}};
-    static const struct fake_file more[] = {
-        {"/proc/self/cgroup", "0::/\n"}, {"/sys/fs/cgroup/cpu.max", "200001 100000\n"}, {NULL, NULL}};
+    static const struct fake_file half[] = {{"/proc/self/cgroup", "0::/\n"},
+                                            {"/sys/fs/cgroup/cpu.max", "50000 100000\n"},
+                                            {NULL, NULL}};
+    static const struct fake_file two[] = {{"/proc/self/cgroup", "0::/\n"},
+                                           {"/sys/fs/cgroup/cpu.max", "200000 100000\n"},
+                                           {NULL, NULL}};
+    static const struct fake_file more[] = {{"/proc/self/cgroup", "0::/\n"},
+                                            {"/sys/fs/cgroup/cpu.max", "200001 100000\n"},
+                                            {NULL, NULL}};
     CU_ASSERT_EQUAL(quota_of(half), 1);
     CU_ASSERT_EQUAL(quota_of(two), 2);
     CU_ASSERT_EQUAL(quota_of(more), 3);
@@ -131,22 +135,27 @@ static void cpu_quota_of_version_1_is_not_misled_by_a_controller_with_a_like_nam
 }
 
 static void cpu_quota_survives_files_that_make_no_sense(void) {
-    static const struct fake_file bad_group[] = {
-        {"/proc/self/cgroup", "\n:\nnonsense\n0:\n"}, {"/sys/fs/cgroup/cpu.max", "100000 100000\n"}, {NULL, NULL}};
-    static const struct fake_file bad_max[] = {
-        {"/proc/self/cgroup", "0::/a\n"}, {"/sys/fs/cgroup/a/cpu.max", "50000\n"}, {NULL, NULL}};
-    static const struct fake_file zero[] = {
-        {"/proc/self/cgroup", "0::/a\n"}, {"/sys/fs/cgroup/a/cpu.max", "50000 0\n"}, {NULL, NULL}};
+    static const struct fake_file bad_group[] = {{"/proc/self/cgroup", "\n:\nnonsense\n0:\n"},
+                                                 {"/sys/fs/cgroup/cpu.max", "100000 100000\n"},
+                                                 {NULL, NULL}};
+    static const struct fake_file bad_max[] = {{"/proc/self/cgroup", "0::/a\n"},
+                                               {"/sys/fs/cgroup/a/cpu.max", "50000\n"},
+                                               {NULL, NULL}};
+    static const struct fake_file zero[] = {{"/proc/self/cgroup", "0::/a\n"},
+                                            {"/sys/fs/cgroup/a/cpu.max", "50000 0\n"},
+                                            {NULL, NULL}};
     CU_ASSERT_EQUAL(quota_of(bad_group), 1);
     CU_ASSERT_EQUAL(quota_of(bad_max), 0);
     CU_ASSERT_EQUAL(quota_of(zero), 0);
 }
 
 static void cpu_usable_is_the_mask_bounded_by_the_quota(void) {
-    static const struct fake_file one[] = {
-        {"/proc/self/cgroup", "0::/\n"}, {"/sys/fs/cgroup/cpu.max", "1000 100000\n"}, {NULL, NULL}};
-    static const struct fake_file many[] = {
-        {"/proc/self/cgroup", "0::/\n"}, {"/sys/fs/cgroup/cpu.max", "900000000 100000\n"}, {NULL, NULL}};
+    static const struct fake_file one[] = {{"/proc/self/cgroup", "0::/\n"},
+                                           {"/sys/fs/cgroup/cpu.max", "1000 100000\n"},
+                                           {NULL, NULL}};
+    static const struct fake_file many[] = {{"/proc/self/cgroup", "0::/\n"},
+                                            {"/sys/fs/cgroup/cpu.max", "900000000 100000\n"},
+                                            {NULL, NULL}};
     static int cpus[RIM_CPUS_MAX];
     fakes = one;
     CU_ASSERT_EQUAL(rim_usable_cpus(), 1);

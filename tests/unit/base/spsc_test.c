@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "unit.h"
 
-#define CAPACITY 15u
+#define CAPACITY  15u
 #define NEAR_WRAP (UINT32_MAX - 100u) /* operations done already: the indexes wrap soon */
 
 static char cells[512];

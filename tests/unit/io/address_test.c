@@ -46,8 +46,23 @@ static void address_of_nothing_is_any(void) {
 
 static void address_that_is_none_is_refused(void) {
     static const char *const bad[] = {
-        "x",  "1.2.3",     "1.2.3.4.5", "[",        "[]",        "[::1",          "::1]", ":::", "fe80::1%", "%",
-        "**", " 1.2.3.4", "localhost", "1.2.3.256", "[1.2.3.4]", "fe80::1%nosuch", "fe80::1%99999999999",
+        "x",
+        "1.2.3",
+        "1.2.3.4.5",
+        "[",
+        "[]",
+        "[::1",
+        "::1]",
+        ":::",
+        "fe80::1%",
+        "%",
+        "**",
+        " 1.2.3.4",
+        "localhost",
+        "1.2.3.256",
+        "[1.2.3.4]",
+        "fe80::1%nosuch",
+        "fe80::1%99999999999",
         "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
     };
     for (uint32_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

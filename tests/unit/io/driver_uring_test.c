@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The io_uring driver alone, on real sockets: every way in which the kernel may serve it is a variant of the same tests.
+ * The io_uring driver alone, on real sockets: every way in which the kernel may serve it is a variant of the same
+ * tests.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -265,7 +266,7 @@ static void starve(const struct rim__uring_traits *traits) {
     CU_ASSERT_EQUAL(rim__uring_buffers_out(rig.driver), 16);
     struct io_op *starved = find_starved();
     uint32_t before = starved->terminals;
-    io_op_cancel(starved); /* one that waits for a buffer within the driver */
+    io_op_cancel(starved);                       /* one that waits for a buffer within the driver */
     CU_ASSERT_EQUAL(starved->terminals, before); /* never from within the call */
     IO_UNTIL(&rig, starved->terminals == before + 1);
     CU_ASSERT_EQUAL(starved->last, -ECANCELED);

@@ -16,9 +16,9 @@
 #include "shard/driver.h"
 #include "unit.h"
 
-#define IO_MS        1000000ull
-#define IO_HELD_MAX  512u
-#define IO_LIMIT_MS  10000u
+#define IO_MS       1000000ull
+#define IO_HELD_MAX 512u
+#define IO_LIMIT_MS 10000u
 
 struct rim__sim;
 

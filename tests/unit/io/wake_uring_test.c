@@ -87,13 +87,14 @@ static void uring_is_woken_by_many_at_once(void) {
     for (uint32_t i = 0; i < RINGERS; i++) {
         CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, ring_many, rig.driver), 0);
     }
-    while (atomic_load(&rung) < RINGERS * RINGS) {
+    /* They may all have rung before the first poll: then that one must not sleep. */
+    while (atomic_load(&rung) < RINGERS * RINGS || rig.driver->wakes_received == 0) {
         io_rig_poll(&rig, RIM_DRIVER_FOREVER);
     }
     for (uint32_t i = 0; i < RINGERS; i++) {
         pthread_join(threads[i], NULL);
     }
-    CU_ASSERT(rig.driver->wakes_received > 0 && rig.driver->wakes_received <= RINGERS * RINGS);
+    CU_ASSERT(rig.driver->wakes_received <= RINGERS * RINGS);
     io_rig_close_uring(&rig);
 }
 

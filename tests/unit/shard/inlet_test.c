@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "ringmail/error.h"
 #include "rig.h"
+#include "ringmail/error.h"
 #include "unit.h"
 
 static struct rig rig;

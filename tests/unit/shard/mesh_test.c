@@ -92,8 +92,7 @@ static void finish(void) {
 
 static bool send(uint32_t from, uint32_t to, uint32_t size, bool reserved) {
     uint32_t lane = from == A ? to : from;
-    struct rim_msg *msg =
-        rim__mesh_reserve(rig.shards[from], to, (uint32_t)rim__msg_span(0, size), reserved);
+    struct rim_msg *msg = rim__mesh_reserve(rig.shards[from], to, (uint32_t)rim__msg_span(0, size), reserved);
     if (msg == NULL) {
         return false;
     }
@@ -360,8 +359,8 @@ static void mesh_carries_tokens_and_rounds_spans_up(void) {
         CU_ASSERT_FATAL(msg != NULL);
         CU_ASSERT_EQUAL((uintptr_t)msg % 16, 0);
         uint32_t home = msg->flags;
-        *msg = (struct rim_msg){.from = A, .kind = RIM_KIND_ASK, .flags = (uint16_t)(home | flags), .tag = size,
-                                .size = size};
+        *msg = (struct rim_msg){
+            .from = A, .kind = RIM_KIND_ASK, .flags = (uint16_t)(home | flags), .tag = size, .size = size};
         memset(rim__msg_body(msg), fill_of(size), size);
     }
     flush(A);

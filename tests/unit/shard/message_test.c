@@ -41,8 +41,8 @@ static void finish(void) {
 }
 
 static struct rim__body body_of(uint32_t home, void *data) {
-    return (struct rim__body){
-        .data = data, .size = 5, .home = home, .release = count_release, .arg = {&released, NULL}};
+    return (
+        struct rim__body){.data = data, .size = 5, .home = home, .release = count_release, .arg = {&released, NULL}};
 }
 
 static void message_span_is_rounded_up_to_16(void) {
@@ -120,8 +120,8 @@ static void send_across(uint32_t flags, uint32_t size) {
     struct rim_msg *msg = rim__mesh_reserve(rig.shards[0], 1, (uint32_t)rim__msg_span(flags, size), false);
     CU_ASSERT_FATAL(msg != NULL);
     uint32_t home = msg->flags;
-    *msg = (struct rim_msg){.from = 3, .to = 4, .kind = RIM_KIND_ASK, .flags = (uint16_t)(home | flags), .tag = 5,
-                            .size = size};
+    *msg = (struct rim_msg){
+        .from = 3, .to = 4, .kind = RIM_KIND_ASK, .flags = (uint16_t)(home | flags), .tag = 5, .size = size};
     memset(rim__msg_body(msg), 0x11, size);
     rim__mesh_flush(rig.shards[0]);
     rim__mesh_drain(rig.shards[1]);

@@ -11,7 +11,7 @@
 #include "base/random.h"
 #include "unit.h"
 
-#define TIMERS 300u
+#define TIMERS  300u
 #define SLOT_NS (1ull << RIM_WHEEL_SLOT_BITS)
 
 struct entry {
