@@ -15,7 +15,8 @@
 int rim__mesh_init(struct rim__mesh *mesh, uint32_t shards, uint32_t parcels) {
     *mesh = (struct rim__mesh){.parcels_max = parcels, .groups = (shards + 63) / 64};
     mesh->outlets = calloc(shards, sizeof *mesh->outlets);
-    return mesh->outlets == NULL ? -ENOMEM : 0;
+    mesh->inbound = calloc(shards, sizeof(struct rim__lane *));
+    return mesh->outlets == NULL || mesh->inbound == NULL ? -ENOMEM : 0;
 }
 
 static void free_lane(struct rim__outlet *outlet) {
@@ -49,7 +50,9 @@ void rim__mesh_finish(struct rim__shard *shard) {
         free(parcel);
     }
     free(mesh->outlets);
+    free(mesh->inbound);
     mesh->outlets = NULL;
+    mesh->inbound = NULL;
 }
 
 static rim__cold int make_lane(struct rim__mesh *mesh, struct rim__outlet *outlet) {
@@ -303,7 +306,7 @@ static void flush_outlet(struct rim__shard *shard, struct rim__outlet *outlet) {
 }
 
 static void send_home(struct rim__shard *shard, struct rim__parcel *parcel) {
-    struct rim__lane *lane = shard->peers[parcel->owner]->mesh.outlets[shard->index].lane;
+    struct rim__lane *lane = shard->mesh.inbound[parcel->owner];
     uint32_t owner = parcel->owner; /* the parcel is no longer ours after the push */
     bool pushed = rim__spsc_push(&lane->home, parcel);
     rim__assert(pushed);
@@ -349,9 +352,17 @@ static void deliver_parcel(struct rim__shard *shard, struct rim__parcel *parcel)
     }
 }
 
+static struct rim__lane *inbound_lane(struct rim__shard *shard, uint32_t from) {
+    struct rim__lane **lane = &shard->mesh.inbound[from];
+    if (rim__unlikely(*lane == NULL)) {
+        *lane = shard->peers[from]->mesh.outlets[shard->index].lane;
+    }
+    return *lane;
+}
+
 /* True if the lane is empty. */
 static bool drain_lane(struct rim__shard *shard, uint32_t from) {
-    struct rim__lane *lane = shard->peers[from]->mesh.outlets[shard->index].lane;
+    struct rim__lane *lane = inbound_lane(shard, from);
     if (lane == NULL) { /* the bell rang for parcels that came home, and nothing was ever sent this way */
         return true;
     }

@@ -83,6 +83,8 @@ struct rim__mesh {
     struct rim__outlet *dirty;   /* those that flush has to visit */
     struct rim__bell_news news;  /* lanes to drain; our own copy of the bell */
     uint32_t groups;             /* words of news.lanes in use */
+    struct rim__lane **inbound;  /* by peer: the lanes to us, as far as known. The peers' outlets name them too, but those
+                                    lines are written all the time */
     struct rim__lane *hot;       /* the lane that had news last: looked into before the bell; or NULL */
     uint32_t hot_from;           /* whose it is */
     uint32_t bell_skips;         /* drains since the bell was looked at */
