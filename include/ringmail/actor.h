@@ -62,7 +62,7 @@ typedef rim_verdict (*rim_handler)(rim_ctx *ctx, void *self, const void *body, r
 /*
  * The one outcome of a request: `error` 0 with the reply's body and message, else NULL for both and -ETIMEDOUT,
  * -RIM_EDOWN (receiver gone), -RIM_EFULL (its mailbox was full), -RIM_EREFUSED or the receiver's own negative code,
- * -RIM_ENOREPLY, -RIM_ENOHANDLER, -RIM_ESTOPPING. Never called for a request that was cancelled.
+ * -RIM_ENOREPLY, -RIM_ENOHANDLER. Never called for a request that was cancelled.
  */
 typedef rim_verdict (*rim_outcome)(rim_ctx *ctx, void *self, uint64_t cookie, int error, const void *body,
                                    rim_msg *msg);
@@ -109,7 +109,9 @@ typedef struct rim_behaviour {
     rim_verdict (*init)(rim_ctx *ctx, void *self, const void *arg, size_t size);
     /* Runs last, once, if init succeeded. It may send; it cannot receive. */
     void (*exit)(rim_ctx *ctx, void *self, rim_exit why);
-    rim_handler other; /* takes what no row takes; without it such a message is dead-lettered (RIM_ENOHANDLER) */
+    /* Takes what no row takes, events like RIM_CLOSING and RIM_SOCKET_CLOSED too, whose defaults then do not apply.
+       Without it such a message is dead-lettered (RIM_ENOHANDLER). */
+    rim_handler other;
     uint32_t version;  /* free for the user; for hot upgrades */
 } rim_behaviour;
 
@@ -243,8 +245,8 @@ RIM_API void rim_msg_free(rim_ctx *ctx, rim_msg *msg);
 RIM_API void rim_msg_retag(rim_msg *msg, uint32_t tag);
 
 /*
- * Sends a copy of `size` bytes at `body`. Never blocks. Returns 0 when the message is under way, else the message was
- * not sent and is counted: -RIM_EFULL (the mailbox is full or the way to it is; see rim_want_room), -RIM_EDOWN (known
+ * Sends a copy of `size` bytes at `body`. Never blocks. Returns 0 when the message is under way, else it was not sent
+ * (the first two of these are counted, as refused and as dead): -RIM_EFULL (the mailbox is full or the way to it is; see rim_want_room), -RIM_EDOWN (known
  * here to be gone; a receiver on another shard that is gone is dead-lettered there), -RIM_EBADREF, -RIM_ETOOBIG,
  * -EINVAL (tag below RIM_USER), -ENOMEM.
  */

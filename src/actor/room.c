@@ -178,8 +178,15 @@ static int wait_across(rim_ctx *ctx, struct rim__belongings *own, rim_ref to) {
 
 int rim_want_room(rim_ctx *ctx, rim_ref to) {
     int error = rim__send_check(ctx, to);
-    if (error != 0 || ctx->actor == NULL) {
-        return error == -RIM_EDOWN ? 0 : error != 0 ? error : -RIM_ECONTEXT;
+    if (ctx->actor == NULL) {
+        return -RIM_ECONTEXT;
+    }
+    if (error == -RIM_EDOWN) { /* nobody there: nothing to wait for */
+        tell_actor(ctx, ctx->actor->ref, to);
+        return 0;
+    }
+    if (error != 0) {
+        return error;
     }
     struct rim__belongings *belongings = rim__actor_belongings(ctx, ctx->actor);
     if (belongings == NULL) {

@@ -146,7 +146,7 @@ static rim__cold void end(rim_ctx *ctx, struct rim__actor *actor, rim_verdict ve
     } else if (actor->stop_asked) {
         why = (rim_exit){.code = RIM_EXIT_SHUTDOWN, .text = "asked to stop"};
     }
-    if (ctx->fail_code != 0) {
+    if (ctx->fail_code != 0 && verdict == RIM_FAIL) {
         why = (rim_exit){.code = ctx->fail_code, .text = ctx->fail_text};
     }
     rim__actor_bury(ctx, actor, why);

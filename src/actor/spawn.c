@@ -52,6 +52,12 @@ int rim__allotment_give(struct rim__allotment *allotment, uint64_t local) {
         allotment->free_max = max;
     }
     allotment->free[allotment->free_count++] = local;
+    if ((local & (RIM_GENERATIONS - 1)) == 0) { /* its generations start over: it waits below all others */
+        uint64_t *free = allotment->free;
+        uint64_t lowest = free[0];
+        free[0] = local;
+        free[allotment->free_count - 1] = allotment->free_count > 1 ? lowest : local;
+    }
     return 0;
 }
 

@@ -69,7 +69,7 @@ ROLE_ON(late_ask) {
     struct role *role = self;
     CHECK(role->handle == RIM_NIL);
     role->handle = rim_defer(ctx);
-    rim_after(ctx, RIM_MS(5), 0);
+    rim_after(ctx, RIM_MS(400), 0);
     return RIM_DONE;
 }
 
@@ -87,13 +87,13 @@ ROLE_OUTCOME(asker_outcome) {
 
 ROLE_ON(asker_go) {
     struct deaths *world = role_world(self);
-    rim_ask ask = {.to = world->late, .tag = ASK, .timeout_ns = RIM_MS(1), .on_outcome = asker_outcome};
+    rim_ask ask = {.to = world->late, .tag = ASK, .timeout_ns = RIM_MS(200), .on_outcome = asker_outcome};
     CHECK(rim_request(ctx, &ask, NULL) == 0);
     role_say(ctx, world->victim, END, 0);
     role_say(ctx, world->victim, MORE, 0); /* behind the one that ends it */
     role_say(ctx, world->deaf, NOBODY, 0);
     role_say(ctx, world->deaf, WORD, 0);
-    rim_after(ctx, RIM_MS(20), 0);
+    rim_after(ctx, RIM_MS(300), 0);
     return RIM_DONE;
 }
 
@@ -119,7 +119,7 @@ static void die(struct scenario *s, uint32_t asker_shard) {
     world.deaf = role_spawn(s, &deaf, 1, cast);
     world.late = role_spawn(s, &late, 1, cast);
     rim_ref ref = role_spawn(s, &asker, asker_shard, cast);
-    scenario_pass_time(s, RIM_MS(20)); /* the watchers watch */
+    scenario_pass_time(s, RIM_MS(100)); /* the watchers watch */
     role_go(s, ref);
     scenario_run(s, ROLE_LIMIT_NS);
 }
