@@ -97,7 +97,7 @@ static bool is_sim_lane_full(void *sim) {
 
 static void set_spin(const struct rim_system *system, struct rim__shard *shard) {
     int32_t us = system->config.spin_us;
-    bool crowded = system->count > rim_usable_cpus() || system->count == 1 || rim__cpu_quota() != 0;
+    bool crowded = system->count > rim_usable_cpus() || rim__cpu_quota() != 0;
     if (us == 0 && !crowded) {
         us = SPIN_DEFAULT_US;
     }

@@ -52,8 +52,9 @@ typedef struct rim_config {
     bool no_pin;         /* leave the placing of threads to the kernel */
     enum rim_driver_kind driver;
     enum rim_wake_kind wake;
-    int32_t spin_us;     /* how long an idle shard looks out before it sleeps, when that has paid lately; 0: 20, or
-                            none where shards share CPUs or a quota is set; -1: none */
+    int32_t spin_us;     /* how long an idle shard looks out for messages and completions before it sleeps; 0: 20 when
+                            that has paid lately, and none where shards share CPUs or a quota is set; above 0: always
+                            that long; -1: never */
     uint32_t mailbox_count; /* default of rim_spawn_options; 0: 4,096 */
     uint32_t mailbox_bytes; /* default of rim_spawn_options; 0: 1 MiB */
     uint32_t budget;        /* messages in a row for one actor; 0: 256 */

@@ -125,6 +125,7 @@ static void ring_event(int event_fd) {
 static void complete(struct rim__uring *uring, const struct io_uring_cqe *cqe) {
     switch (rim__uring_kind_of(cqe->user_data)) {
     case RIM_URING_OP:
+        uring->driver.completions++;
         rim__uring_ops_complete(uring, cqe);
         break;
     case RIM_URING_EVENT:

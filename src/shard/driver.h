@@ -39,6 +39,7 @@ struct rim__driver {
     struct rim__shard *shard;
     uint64_t enters;         /* system calls of poll */
     uint64_t wakes_received; /* wake-ups that reached poll */
+    uint64_t completions;    /* of operations, run by poll */
 };
 
 #endif

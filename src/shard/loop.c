@@ -40,13 +40,24 @@ static void look_back(struct rim__shard *shard, bool news) {
     if (news && wakes == 0 && safety) {
         shard->suspects++;
     }
-    if (news && slept_ns < shard->spin_ns && shard->spin_credit < SPIN_CREDIT_MAX) {
+    bool completed = shard->driver->completions != shard->completions_seen;
+    if ((news || completed) && slept_ns < shard->spin_ns && shard->spin_credit < SPIN_CREDIT_MAX) {
         shard->spin_credit++; /* looking out would have paid */
     }
     if (!news && safety && shard->safety_ns < SAFETY_MAX_NS) {
         shard->safety_ns *= 2;
     }
     shard->parked_ns = 0;
+}
+
+/* Whether looking out pays is learnt from what came while it did, and from sleeps that were shorter. */
+static void note_news(struct rim__shard *shard) {
+    shard->completions_seen = shard->driver->completions;
+    if (shard->looking && shard->spin_credit < SPIN_CREDIT_MAX) {
+        shard->spin_credit++;
+    }
+    shard->looking = false;
+    shard->news_ns = shard->now_ns;
 }
 
 static void drain(struct rim__shard *shard) {
@@ -59,8 +70,10 @@ static void drain(struct rim__shard *shard) {
         look_back(shard, news);
     }
     if (news) {
-        shard->across_ns = shard->now_ns;
         shard->safety_ns = RIM_SHARD_SAFETY_NS;
+    }
+    if (news || shard->driver->completions != shard->completions_seen) {
+        note_news(shard);
     }
     if (rim__unlikely(shard->suspects > 0) && shard->driver->wakes_received != shard->wakes_seen) {
         shard->suspects--; /* it was only slow */
@@ -68,24 +81,26 @@ static void drain(struct rim__shard *shard) {
     }
 }
 
-/* Whether to look out a little longer for other shards' messages: sleeping and being woken costs more. */
+/* Whether to look out a little longer: sleeping and being woken costs more, on both sides. */
 static bool is_spinning(struct rim__shard *shard) {
     if (shard->spin_ns == 0 || (shard->spin_credit <= 0 && !shard->spin_always)) {
         return false;
     }
-    if (shard->now_ns - shard->across_ns < shard->spin_ns) {
+    if (shard->now_ns - shard->news_ns < shard->spin_ns) {
+        shard->looking = true;
         return true;
     }
-    if (shard->across_ns != 0) { /* looked out in vain */
-        shard->across_ns = 0;
-        shard->spin_credit -= shard->spin_credit > SPIN_CREDIT_MIN ? 2 : 0;
+    if (shard->looking) { /* in vain */
+        shard->looking = false;
+        shard->spin_credit -= shard->spin_credit > SPIN_CREDIT_MIN;
     }
     return false;
 }
 
 /* A short watch: the lane that had news last at every look, the bell at some. */
 static void look_out(const struct rim__shard *shard) {
-    for (unsigned i = 1; i <= LOOKS; i++) {
+    unsigned looks = shard->count > 1 ? LOOKS : 1; /* alone, only the driver has news */
+    for (unsigned i = 1; i <= looks; i++) {
         if (rim__mesh_has_news(shard, i % LOOKS_PER_BELL == 0)) {
             return;
         }

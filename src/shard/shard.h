@@ -54,7 +54,9 @@ struct rim__shard {
     uint64_t spin_ns;         /* how long to look out before sleeping; 0: not at all */
     bool spin_always;         /* also when it has not paid lately */
     int32_t spin_credit;      /* whether it has paid lately */
-    uint64_t across_ns;       /* when news last came from another shard */
+    bool looking;             /* now */
+    uint64_t news_ns;         /* when news last came, from another shard or the driver; 0: looked out in vain since */
+    uint64_t completions_seen; /* driver->completions when last looked at */
     uint64_t parked_ns;       /* when the sleep began that the last tick ended in; 0: it did not sleep */
     uint64_t parked_for_ns;   /* how long that sleep was to be */
     uint64_t safety_ns;       /* no sleep is longer; doubles while nothing happens */
