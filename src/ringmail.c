@@ -13,7 +13,7 @@
 #include "base/assert.h"
 #include "system.h"
 
-#define SPIN_DEFAULT_US 20
+#define SPIN_DEFAULT_US   20
 #define CLOSE_PATIENCE_NS 1000000000ull
 
 const char *rim_version(void) {
@@ -124,11 +124,18 @@ static int make_member(struct rim_system *system, uint32_t index) {
     if (member->shard == NULL || member->ctx == NULL) {
         return -ENOMEM;
     }
-    struct rim__shard_options shard = {.index = index, .count = system->count, .peers = system->shards,
-                                       .parcels = config->parcels, .seed = config->seed, .log = system->log};
-    struct rim__world_options world = {.system = system, .mailbox_count = config->mailbox_count,
-                                       .mailbox_bytes = config->mailbox_bytes, .budget = config->budget,
-                                       .turn_ns = RIM_US(config->turn_us), .io_stats = add_io_stats,
+    struct rim__shard_options shard = {.index = index,
+                                       .count = system->count,
+                                       .peers = system->shards,
+                                       .parcels = config->parcels,
+                                       .seed = config->seed,
+                                       .log = system->log};
+    struct rim__world_options world = {.system = system,
+                                       .mailbox_count = config->mailbox_count,
+                                       .mailbox_bytes = config->mailbox_bytes,
+                                       .budget = config->budget,
+                                       .turn_ns = RIM_US(config->turn_us),
+                                       .io_stats = add_io_stats,
                                        .wall_ms = wall_ms};
     int error = rim__shard_init(member->shard, &shard);
     error = error != 0 ? error : rim__world_init(member->ctx, member->shard, &world);
@@ -195,7 +202,8 @@ int rim_system_create(const rim_config *config, rim_system **out) {
         return -ENOMEM;
     }
     system->config = config != NULL ? *config : (rim_config){0};
-    system->log = (struct rim__log){.write = system->config.log, .arg = system->config.log_arg,
+    system->log = (struct rim__log){.write = system->config.log,
+                                    .arg = system->config.log_arg,
                                     .level = system->config.log_level};
     pthread_mutex_init(&system->foreign_lock, NULL);
     rim__gate_init(&system->opened);
@@ -215,8 +223,11 @@ int rim_system_create(const rim_config *config, rim_system **out) {
 
 static int open_uring(struct rim__member *member) {
     struct rim_system *system = member->system;
-    struct rim__driver_options options = {.shard = member->shard, .index = member->shard->index, .log = &system->log,
-                                          .config = &system->config, .traits = &system->traits};
+    struct rim__driver_options options = {.shard = member->shard,
+                                          .index = member->shard->index,
+                                          .log = &system->log,
+                                          .config = &system->config,
+                                          .traits = &system->traits};
     int error = rim__uring_open(&options, &member->shard->driver, &member->io);
     return error != 0 ? error : rim__io_attach(member->ctx, member->io);
 }

@@ -18,8 +18,8 @@
 
 #define ROUND_MIN_NS 20000u
 #define ROUND_MAX_NS 2000000u
-#define PATIENCE_NS 200000000ull    /* after the deadline, for what is under way to end as lost */
-#define COMPLAIN_NS 5000000000ull
+#define PATIENCE_NS  200000000ull /* after the deadline, for what is under way to end as lost */
+#define COMPLAIN_NS  5000000000ull
 
 struct stopping {
     struct rim_system *system;

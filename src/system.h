@@ -25,27 +25,27 @@ struct rim__member {
     rim_ctx *ctx;
     struct rim__io *io;
     pthread_t thread;
-    int cpu;   /* to pin to, or -1 */
-    int error; /* of the start, by the thread before it knocks */
+    int cpu;              /* to pin to, or -1 */
+    int error;            /* of the start, by the thread before it knocks */
     uint32_t buffers_out; /* receive buffers that were not at home when the driver was closed */
 };
 
 struct rim_system {
-    rim_config config; /* with its defaults filled in */
+    rim_config config;            /* with its defaults filled in */
     enum rim__system_stage stage; /* by the steering thread */
     uint32_t count;
     struct rim__member *members;
     struct rim__shard **shards; /* for the shards' peers */
     struct rim__log log;
     struct rim__uring_traits traits;
-    struct rim__sim *sim; /* NULL for a real one */
-    bool go_ahead;        /* by the steering thread before the gate: run, or end at once */
+    struct rim__sim *sim;                       /* NULL for a real one */
+    bool go_ahead;                              /* by the steering thread before the gate: run, or end at once */
     struct rim__gate opened, go, looped, close; /* the stations of the shards' threads */
 
     pthread_mutex_t foreign_lock;
     struct rim__allotment *foreign; /* by shard; slots that foreign threads chose; under the lock */
 
-    bool leaks;         /* found at the end */
+    bool leaks; /* found at the end */
 };
 
 /* stop.c */

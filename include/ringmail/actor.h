@@ -36,9 +36,9 @@ typedef struct rim_ctx rim_ctx;       /* the world as a handler sees it; valid u
 typedef struct rim_msg rim_msg;       /* a message: header and body, with one owner */
 
 /* Durations are nanoseconds everywhere. */
-#define RIM_US(n) ((uint64_t)(n)*1000u)
-#define RIM_MS(n) ((uint64_t)(n)*1000000u)
-#define RIM_SECONDS(n) ((uint64_t)(n)*1000000000u)
+#define RIM_US(n)        ((uint64_t)(n)*1000u)
+#define RIM_MS(n)        ((uint64_t)(n)*1000000u)
+#define RIM_SECONDS(n)   ((uint64_t)(n)*1000000000u)
 #define RIM_COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
 
 /* The largest body of one message, in bytes. */
@@ -100,11 +100,11 @@ enum {
  *     };
  */
 typedef struct rim_behaviour {
-    const char *name;     /* shown in logs and statistics; required */
-    size_t state_size;    /* bytes of state, zeroed, 16-byte aligned; it lives and dies with the actor */
+    const char *name;      /* shown in logs and statistics; required */
+    size_t state_size;     /* bytes of state, zeroed, 16-byte aligned; it lives and dies with the actor */
     const rim_handler *on; /* rows by tag; a missing row means the tag's default (see enum rim_tag) */
-    uint32_t on_count;    /* rows in `on` */
-    uint32_t protocol;    /* 0, or the number of the typed protocol whose messages the rows from RIM_USER on take */
+    uint32_t on_count;     /* rows in `on` */
+    uint32_t protocol;     /* 0, or the number of the typed protocol whose messages the rows from RIM_USER on take */
     /* Runs first, before any message. RIM_DONE or the actor ends as RIM_EXIT_INIT. `arg` is spawn's, borrowed. */
     rim_verdict (*init)(rim_ctx *ctx, void *self, const void *arg, size_t size);
     /* Runs last, once, if init succeeded. It may send; it cannot receive. */
@@ -112,16 +112,16 @@ typedef struct rim_behaviour {
     /* Takes what no row takes, events like RIM_CLOSING and RIM_SOCKET_CLOSED too, whose defaults then do not apply.
        Without it such a message is dead-lettered (RIM_ENOHANDLER). */
     rim_handler other;
-    uint32_t version;  /* free for the user; for hot upgrades */
+    uint32_t version; /* free for the user; for hot upgrades */
 } rim_behaviour;
 
 /* Tags below RIM_USER are the runtime's: events that arrive like messages. A user's own tags start at RIM_USER. */
 enum rim_tag {
-    RIM_TIMER = 1,        /* rim_timer_event; default: ignored */
-    RIM_ROOM = 2,         /* rim_room_event: asked for by rim_want_room; default: ignored */
-    RIM_REFUSED = 3,      /* rim_refused_event: messages already under way found no room; default: ignored */
-    RIM_CLOSING = 4,      /* no body: the system is stopping, finish what you have begun; default: ignored */
-    RIM_DEAD_LETTER = 5,  /* rim_dead_letter: to the actor that asked for them (rim_watch_dead_letters) */
+    RIM_TIMER = 1,       /* rim_timer_event; default: ignored */
+    RIM_ROOM = 2,        /* rim_room_event: asked for by rim_want_room; default: ignored */
+    RIM_REFUSED = 3,     /* rim_refused_event: messages already under way found no room; default: ignored */
+    RIM_CLOSING = 4,     /* no body: the system is stopping, finish what you have begun; default: ignored */
+    RIM_DEAD_LETTER = 5, /* rim_dead_letter: to the actor that asked for them (rim_watch_dead_letters) */
     /* 6 to 11 are kept for links, monitors, names and groups */
     RIM_LISTENING = 16,     /* socket.h */
     RIM_SOCKET_OPEN = 17,   /* socket.h */
@@ -169,13 +169,13 @@ enum rim_place {
 /* Zeroes are the defaults. */
 typedef struct rim_spawn_options {
     enum rim_place place;
-    uint32_t shard;          /* with RIM_ON_SHARD */
-    uint64_t hash;           /* with RIM_BY_HASH */
-    uint32_t mailbox_count;  /* messages that may wait; 0: the system's default (4,096) */
-    uint32_t mailbox_bytes;  /* bytes of bodies that may wait; 0: the system's default (1 MiB). One message that finds
-                                an empty mailbox is always let in, whatever its size */
-    uint64_t memory_bytes;   /* what rim_alloc may hold at once; 0: no limit */
-    uint32_t budget;         /* messages in a row before others get their turn; 0: the system's default (256) */
+    uint32_t shard;         /* with RIM_ON_SHARD */
+    uint64_t hash;          /* with RIM_BY_HASH */
+    uint32_t mailbox_count; /* messages that may wait; 0: the system's default (4,096) */
+    uint32_t mailbox_bytes; /* bytes of bodies that may wait; 0: the system's default (1 MiB). One message that finds
+                               an empty mailbox is always let in, whatever its size */
+    uint64_t memory_bytes;  /* what rim_alloc may hold at once; 0: no limit */
+    uint32_t budget;        /* messages in a row before others get their turn; 0: the system's default (256) */
 } rim_spawn_options;
 
 /*
@@ -246,9 +246,9 @@ RIM_API void rim_msg_retag(rim_msg *msg, uint32_t tag);
 
 /*
  * Sends a copy of `size` bytes at `body`. Never blocks. Returns 0 when the message is under way, else it was not sent
- * (the first two of these are counted, as refused and as dead): -RIM_EFULL (the mailbox is full or the way to it is; see rim_want_room), -RIM_EDOWN (known
- * here to be gone; a receiver on another shard that is gone is dead-lettered there), -RIM_EBADREF, -RIM_ETOOBIG,
- * -EINVAL (tag below RIM_USER), -ENOMEM.
+ * (the first two of these are counted, as refused and as dead): -RIM_EFULL (the mailbox is full or the way to it is;
+ * see rim_want_room), -RIM_EDOWN (known here to be gone; a receiver on another shard that is gone is dead-lettered
+ * there), -RIM_EBADREF, -RIM_ETOOBIG, -EINVAL (tag below RIM_USER), -ENOMEM.
  */
 RIM_API int rim_send(rim_ctx *ctx, rim_ref to, uint32_t tag, const void *body, size_t size);
 /* The same for a message of the caller's, which it consumes whatever it returns. */

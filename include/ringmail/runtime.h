@@ -45,16 +45,16 @@ struct rim_sim_options; /* sim.h */
 
 /* Zeroes are the defaults. */
 typedef struct rim_config {
-    uint32_t shards;     /* 0: one for each CPU that the process may use (affinity and cgroup quota); at most 256.
-                            More than there are CPUs is allowed, and slow */
-    const int *cpus;     /* CPUs to pin the shards to, in order, used round robin; NULL: those of the process */
-    uint32_t cpu_count;  /* entries in cpus */
-    bool no_pin;         /* leave the placing of threads to the kernel */
+    uint32_t shards;    /* 0: one for each CPU that the process may use (affinity and cgroup quota); at most 256.
+                           More than there are CPUs is allowed, and slow */
+    const int *cpus;    /* CPUs to pin the shards to, in order, used round robin; NULL: those of the process */
+    uint32_t cpu_count; /* entries in cpus */
+    bool no_pin;        /* leave the placing of threads to the kernel */
     enum rim_driver_kind driver;
     enum rim_wake_kind wake;
-    int32_t spin_us;     /* how long an idle shard looks out for messages and completions before it sleeps; 0: 20 when
-                            that has paid lately, and none where shards share CPUs or a quota is set; above 0: always
-                            that long; -1: never */
+    int32_t spin_us; /* how long an idle shard looks out for messages and completions before it sleeps; 0: 20 when
+                        that has paid lately, and none where shards share CPUs or a quota is set; above 0: always
+                        that long; -1: never */
     uint32_t mailbox_count; /* default of rim_spawn_options; 0: 4,096 */
     uint32_t mailbox_bytes; /* default of rim_spawn_options; 0: 1 MiB */
     uint32_t budget;        /* messages in a row for one actor; 0: 256 */
@@ -64,13 +64,14 @@ typedef struct rim_config {
     uint32_t buffer_bytes;  /* size of each; 0: 32 KiB */
     uint32_t ring_entries;  /* submission entries of a shard's ring; 0: 1,024 */
     uint64_t seed;          /* of rim_random and of the simulation; 0: 1 under simulation, else from the kernel */
-    const struct rim_sim_options *sim; /* with RIM_DRIVER_SIM; NULL: no faults */
-    int log_level;                     /* the least urgent level that is told; 0: errors only */
+    const struct rim_sim_options *sim;                   /* with RIM_DRIVER_SIM; NULL: no faults */
+    int log_level;                                       /* the least urgent level that is told; 0: errors only */
     void (*log)(void *arg, int level, const char *text); /* one line without its newline; any shard's thread */
     void *log_arg;
 } rim_config;
 
-/* Shards that a config of zeroes would get: the CPUs of the affinity mask, at most the cgroup's CPU quota rounded up. */
+/* Shards that a config of zeroes would get: the CPUs of the affinity mask, at most the cgroup's CPU quota rounded up.
+ */
 RIM_API uint32_t rim_usable_cpus(void);
 
 /*

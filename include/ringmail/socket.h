@@ -49,7 +49,7 @@ enum rim_distribute {
 typedef struct rim_listen_options {
     const char *host; /* numeric; NULL: every address, IPv6 and IPv4 (dual stack), or IPv4 where there is no IPv6 */
     uint16_t port;    /* 0: the kernel chooses; see RIM_LISTENING */
-    const rim_behaviour *owner; /* spawned for each connection, on the connection's shard */
+    const rim_behaviour *owner;             /* spawned for each connection, on the connection's shard */
     const rim_spawn_options *owner_options; /* its mailbox and so on (place is ignored); NULL: defaults */
     const void *arg;                        /* handed on in rim_connection; must outlive the listener */
     enum rim_distribute distribute;

@@ -29,8 +29,8 @@
     _Static_assert(sizeof(P##_##N) <= 65536, #P "_" #N ": too large, send it as a buffer (rim_msg_wrap)");             \
     _Static_assert(_Alignof(P##_##N) <= 16, #P "_" #N ": bodies are aligned to 16 bytes");
 #define RIM_INDEX_(A, P, N, ...) P##_##N##_index_,
-#define RIM_TAG_(A, P, N, ...) P##_##N##_tag = (P##_protocol << 16) + RIM_USER + P##_##N##_index_,
-#define RIM_ROW_(A, P, N, ...) [RIM_USER + P##_##N##_index_] = A##_on_##P##_##N,
+#define RIM_TAG_(A, P, N, ...)   P##_##N##_tag = (P##_protocol << 16) + RIM_USER + P##_##N##_index_,
+#define RIM_ROW_(A, P, N, ...)   [RIM_USER + P##_##N##_index_] = A##_on_##P##_##N,
 
 /* Structs and tags of a protocol. `number` is from 1 to 32,767, and best unique in the program. */
 #define RIM_PROTOCOL(P, number, LIST)                                                                                  \
@@ -59,18 +59,17 @@
 /* The table: A is the type of the state; what follows EVENTS are further fields of rim_behaviour. */
 #define RIM_BEHAVIOUR(A, P, LIST, EVENTS, ...)                                                                         \
     static const rim_handler A##_rows_[] = {EVENTS LIST(RIM_ROW_, A)};                                                 \
-    static const rim_behaviour A##_behaviour = {                                                                       \
-        .name = #A,                                                                                                    \
-        .state_size = sizeof(A),                                                                                       \
-        .on = A##_rows_,                                                                                               \
-        .on_count = RIM_COUNT(A##_rows_),                                                                              \
-        .protocol = P##_protocol,                                                                                      \
-        __VA_ARGS__}
+    static const rim_behaviour A##_behaviour = {.name = #A,                                                            \
+                                                .state_size = sizeof(A),                                               \
+                                                .on = A##_rows_,                                                       \
+                                                .on_count = RIM_COUNT(A##_rows_),                                      \
+                                                .protocol = P##_protocol,                                              \
+                                                __VA_ARGS__}
 
 /* Send, reply, and the ask of a request, each with the fields of T. */
 #define rim_tell(ctx, to, T, ...) rim_send((ctx), (to), T##_tag, &(T){__VA_ARGS__}, sizeof(T))
-#define rim_answer(ctx, T, ...) (rim_reply((ctx), RIM_NIL, T##_tag, &(T){__VA_ARGS__}, sizeof(T)), RIM_DONE)
-#define RIM_ASK(T, ...) .tag = T##_tag, .body = &(T){__VA_ARGS__}, .size = sizeof(T)
+#define rim_answer(ctx, T, ...)   (rim_reply((ctx), RIM_NIL, T##_tag, &(T){__VA_ARGS__}, sizeof(T)), RIM_DONE)
+#define RIM_ASK(T, ...)           .tag = T##_tag, .body = &(T){__VA_ARGS__}, .size = sizeof(T)
 /* The body of `msg` as a T, or NULL if it is something else. */
 #define rim_as(T, msg)                                                                                                 \
     ((msg) != NULL && rim_tag(msg) == T##_tag && rim_size(msg) == sizeof(T) ? (const T *)rim_body(msg) : (const T *)0)

@@ -22,11 +22,11 @@
 
 enum { RIM_REF_ACTOR = 1, RIM_REF_REQUEST = 2, RIM_REF_TIMER = 3, RIM_REF_DEFERRED = 4 };
 
-#define RIM_KIND_SHIFT 60
-#define RIM_NODE_SHIFT 48
-#define RIM_NODE_MASK 0xfffu
+#define RIM_KIND_SHIFT  60
+#define RIM_NODE_SHIFT  48
+#define RIM_NODE_MASK   0xfffu
 #define RIM_SHARD_SHIFT RIM_LOCAL_BITS
-#define RIM_SHARD_MASK 0xffu
+#define RIM_SHARD_MASK  0xffu
 
 static inline uint64_t rim__ref_make(unsigned kind, uint32_t shard, uint64_t local) {
     return (uint64_t)kind << RIM_KIND_SHIFT | (uint64_t)shard << RIM_SHARD_SHIFT | local;
@@ -65,12 +65,12 @@ struct rim__actor {
     uint32_t count_max, bytes_max;
     const rim_behaviour *behaviour;
     rim_ref ref;
-    uint8_t stage;      /* enum rim__stage */
-    bool ready;         /* in the run queue, or running */
-    bool held;          /* messages wait, by rim__actor_hold */
-    bool stop_asked;    /* ends at its next turn */
-    bool told;          /* other shards were told to hold back, or actors wait for room */
-    uint32_t budget;    /* messages in a row */
+    uint8_t stage;   /* enum rim__stage */
+    bool ready;      /* in the run queue, or running */
+    bool held;       /* messages wait, by rim__actor_hold */
+    bool stop_asked; /* ends at its next turn */
+    bool told;       /* other shards were told to hold back, or actors wait for room */
+    uint32_t budget; /* messages in a row */
     uint32_t state_size;
     struct rim__belongings *belongings; /* NULL until it has any */
     struct rim__actor *older, *newer;   /* by time of spawn, for an orderly stop */
@@ -97,7 +97,7 @@ struct rim__belongings {
 /* ---- the world ---- */
 
 #define RIM_DEAD_WATCHERS 4u
-#define RIM_FULL_BUCKETS 256u
+#define RIM_FULL_BUCKETS  256u
 
 /* Slots of another shard's table that are ours to choose. */
 struct rim__allotment {
@@ -112,11 +112,11 @@ struct rim__full; /* an actor elsewhere that is known to be full */
 
 struct rim_ctx {
     struct rim__shard *shard;
-    struct rim__actor *actor;  /* whose handler runs */
-    struct rim_msg *current;   /* the message that it handles */
-    bool taken;                /* rim_take has it */
-    bool asked;                /* it is a request that still needs an answer */
-    uint64_t here;             /* a reference of this shard, without its local part */
+    struct rim__actor *actor; /* whose handler runs */
+    struct rim_msg *current;  /* the message that it handles */
+    bool taken;               /* rim_take has it */
+    bool asked;               /* it is a request that still needs an answer */
+    uint64_t here;            /* a reference of this shard, without its local part */
     struct rim__table actors;
     rim_stats stats;
     struct rim__table requests; /* and deferred ones */
@@ -125,20 +125,20 @@ struct rim_ctx {
     struct rim__full *full[RIM_FULL_BUCKETS];
     uint32_t full_count;
     struct rim__want *way_waiters[RIM_SHARDS_MAX]; /* who waits for room on the way to a shard */
-    rim_refused_event refusal; /* gathered, not sent yet; count 0: none */
+    rim_refused_event refusal;                     /* gathered, not sent yet; count 0: none */
     rim_ref refusal_to;
     struct rim__allotment *allotments; /* by shard */
     rim_ref dead_watchers[RIM_DEAD_WATCHERS];
-    uint64_t held;             /* actors held */
-    int64_t busy;              /* rim__ctx_busy */
-    uint64_t turn_ns;          /* of one actor */
+    uint64_t held;                                 /* actors held */
+    int64_t busy;                                  /* rim__ctx_busy */
+    uint64_t turn_ns;                              /* of one actor */
     uint32_t mailbox_count, mailbox_bytes, budget; /* defaults */
-    uint64_t lost;             /* messages cut off by a deadline */
-    bool cutting;              /* the deadline has come: what ends now is lost */
+    uint64_t lost;                                 /* messages cut off by a deadline */
+    bool cutting;                                  /* the deadline has come: what ends now is lost */
     uint32_t fail_code;
     char fail_text[128];
     char error_text[256];
-    void *io;                                   /* the I/O layer's */
+    void *io;                                         /* the I/O layer's */
     void (*io_stats)(rim_ctx *ctx, rim_stats *stats); /* adds what the I/O layer counts */
     uint64_t (*wall_ms)(const rim_ctx *ctx);
     rim_system *system;

@@ -41,8 +41,8 @@ static bool is_of_interest(const struct rim_msg *msg) {
 
 void rim__dead_letter(rim_ctx *ctx, struct rim_msg *msg, rim_ref to, int reason) {
     if (is_of_interest(msg)) {
-        rim__dead_count(ctx, &(rim_dead_letter){.from = msg->from, .to = to, .tag = msg->tag, .reason = reason,
-                                                .size = msg->size});
+        rim__dead_count(
+            ctx, &(rim_dead_letter){.from = msg->from, .to = to, .tag = msg->tag, .reason = reason, .size = msg->size});
     } else {
         ctx->stats.dead++;
     }
@@ -72,8 +72,11 @@ int rim_watch_dead_letters(rim_ctx *ctx, bool on) {
 }
 
 rim_verdict rim_mistyped(rim_ctx *ctx, rim_msg *msg) {
-    rim__dead_count(ctx, &(rim_dead_letter){.from = msg->from, .to = rim_self(ctx), .tag = msg->tag,
-                                            .reason = -EBADMSG, .size = msg->size});
+    rim__dead_count(ctx, &(rim_dead_letter){.from = msg->from,
+                                            .to = rim_self(ctx),
+                                            .tag = msg->tag,
+                                            .reason = -EBADMSG,
+                                            .size = msg->size});
     ctx->stats.handled--; /* the actor's turn counts it, and it is counted once */
     if (rim_is_request(ctx)) {
         rim_refuse(ctx, RIM_NIL, -EBADMSG);

@@ -67,7 +67,10 @@ rim_msg *rim_msg_wrap(rim_ctx *ctx, uint32_t tag, void *bytes, size_t size, void
         return NULL;
     }
     *wrapped = (struct wrapped){
-        .body = {.data = bytes, .size = (uint32_t)size, .home = ctx->shard->index, .release = release_wrapped,
+        .body = {.data = bytes,
+                 .size = (uint32_t)size,
+                 .home = ctx->shard->index,
+                 .release = release_wrapped,
                  .arg = {arg, NULL}},
         .release = release,
     };

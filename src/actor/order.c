@@ -38,8 +38,7 @@ static void describe(const rim_ctx *ctx, char text[RIM_PROBE_TEXT]) {
 static void probe(rim_ctx *ctx, struct rim__probe *out) {
     *out = (struct rim__probe){
         .idle = ctx->stats.queued == 0 && ctx->stats.requests_open == 0 && ctx->busy == 0 &&
-                ctx->shard->mesh.backlog == 0 && ctx->refusal.count == 0 &&
-                rim__run_queue_is_empty(&ctx->shard->ready),
+                ctx->shard->mesh.backlog == 0 && ctx->refusal.count == 0 && rim__run_queue_is_empty(&ctx->shard->ready),
         .posted = ctx->shard->mesh.posted,
         .drained = ctx->shard->mesh.drained,
         .lost = ctx->lost,

@@ -131,8 +131,7 @@ static int send_ask(rim_ctx *ctx, const rim_ask *ask, const struct request *requ
 
 static struct request *make_request(rim_ctx *ctx, const rim_ask *ask, int *error) {
     struct rim__belongings *belongings = rim__actor_belongings(ctx, ctx->actor);
-    struct request *request =
-        belongings != NULL ? rim__memory_alloc(&ctx->shard->memory, sizeof *request) : NULL;
+    struct request *request = belongings != NULL ? rim__memory_alloc(&ctx->shard->memory, sizeof *request) : NULL;
     if (request == NULL) {
         *error = -ENOMEM;
         return NULL;
@@ -233,8 +232,7 @@ bool rim__request_cancel(rim_ctx *ctx, uint64_t token) {
 /* The asker's end: its mailbox is empty by now, so that no record waits for a message. */
 static void end_requests(rim_ctx *ctx, struct rim__actor *actor) {
     while (actor->belongings->requests != NULL) {
-        struct request *request =
-            rim__container_of(actor->belongings->requests, struct request, pending.own);
+        struct request *request = rim__container_of(actor->belongings->requests, struct request, pending.own);
         retire(ctx, &request->pending);
         ctx->stats.requests_open--;
         rim__timer_disarm(&ctx->shard->timers, &request->deadline);
@@ -249,8 +247,7 @@ bool rim_is_request(const rim_ctx *ctx) {
 }
 
 static struct rim__sending answer_to(rim_ref asker, uint64_t token, enum rim__kind kind) {
-    return (struct rim__sending){.to = asker, .kind = kind, .flags = RIM_MSG_TOKEN | RIM_MSG_RESERVED,
-                                 .token = token};
+    return (struct rim__sending){.to = asker, .kind = kind, .flags = RIM_MSG_TOKEN | RIM_MSG_RESERVED, .token = token};
 }
 
 /* To an asker on this shard an answer need not pass through a mesh, but it must find its request. */
@@ -258,8 +255,7 @@ static int send_answer(rim_ctx *ctx, const struct rim__sending *sending) {
     if (rim__ref_shard(sending->token) != ctx->shard->index) {
         return rim__send_copy(ctx, sending);
     }
-    struct rim_msg *msg =
-        rim__msg_create(ctx->shard, sending->kind, sending->flags, sending->tag, sending->size);
+    struct rim_msg *msg = rim__msg_create(ctx->shard, sending->kind, sending->flags, sending->tag, sending->size);
     if (msg == NULL) {
         return -ENOMEM;
     }
@@ -286,8 +282,7 @@ void rim__request_fail(rim_ctx *ctx, rim_ref from, uint64_t token, int error) {
 
 rim_token rim_defer(rim_ctx *ctx) {
     struct rim__belongings *belongings = ctx->asked ? rim__actor_belongings(ctx, ctx->actor) : NULL;
-    struct deferred *deferred =
-        belongings != NULL ? rim__memory_alloc(&ctx->shard->memory, sizeof *deferred) : NULL;
+    struct deferred *deferred = belongings != NULL ? rim__memory_alloc(&ctx->shard->memory, sizeof *deferred) : NULL;
     if (deferred == NULL) {
         return RIM_NIL;
     }
@@ -423,8 +418,7 @@ int rim_refuse(rim_ctx *ctx, rim_token request, int error) {
 
 static void end_deferred(rim_ctx *ctx, struct rim__actor *actor) {
     while (actor->belongings->deferred != NULL) {
-        struct deferred *deferred =
-            rim__container_of(actor->belongings->deferred, struct deferred, pending.own);
+        struct deferred *deferred = rim__container_of(actor->belongings->deferred, struct deferred, pending.own);
         rim__request_fail(ctx, deferred->asker, deferred->token, -RIM_EDOWN);
         retire(ctx, &deferred->pending);
         rim__memory_free(&ctx->shard->memory, deferred, sizeof *deferred);

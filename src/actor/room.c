@@ -4,8 +4,8 @@
  *
  * A mailbox that is three quarters full tells each shard that sends to it (FULL); from then on sends there fail at the
  * sender with -RIM_EFULL, while the last quarter takes what is under way. What finds no room even so is refused by the
- * receiver's shard, which tells the sending actor how many (RIM_REFUSED). When the mailbox is half empty, the shards are
- * told (ROOM), and of the actors that wait as many as there is room for, first come first served. Who asks for room
+ * receiver's shard, which tells the sending actor how many (RIM_REFUSED). When the mailbox is half empty, the shards
+ * are told (ROOM), and of the actors that wait as many as there is room for, first come first served. Who asks for room
  * where none is known to be missing is told at once.
  */
 #include <errno.h>

@@ -23,8 +23,11 @@ static rim__cold rim_verdict handle_rowless(rim_ctx *ctx, struct rim__actor *act
         return msg->tag == RIM_SOCKET_CLOSED ? RIM_STOP : RIM_DONE;
     }
     ctx->stats.handled--; /* work_off counts it, and it is counted once */
-    rim__dead_count(ctx, &(rim_dead_letter){.from = msg->from, .to = actor->ref, .tag = msg->tag,
-                                            .reason = -RIM_ENOHANDLER, .size = msg->size});
+    rim__dead_count(ctx, &(rim_dead_letter){.from = msg->from,
+                                            .to = actor->ref,
+                                            .tag = msg->tag,
+                                            .reason = -RIM_ENOHANDLER,
+                                            .size = msg->size});
     if (ctx->asked) {
         rim_refuse(ctx, RIM_NIL, -RIM_ENOHANDLER);
     }
@@ -52,8 +55,11 @@ static rim_verdict handle_ask(rim_ctx *ctx, struct rim__actor *actor, struct rim
     rim_ref from = msg->from;
     if (token.deadline_ns <= ctx->shard->now_ns) { /* nobody waits for the answer any more */
         ctx->stats.handled--;
-        rim__dead_count(ctx, &(rim_dead_letter){.from = from, .to = actor->ref, .tag = msg->tag,
-                                                .reason = -RIM_EEXPIRED, .size = msg->size});
+        rim__dead_count(ctx, &(rim_dead_letter){.from = from,
+                                                .to = actor->ref,
+                                                .tag = msg->tag,
+                                                .reason = -RIM_EEXPIRED,
+                                                .size = msg->size});
         return RIM_DONE;
     }
     ctx->asked = true;

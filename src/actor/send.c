@@ -30,8 +30,11 @@ static rim__cold struct rim__actor *unborn(rim_ctx *ctx, rim_ref to) {
 
 static rim__cold int send_to_nobody(rim_ctx *ctx, struct rim__sending sending) {
     ctx->stats.sent++;
-    rim__dead_count(ctx, &(rim_dead_letter){.from = sender(ctx), .to = sending.to, .tag = sending.tag,
-                                            .reason = -RIM_EDOWN, .size = sending.size});
+    rim__dead_count(ctx, &(rim_dead_letter){.from = sender(ctx),
+                                            .to = sending.to,
+                                            .tag = sending.tag,
+                                            .reason = -RIM_EDOWN,
+                                            .size = sending.size});
     return -RIM_EDOWN;
 }
 
@@ -53,8 +56,7 @@ static rim__always_inline void fill_head(const rim_ctx *ctx, struct rim_msg *msg
         .size = (uint32_t)sending->size,
     };
     if (sending->flags & RIM_MSG_TOKEN) {
-        *rim__msg_token(msg) =
-            (struct rim__msg_token){.token = sending->token, .deadline_ns = sending->deadline_ns};
+        *rim__msg_token(msg) = (struct rim__msg_token){.token = sending->token, .deadline_ns = sending->deadline_ns};
     }
 }
 
@@ -64,8 +66,7 @@ static rim__always_inline int put_local(rim_ctx *ctx, const struct rim__sending 
     if (rim__unlikely(actor == NULL) && (actor = unborn(ctx, sending->to)) == NULL) {
         return send_to_nobody(ctx, *sending);
     }
-    if (rim__unlikely(!rim__mailbox_has_room(actor, (uint32_t)sending->size)) &&
-        !(sending->flags & RIM_MSG_RESERVED)) {
+    if (rim__unlikely(!rim__mailbox_has_room(actor, (uint32_t)sending->size)) && !(sending->flags & RIM_MSG_RESERVED)) {
         return send_refused(ctx);
     }
     struct rim_msg *msg = rim__memory_alloc(&ctx->shard->memory, rim__msg_span(sending->flags, sending->size));
@@ -175,8 +176,8 @@ int rim_send(rim_ctx *ctx, rim_ref to, uint32_t tag, const void *body, size_t si
     if (rim__unlikely(error != 0)) {
         return error;
     }
-    return send_copy(ctx, &(struct rim__sending){.to = to, .kind = RIM_KIND_TELL, .tag = tag, .body = body,
-                                                 .size = size});
+    return send_copy(ctx,
+                     &(struct rim__sending){.to = to, .kind = RIM_KIND_TELL, .tag = tag, .body = body, .size = size});
 }
 
 int rim__send_copy(rim_ctx *ctx, const struct rim__sending *sending) {
@@ -200,8 +201,11 @@ struct rim__body *rim__send_detach(rim_ctx *ctx, struct rim_msg *msg) {
     }
     body = rim__memory_alloc(&ctx->shard->memory, sizeof *body);
     if (body != NULL) {
-        *body = (struct rim__body){.data = rim__msg_after(msg), .size = msg->size, .home = ctx->shard->index,
-                                   .release = free_wrapped, .arg = {msg, NULL}};
+        *body = (struct rim__body){.data = rim__msg_after(msg),
+                                   .size = msg->size,
+                                   .home = ctx->shard->index,
+                                   .release = free_wrapped,
+                                   .arg = {msg, NULL}};
     }
     return body;
 }
@@ -267,8 +271,8 @@ int rim_try_send(rim_ctx *ctx, rim_ref to, rim_msg **msg) {
     if (error != 0) {
         return error;
     }
-    struct rim__sending sending = {.to = to, .kind = RIM_KIND_TELL, .tag = owned->tag, .size = owned->size,
-                                   .returned = msg};
+    struct rim__sending sending = {
+        .to = to, .kind = RIM_KIND_TELL, .tag = owned->tag, .size = owned->size, .returned = msg};
     error = rim__send_owned(ctx, &sending, owned);
     if (error == 0 || error == -ENOTRECOVERABLE) {
         *msg = NULL;

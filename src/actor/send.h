@@ -8,14 +8,14 @@
 #include "actor/ctx.h"
 
 struct rim__sending {
-    rim_ref to;           /* checked */
-    rim_ref as;           /* the sender, where it is not the actor whose handler runs */
+    rim_ref to; /* checked */
+    rim_ref as; /* the sender, where it is not the actor whose handler runs */
     enum rim__kind kind;
     uint32_t flags;       /* RIM_MSG_TOKEN, RIM_MSG_RESERVED */
     uint64_t token;       /* with RIM_MSG_TOKEN */
     uint64_t deadline_ns; /* with RIM_MSG_TOKEN */
     uint32_t tag;
-    const void *body;     /* for a copy */
+    const void *body; /* for a copy */
     size_t size;
     struct rim_msg **returned; /* send_owned: gets the message that stands for the one given, if the send failed */
 };

@@ -159,8 +159,7 @@ static int queue_birth(rim_ctx *ctx, struct rim__actor *actor, const struct rim_
         actor->stage = RIM_STAGE_ALIVE;
         return 0;
     }
-    struct rim_msg *msg =
-        rim__msg_create(ctx->shard, RIM_KIND_SPAWN, RIM_MSG_RESERVED, 0, sizeof *birth + birth->size);
+    struct rim_msg *msg = rim__msg_create(ctx->shard, RIM_KIND_SPAWN, RIM_MSG_RESERVED, 0, sizeof *birth + birth->size);
     if (msg == NULL) {
         return -ENOMEM;
     }
@@ -242,10 +241,10 @@ int rim_spawn(rim_ctx *ctx, const rim_behaviour *behaviour, const rim_spawn_opti
     if (error != 0) {
         return error;
     }
-    struct rim__birth birth = {.behaviour = behaviour, .options = options != NULL ? *options : defaults,
+    struct rim__birth birth = {.behaviour = behaviour,
+                               .options = options != NULL ? *options : defaults,
                                .size = (uint32_t)size};
-    return shard == ctx->shard->index ? spawn_here(ctx, &birth, arg, out)
-                                      : spawn_across(ctx, shard, &birth, arg, out);
+    return shard == ctx->shard->index ? spawn_here(ctx, &birth, arg, out) : spawn_across(ctx, shard, &birth, arg, out);
 }
 
 /* ---- arriving ---- */

@@ -7,8 +7,8 @@
 
 #include "actor/ctx.h"
 
-#define RIM_SPAWN_ARG_MAX 1024u        /* bytes of init's argument: it travels in a parcel */
-#define RIM_STATE_MAX (1u << 30)
+#define RIM_SPAWN_ARG_MAX 1024u /* bytes of init's argument: it travels in a parcel */
+#define RIM_STATE_MAX     (1u << 30)
 
 int rim__spawn_check(const rim_behaviour *behaviour, const rim_spawn_options *options, size_t size);
 /* Sets *shard, unless it is to be RIM_HERE. 0 or -EINVAL. */

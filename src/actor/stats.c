@@ -72,8 +72,7 @@ void rim__stats_read(const rim_ctx *ctx, rim_stats *out) {
 }
 
 static uint64_t actors_of(const rim_ctx *ctx) {
-    return atomic_load_explicit(&ctx->published[offsetof(rim_stats, actors) / sizeof(uint64_t)],
-                                memory_order_relaxed);
+    return atomic_load_explicit(&ctx->published[offsetof(rim_stats, actors) / sizeof(uint64_t)], memory_order_relaxed);
 }
 
 uint32_t rim__stats_least_loaded(const rim_ctx *any) {

@@ -14,16 +14,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RIM_SLOT_BITS 22
+#define RIM_SLOT_BITS       22
 #define RIM_GENERATION_BITS 18
-#define RIM_SLOTS (1u << RIM_SLOT_BITS)
-#define RIM_GENERATIONS (1u << RIM_GENERATION_BITS)
-#define RIM_LOCAL_BITS 40
-#define RIM_LOCAL_MASK ((1ull << RIM_LOCAL_BITS) - 1)
+#define RIM_SLOTS           (1u << RIM_SLOT_BITS)
+#define RIM_GENERATIONS     (1u << RIM_GENERATION_BITS)
+#define RIM_LOCAL_BITS      40
+#define RIM_LOCAL_MASK      ((1ull << RIM_LOCAL_BITS) - 1)
 
-#define RIM_CHUNK_BITS 10
+#define RIM_CHUNK_BITS  10
 #define RIM_CHUNK_SLOTS (1u << RIM_CHUNK_BITS)
-#define RIM_CHUNKS (RIM_SLOTS >> RIM_CHUNK_BITS)
+#define RIM_CHUNKS      (RIM_SLOTS >> RIM_CHUNK_BITS)
 
 struct rim__slot {
     void *object;        /* NULL: free */
@@ -32,11 +32,11 @@ struct rim__slot {
 };
 
 struct rim__table {
-    struct rim__slot **chunks; /* RIM_CHUNKS pointers, filled as needed */
-    uint32_t free;             /* first free slot that was used before, or RIM_SLOTS */
+    struct rim__slot **chunks;  /* RIM_CHUNKS pointers, filled as needed */
+    uint32_t free;              /* first free slot that was used before, or RIM_SLOTS */
     uint32_t spent, spent_last; /* slots whose generations are used up, or RIM_SLOTS */
-    uint32_t fresh, limit;     /* slots from fresh up to limit were never used */
-    uint32_t count;            /* objects */
+    uint32_t fresh, limit;      /* slots from fresh up to limit were never used */
+    uint32_t count;             /* objects */
 };
 
 /* Hands out slots below `limit` itself; those from there on are for rim__table_put. 0 or -ENOMEM. */

@@ -72,14 +72,16 @@ static rim_timer arm(rim_ctx *ctx, uint64_t first_ns, uint64_t period_ns, uint64
         return RIM_NIL;
     }
     alarm->handle = rim__ref_make(RIM_REF_TIMER, ctx->shard->index, local);
-    alarm->msg = (struct rim_msg){.to = rim__ref_local(ctx->actor->ref), .kind = RIM_KIND_TIMER,
-                                  .flags = RIM_MSG_EMBEDDED, .tag = RIM_TIMER, .size = sizeof alarm->event};
+    alarm->msg = (struct rim_msg){.to = rim__ref_local(ctx->actor->ref),
+                                  .kind = RIM_KIND_TIMER,
+                                  .flags = RIM_MSG_EMBEDDED,
+                                  .tag = RIM_TIMER,
+                                  .size = sizeof alarm->event};
     alarm->event = (rim_timer_event){.timer = alarm->handle, .cookie = cookie};
     rim__own_link(&belongings->timers, &alarm->own);
     ctx->stats.timers_armed++;
     uint64_t now_ns = ctx->shard->now_ns;
-    rim__timer_arm(&ctx->shard->timers, &alarm->timer,
-                   first_ns > UINT64_MAX / 2 ? UINT64_MAX / 2 : now_ns + first_ns);
+    rim__timer_arm(&ctx->shard->timers, &alarm->timer, first_ns > UINT64_MAX / 2 ? UINT64_MAX / 2 : now_ns + first_ns);
     return alarm->handle;
 }
 

@@ -138,8 +138,7 @@ bool rim_cancel(rim_ctx *ctx, uint64_t timer_or_token) {
 
 int rim_become(rim_ctx *ctx, const rim_behaviour *behaviour) {
     bool ok = ctx->actor != NULL && behaviour != NULL && behaviour->name != NULL &&
-              behaviour->state_size <= ctx->actor->state_size &&
-              (behaviour->on_count == 0 || behaviour->on != NULL);
+              behaviour->state_size <= ctx->actor->state_size && (behaviour->on_count == 0 || behaviour->on != NULL);
     if (ok) {
         ctx->actor->behaviour = behaviour;
     }
@@ -181,8 +180,13 @@ const rim_behaviour *rim__actor_behaviour(rim_ctx *ctx, rim_ref who) {
 }
 
 int rim__send_event(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, const void *body, size_t size) {
-    struct rim__sending sending = {.to = to, .as = from, .kind = RIM_KIND_EVENT, .flags = RIM_MSG_RESERVED,
-                                   .tag = tag, .body = body, .size = size};
+    struct rim__sending sending = {.to = to,
+                                   .as = from,
+                                   .kind = RIM_KIND_EVENT,
+                                   .flags = RIM_MSG_RESERVED,
+                                   .tag = tag,
+                                   .body = body,
+                                   .size = size};
     int error = rim__send_check(ctx, to);
     return error != 0 ? error : rim__send_copy(ctx, &sending);
 }

@@ -11,7 +11,7 @@
 /* Prints where, and which shard, to standard error, and aborts. */
 _Noreturn rim__cold void rim__assert_failed(const char *expression, const char *file, int line);
 
-#define rim__assert(x) (rim__likely(x) ? (void)0 : rim__assert_failed(#x, __FILE__, __LINE__))
+#define rim__assert(x)         (rim__likely(x) ? (void)0 : rim__assert_failed(#x, __FILE__, __LINE__))
 #define rim__unreachable(what) rim__assert_failed("unreachable: " what, __FILE__, __LINE__)
 
 /* Whole-structure checks, in debug builds only. */

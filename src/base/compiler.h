@@ -10,12 +10,12 @@
 /* Two lines: the hardware fetches them in pairs, so this is the distance that keeps two writers apart. */
 #define RIM_CACHE_LINE 128
 
-#define rim__likely(x) __builtin_expect(!!(x), 1)
-#define rim__unlikely(x) __builtin_expect(!!(x), 0)
-#define rim__cold __attribute__((cold, noinline))
-#define rim__always_inline inline __attribute__((always_inline))
-#define rim__unused __attribute__((unused))
-#define rim__aligned(n) __attribute__((aligned(n)))
+#define rim__likely(x)                   __builtin_expect(!!(x), 1)
+#define rim__unlikely(x)                 __builtin_expect(!!(x), 0)
+#define rim__cold                        __attribute__((cold, noinline))
+#define rim__always_inline               inline __attribute__((always_inline))
+#define rim__unused                      __attribute__((unused))
+#define rim__aligned(n)                  __attribute__((aligned(n)))
 #define rim__printf(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
 
 #define rim__container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))

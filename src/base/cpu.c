@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 uint32_t rim__cpu_list(int cpus[RIM_CPUS_MAX]) {
@@ -41,7 +42,8 @@ static bool read_line(const char *path, char *line, int size) {
     return ok;
 }
 
-/* Whether a comma-separated list has this name; as a whole, since "cpuset" is no "cpu". "" is in the empty list only. */
+/* Whether a comma-separated list has this name; as a whole, since "cpuset" is no "cpu". "" is in the empty list only.
+ */
 static bool has_name(const char *list, const char *name) {
     for (;;) {
         size_t length = strcspn(list, ",");
@@ -131,6 +133,11 @@ uint32_t rim__cpu_quota(void) {
         cpus = tightest("/sys/fs/cgroup/cpu", group, read_v1);
     }
     return cpus;
+}
+
+uint64_t rim__cpu_preemptions(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? (uint64_t)usage.ru_nivcsw : 0;
 }
 
 int rim__cpu_pin(int cpu) {

@@ -37,7 +37,7 @@
 #ifdef RIM_SPSC_EXPLICIT
 #undef ck_pr_load_uint
 #undef ck_pr_store_uint
-#define ck_pr_load_uint(source) __atomic_load_n((source), __ATOMIC_ACQUIRE)
+#define ck_pr_load_uint(source)         __atomic_load_n((source), __ATOMIC_ACQUIRE)
 #define ck_pr_store_uint(target, value) __atomic_store_n((target), (value), __ATOMIC_RELEASE)
 #endif
 
@@ -54,8 +54,8 @@ static inline int rim__spsc_init(struct rim__spsc *spsc, uint32_t capacity) {
     while (size - 1 < capacity) {
         size *= 2;
     }
-    spsc->slots = aligned_alloc(RIM_CACHE_LINE, ((size * sizeof *spsc->slots + RIM_CACHE_LINE - 1) / RIM_CACHE_LINE) *
-                                                    RIM_CACHE_LINE);
+    spsc->slots = aligned_alloc(RIM_CACHE_LINE,
+                                ((size * sizeof *spsc->slots + RIM_CACHE_LINE - 1) / RIM_CACHE_LINE) * RIM_CACHE_LINE);
     if (spsc->slots == NULL) {
         return -ENOMEM;
     }

@@ -42,9 +42,9 @@ struct rim__completion {
 struct rim__op {
     enum rim__op_kind kind;
     int fd;
-    bool in_flight; /* the driver's */
+    bool in_flight;  /* the driver's */
     bool cancelling; /* the driver's */
-    uint32_t id;    /* the driver's */
+    uint32_t id;     /* the driver's */
     void (*done)(struct rim__op *op, const struct rim__completion *completion);
     union {
         struct {

@@ -31,8 +31,8 @@
 
 #include "base/compiler.h"
 
-#define RIM_BELL_LANES 62u
-#define RIM_BELL_INLET (1ull << 62)
+#define RIM_BELL_LANES  62u
+#define RIM_BELL_INLET  (1ull << 62)
 #define RIM_BELL_PARKED (1ull << 63)
 #define RIM_BELL_GROUPS 4u
 

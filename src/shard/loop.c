@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/assert.h"
+#include "base/cpu.h"
 #include "shard/shard.h"
 
-#define TASKS_PER_TURN 256u         /* before the lanes, timers and the driver get theirs again */
-#define TURN_NS 1000000u            /* the same by time */
-#define CLOCK_EVERY 16u             /* tasks between two looks at the clock */
-#define LOOKS 64u                   /* for news, before the driver is polled again */
-#define LOOKS_PER_BELL 16u
-#define SAFETY_MAX_NS 64000000000ull
-#define SPIN_CREDIT_MAX 8
-#define SPIN_CREDIT_MIN (-8)
+#define TASKS_PER_TURN     256u     /* before the lanes, timers and the driver get theirs again */
+#define TURN_NS            1000000u /* the same by time */
+#define CLOCK_EVERY        16u      /* tasks between two looks at the clock */
+#define LOOKS              64u      /* for news, before the driver is polled again */
+#define LOOKS_PER_BELL     16u
+#define SAFETY_MAX_NS      64000000000ull
+#define CONTENTION_NS      10000000u  /* how often preemptions are looked at */
+#define CONTENTION_REST_NS 500000000u /* how long to believe in contention */
+#define CONTENTION_MIN     3u         /* in that time: contended */
+#define SPIN_CREDIT_MAX    8
+#define SPIN_CREDIT_MIN    (-8)
 
 static void run_ready(struct rim__shard *shard) {
     uint64_t until = shard->now_ns + TURN_NS;
@@ -81,9 +85,22 @@ static void drain(struct rim__shard *shard) {
     }
 }
 
+/* A thread that is preempted again and again shares its CPU, maybe with the very one whose news it looks out for. */
+static bool is_contended(struct rim__shard *shard) {
+    uint64_t after_ns = shard->contended ? CONTENTION_REST_NS : CONTENTION_NS;
+    if (shard->now_ns - shard->contention_ns >= after_ns) {
+        uint64_t preemptions = rim__cpu_preemptions();
+        bool first = shard->contention_ns == 0;
+        shard->contended = !first && preemptions - shard->preemptions >= CONTENTION_MIN && !shard->contended;
+        shard->preemptions = preemptions;
+        shard->contention_ns = shard->now_ns;
+    }
+    return shard->contended;
+}
+
 /* Whether to look out a little longer: sleeping and being woken costs more, on both sides. */
 static bool is_spinning(struct rim__shard *shard) {
-    if (shard->spin_ns == 0 || (shard->spin_credit <= 0 && !shard->spin_always)) {
+    if (shard->spin_ns == 0 || (!shard->spin_always && (shard->spin_credit <= 0 || is_contended(shard)))) {
         return false;
     }
     if (shard->now_ns - shard->news_ns < shard->spin_ns) {
@@ -137,13 +154,13 @@ static uint64_t sleep_ns(struct rim__shard *shard) {
 void rim__shard_tick(struct rim__shard *shard, bool may_sleep) {
     shard->ticks++;
     shard->now_ns = shard->driver->ops->now(shard->driver);
-    drain(shard);                                                  /* what others sent: shard->deliver */
-    rim__wheel_expire(shard, &shard->timers, shard->now_ns);       /* deadlines passed: timer->fire */
-    run_ready(shard);                                              /* ready tasks, bounded: shard->run */
-    shard->settle(shard);                                          /* what was put off */
-    rim__mesh_flush(shard);                                        /* parcels to lanes, bells rung */
-    uint64_t wait_ns = may_sleep ? sleep_ns(shard) : 0;            /* 0 while anything is to be done */
-    shard->driver->ops->poll(shard->driver, wait_ns);              /* submit, maybe sleep, complete */
+    drain(shard);                                            /* what others sent: shard->deliver */
+    rim__wheel_expire(shard, &shard->timers, shard->now_ns); /* deadlines passed: timer->fire */
+    run_ready(shard);                                        /* ready tasks, bounded: shard->run */
+    shard->settle(shard);                                    /* what was put off */
+    rim__mesh_flush(shard);                                  /* parcels to lanes, bells rung */
+    uint64_t wait_ns = may_sleep ? sleep_ns(shard) : 0;      /* 0 while anything is to be done */
+    shard->driver->ops->poll(shard->driver, wait_ns);        /* submit, maybe sleep, complete */
 }
 
 void rim__shard_loop(struct rim__shard *shard) {

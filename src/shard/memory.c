@@ -13,9 +13,9 @@
  * Classes: 16, 32, ... 256 bytes, then four to each doubling up to 16 KiB. A slab is one class's supply of fresh
  * blocks; slabs are given back when the shard ends.
  */
-#define SMALL_MAX RIM_MEMORY_SMALL_MAX
-#define SMALL_CLASSES 16u
-#define SLAB_BYTES 65536u
+#define SMALL_MAX       RIM_MEMORY_SMALL_MAX
+#define SMALL_CLASSES   16u
+#define SLAB_BYTES      65536u
 #define SLAB_BLOCKS_MIN 8u
 
 struct rim__slab {
@@ -142,11 +142,11 @@ void rim__memory_free_slow(struct rim__memory *memory, void *pointer, size_t siz
 void rim__memory_count(const struct rim__memory *memory, uint64_t *blocks, uint64_t *bytes) {
     *blocks = memory->large;
     *bytes = memory->large_bytes;
-    for (unsigned class = 0; class < SMALL_CLASSES; class++) {
+    for (unsigned class = 0; class < SMALL_CLASSES; class ++) {
         *blocks += memory->in_use[class];
         *bytes += memory->in_use[class] * (class + 1) * 16;
     }
-    for (unsigned class = SMALL_CLASSES; class < RIM_MEMORY_CLASSES; class++) {
+    for (unsigned class = SMALL_CLASSES; class < RIM_MEMORY_CLASSES; class ++) {
         if (memory->in_use[class] != 0) {
             *blocks += memory->in_use[class];
             *bytes += memory->in_use[class] * class_size(class);

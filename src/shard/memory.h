@@ -15,7 +15,7 @@
 #include "base/compiler.h"
 
 #define RIM_MEMORY_POOLED_MAX 16384u
-#define RIM_MEMORY_CLASSES 40u
+#define RIM_MEMORY_CLASSES    40u
 
 struct rim__slab;
 
@@ -25,11 +25,11 @@ struct rim__memory {
     char *fresh[RIM_MEMORY_CLASSES];     /* never used rest of the class's newest slab */
     char *fresh_end[RIM_MEMORY_CLASSES];
     struct rim__slab *slabs;
-    unsigned arena;        /* of jemalloc */
-    uint64_t large;        /* blocks beyond the classes, in use now */
+    unsigned arena; /* of jemalloc */
+    uint64_t large; /* blocks beyond the classes, in use now */
     uint64_t large_bytes;
-    uint64_t fail_at;      /* for tests: the allocation with this number fails; 0: none */
-    uint64_t allocations;  /* so far, counted only while fail_at is set */
+    uint64_t fail_at;     /* for tests: the allocation with this number fails; 0: none */
+    uint64_t allocations; /* so far, counted only while fail_at is set */
 };
 
 int rim__memory_init(struct rim__memory *memory);

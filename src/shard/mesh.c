@@ -10,7 +10,7 @@
 
 #define DRAIN_MESSAGES 512u /* of one lane in one tick, in whole parcels */
 #define BELL_SKIPS_MAX 16u  /* drains of the hot lane before the bell is looked at */
-#define RING_EVERY 4u       /* parcels pushed within one tick before the receiver is told */
+#define RING_EVERY     4u   /* parcels pushed within one tick before the receiver is told */
 
 int rim__mesh_init(struct rim__mesh *mesh, uint32_t shards, uint32_t parcels) {
     *mesh = (struct rim__mesh){.parcels_max = parcels, .groups = (shards + 63) / 64};

@@ -41,59 +41,59 @@
 
 struct rim__shard;
 
-#define RIM_PARCEL_BYTES 4096u
+#define RIM_PARCEL_BYTES    4096u
 #define RIM_PARCELS_DEFAULT 64u
-#define RIM_PARCELS_MAX 1024u
+#define RIM_PARCELS_MAX     1024u
 
 /* Aligned to its size, so that a message finds its parcel. */
 struct rim__parcel {
-    uint32_t used;  /* bytes, this header included; by the sender */
-    uint32_t count; /* messages; by the sender */
-    uint32_t live;  /* messages not released yet; by the receiver */
-    uint32_t owner; /* index of the sender */
+    uint32_t used;            /* bytes, this header included; by the sender */
+    uint32_t count;           /* messages; by the sender */
+    uint32_t live;            /* messages not released yet; by the receiver */
+    uint32_t owner;           /* index of the sender */
     struct rim__parcel *next; /* in a list of whoever holds it */
     uint64_t unused;
 };
 _Static_assert(sizeof(struct rim__parcel) == 32, "a parcel's first message begins in its first line");
 
 struct rim__lane {
-    struct rim__spsc out;  /* parcels, sender to receiver */
-    struct rim__spsc home; /* parcels, receiver to sender */
+    struct rim__spsc out;                                  /* parcels, sender to receiver */
+    struct rim__spsc home;                                 /* parcels, receiver to sender */
     _Atomic uint32_t starved rim__aligned(RIM_CACHE_LINE); /* by both: the sender wants to hear of parcels */
 };
 
 /* The sender's end of a lane. All fields are the sender's, but that the receiver reads `lane`. */
 struct rim__outlet {
     _Atomic(struct rim__lane *) lane; /* NULL until first used */
-    struct rim__parcel *open;  /* being written; empty between flushes, made ready for what comes next */
+    struct rim__parcel *open;         /* being written; empty between flushes, made ready for what comes next */
     struct rim__parcel **free; /* a stack of its own: the parcels' lines are the receiver's until they are written */
     uint32_t free_count;
     struct rim_msg *backlog, *backlog_last; /* reserved messages that found no parcel */
-    uint32_t made;     /* parcels that exist */
-    uint32_t unrung;   /* parcels pushed since the bell was rung */
-    bool dirty;        /* flush has something to do: it is in the mesh's list */
+    uint32_t made;                          /* parcels that exist */
+    uint32_t unrung;                        /* parcels pushed since the bell was rung */
+    bool dirty;                             /* flush has something to do: it is in the mesh's list */
     struct rim__outlet *next_dirty;
-    bool starved;      /* waits for parcels */
-    bool wanted;       /* the layer above wants to hear when there is room */
+    bool starved;               /* waits for parcels */
+    bool wanted;                /* the layer above wants to hear when there is room */
     struct rim_msg room_notice; /* RIM_KIND_WAY, delivered here when there is */
 };
 
 struct rim__mesh {
-    struct rim__outlet *outlets; /* by peer */
-    struct rim__outlet *dirty;   /* those that flush has to visit */
-    struct rim__bell_news news;  /* lanes to drain; our own copy of the bell */
-    uint32_t groups;             /* words of news.lanes in use */
-    struct rim__lane **inbound;  /* by peer: the lanes to us, as far as known. The peers' outlets name them too, but those
-                                    lines are written all the time */
-    struct rim__lane *hot;       /* the lane that had news last: looked into before the bell; or NULL */
-    uint32_t hot_from;           /* whose it is */
-    uint32_t bell_skips;         /* drains since the bell was looked at */
-    struct rim__parcel *done;    /* other shards' parcels that go home with the next flush */
-    uint32_t parcels_max;        /* for each outlet */
+    struct rim__outlet *outlets;  /* by peer */
+    struct rim__outlet *dirty;    /* those that flush has to visit */
+    struct rim__bell_news news;   /* lanes to drain; our own copy of the bell */
+    uint32_t groups;              /* words of news.lanes in use */
+    struct rim__lane **inbound;   /* by peer: the lanes to us, as far as known. The peers' outlets name them too, but
+                                     those   lines are written all the time */
+    struct rim__lane *hot;        /* the lane that had news last: looked into before the bell; or NULL */
+    uint32_t hot_from;            /* whose it is */
+    uint32_t bell_skips;          /* drains since the bell was looked at */
+    struct rim__parcel *done;     /* other shards' parcels that go home with the next flush */
+    uint32_t parcels_max;         /* for each outlet */
     bool (*lane_full)(void *arg); /* for simulation: pretend that no parcel is left */
     void *lane_full_arg;
-    uint64_t posted;   /* messages handed to other shards */
-    uint64_t drained;  /* messages taken in from other shards */
+    uint64_t posted;  /* messages handed to other shards */
+    uint64_t drained; /* messages taken in from other shards */
     uint64_t parcels_sent;
     uint64_t parcels_out; /* parcels of ours that are not at home */
     uint64_t wakes_sent, wakes_saved;

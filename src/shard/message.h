@@ -6,8 +6,9 @@
  *      | next   | from   | to:40 kind:8 flags:16 | tag   | size  | [token, deadline] | body, or pointer to one |
  *
  * A message lies in one of these homes: a block of its shard's pools, a parcel that another shard sent, a timer or the
- * like that it is embedded in, or malloc's memory if a foreign thread made it. The same header serves in all, so a mailbox links messages where they lie. A body is inline,
- * or a `struct rim__body` that the message points to (RIM_MSG_OUT).
+ * like that it is embedded in, or malloc's memory if a foreign thread made it. The same header serves in all, so a
+ * mailbox links messages where they lie. A body is inline, or a `struct rim__body` that the message points to
+ * (RIM_MSG_OUT).
  *
  *     Threads  a message belongs to one shard at a time; the mesh hands it over
  */

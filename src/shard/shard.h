@@ -23,12 +23,12 @@
 #include "shard/run_queue.h"
 #include "shard/timer.h"
 
-#define RIM_SHARDS_MAX 256u
+#define RIM_SHARDS_MAX      256u
 #define RIM_SHARD_SAFETY_NS 1000000000ull /* the first sleep after any news is no longer */
 
 struct rim__shard {
-    uint32_t index;                 /* of this shard in its system */
-    uint32_t count;                 /* of shards in the system */
+    uint32_t index;                  /* of this shard in its system */
+    uint32_t count;                  /* of shards in the system */
     struct rim__shard *const *peers; /* all shards of the system, this one too */
     struct rim__driver *driver;
     struct rim__log log;
@@ -51,18 +51,21 @@ struct rim__shard {
     uint64_t ticks;
     uint64_t parks;
     uint64_t slept_ns;
-    uint64_t spin_ns;         /* how long to look out before sleeping; 0: not at all */
-    bool spin_always;         /* also when it has not paid lately */
-    int32_t spin_credit;      /* whether it has paid lately */
-    bool looking;             /* now */
-    uint64_t news_ns;         /* when news last came, from another shard or the driver; 0: looked out in vain since */
+    uint64_t spin_ns;          /* how long to look out before sleeping; 0: not at all */
+    bool spin_always;          /* also when it has not paid lately */
+    int32_t spin_credit;       /* whether it has paid lately */
+    bool looking;              /* now */
+    bool contended;            /* others want this CPU: looking out would take it from them */
+    uint64_t contention_ns;    /* when that was last found out */
+    uint64_t preemptions;      /* by then */
+    uint64_t news_ns;          /* when news last came, from another shard or the driver; 0: looked out in vain since */
     uint64_t completions_seen; /* driver->completions when last looked at */
-    uint64_t parked_ns;       /* when the sleep began that the last tick ended in; 0: it did not sleep */
-    uint64_t parked_for_ns;   /* how long that sleep was to be */
-    uint64_t safety_ns;       /* no sleep is longer; doubles while nothing happens */
-    uint64_t wakes_seen;      /* driver->wakes_received when the sleep began */
-    uint64_t suspects;        /* news found by the safety net alone, whose wake-up has not come after all as yet */
-    bool stopping;            /* the loop ends after this tick */
+    uint64_t parked_ns;        /* when the sleep began that the last tick ended in; 0: it did not sleep */
+    uint64_t parked_for_ns;    /* how long that sleep was to be */
+    uint64_t safety_ns;        /* no sleep is longer; doubles while nothing happens */
+    uint64_t wakes_seen;       /* driver->wakes_received when the sleep began */
+    uint64_t suspects;         /* news found by the safety net alone, whose wake-up has not come after all as yet */
+    bool stopping;             /* the loop ends after this tick */
 
     struct rim__bell bell; /* written by everyone: on lines of its own */
 };

@@ -14,10 +14,10 @@
 #include <stdint.h>
 
 #define RIM_WHEEL_SLOT_BITS 14 /* nanoseconds of a slot of level 0, as a power of two */
-#define RIM_WHEEL_BITS 6
-#define RIM_WHEEL_SLOTS (1u << RIM_WHEEL_BITS)
-#define RIM_WHEEL_LEVELS 8u
-#define RIM_WHEEL_NEVER UINT64_MAX
+#define RIM_WHEEL_BITS      6
+#define RIM_WHEEL_SLOTS     (1u << RIM_WHEEL_BITS)
+#define RIM_WHEEL_LEVELS    8u
+#define RIM_WHEEL_NEVER     UINT64_MAX
 
 struct rim__shard;
 
@@ -28,10 +28,10 @@ struct rim__timer {
 };
 
 struct rim__wheel {
-    uint64_t at;                         /* slots of level 0 that have passed */
-    uint64_t count;                      /* timers armed */
-    uint64_t next_ns;                    /* no timer fires before; RIM_WHEEL_NEVER if none is armed */
-    uint64_t busy[RIM_WHEEL_LEVELS];     /* which slots hold timers */
+    uint64_t at;                     /* slots of level 0 that have passed */
+    uint64_t count;                  /* timers armed */
+    uint64_t next_ns;                /* no timer fires before; RIM_WHEEL_NEVER if none is armed */
+    uint64_t busy[RIM_WHEEL_LEVELS]; /* which slots hold timers */
     struct rim__timer *slot[RIM_WHEEL_LEVELS][RIM_WHEEL_SLOTS];
 };
 
