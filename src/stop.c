@@ -208,7 +208,7 @@ static void report_end(struct rim_system *system, rim_stop_report *report) {
 }
 
 int rim_system_stop(rim_system *system, uint64_t timeout_ns, rim_stop_report *report) {
-    rim_stop_report unused;
+    rim_stop_report unused = {0};
     report = report != NULL ? report : &unused;
     *report = (rim_stop_report){0};
     if (system->stage != RIM_SYSTEM_RUNS || rim__shard_current() != NULL) {

@@ -80,8 +80,9 @@ void asking_free(struct connection *c) {
         }
     }
     free(c->open);
-    while (c->sent != NULL) {
-        asking_let_go(c->sent);
+    for (struct batch *batch = c->sent, *next; batch != NULL; batch = next) {
+        next = batch->next;
+        asking_let_go(batch);
     }
 }
 

@@ -53,7 +53,8 @@ static enum resp_result bad(struct resp_parser *parser, const char *what) {
 static bool add(struct resp_parser *parser, const char *at, size_t size) {
     if (parser->count == parser->room) {
         bool own = parser->args != parser->few;
-        struct resp_arg *args = realloc(own ? parser->args : NULL, parser->room * 2 * sizeof *args);
+        uint32_t room = parser->room < RESP_FEW_ARGS ? RESP_FEW_ARGS : parser->room * 2;
+        struct resp_arg *args = realloc(own ? parser->args : NULL, room * sizeof *args);
         if (args == NULL) {
             return false;
         }
@@ -61,7 +62,7 @@ static bool add(struct resp_parser *parser, const char *at, size_t size) {
             memcpy(args, parser->few, sizeof parser->few);
         }
         parser->args = args;
-        parser->room *= 2;
+        parser->room = room;
     }
     parser->args[parser->count++] = (struct resp_arg){at, size};
     return true;

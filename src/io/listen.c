@@ -127,7 +127,7 @@ static int start(rim_ctx *ctx, struct rim__listener *listener, rim_ref *self) {
 
 int rim_listen(rim_ctx *ctx, const rim_listen_options *options, rim_ref *out) {
     struct rim__service *service = rim__ctx_io(ctx);
-    struct rim__listener_plan plan;
+    struct rim__listener_plan plan = {0};
     int result = service == NULL || service->closing ? -RIM_ESTOPPING : make_plan(ctx, options, &plan);
     if (result != 0) {
         return result;

@@ -75,7 +75,10 @@ static const rim_sim_options calm;
 static int count_descriptors(void) {
     int count = 0;
     DIR *folder = opendir("/proc/self/fd");
-    while (folder != NULL && readdir(folder) != NULL) {
+    if (folder == NULL) {
+        return -1;
+    }
+    while (readdir(folder) != NULL) {
         count++;
     }
     closedir(folder);

@@ -152,7 +152,7 @@ static void uring_connects_end_at_their_deadlines(void) {
     rim_config config = {.shards = 0};
     rim_address address;
     int fill[8];
-    uint32_t order[4], ended = 0;
+    uint32_t order[4] = {0}, ended = 0;
     io_rig_open_uring(&rig, &config, io_rig_traits(RIM_WAKE_AUTO));
     int listener = io_rig_listen(&rig, "127.0.0.1", 1, &address);
     fill_backlog(&address, fill, 8);

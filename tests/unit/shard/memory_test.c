@@ -96,7 +96,9 @@ static void swap_block(struct held *held, struct rim__random *random) {
     held->mark = (unsigned char)rim__random_next(random);
     held->block = rim__memory_alloc(&memory, held->size);
     CU_ASSERT_FATAL(held->block != NULL);
-    memset(held->block, held->mark, held->size);
+    if (held->block != NULL) {
+        memset(held->block, held->mark, held->size);
+    }
 }
 
 static void memory_blocks_never_overlap(void) {
