@@ -84,6 +84,12 @@ static inline bool rim__spsc_is_empty(const struct rim__spsc *spsc) {
     return ck_pr_load_uint(&spsc->ring.p_tail) == spsc->ring.c_head;
 }
 
+/* For the one that pops, while it waits: the line of the slot that is filled next. It comes along with the index then,
+   instead of after it. */
+static inline void rim__spsc_prepare_pop(const struct rim__spsc *spsc) {
+    __builtin_prefetch(&spsc->slots[spsc->ring.c_head & spsc->ring.mask]);
+}
+
 /* For the one that pushes, some time before it does: the lines that the push will wait for. */
 static inline void rim__spsc_prepare_push(const struct rim__spsc *spsc) {
     __builtin_prefetch(&spsc->ring.c_head);

@@ -398,7 +398,11 @@ static bool is_other_bell(const struct rim__shard *shard) {
 }
 
 static bool is_hot_full(const struct rim__mesh *mesh) {
-    return mesh->hot != NULL && !rim__spsc_is_empty(&mesh->hot->out);
+    if (mesh->hot == NULL) {
+        return false;
+    }
+    rim__spsc_prepare_pop(&mesh->hot->out);
+    return !rim__spsc_is_empty(&mesh->hot->out);
 }
 
 /* The lanes that have news: by a look into the hot one, or by the bell, which is put off for some drains at most. */
