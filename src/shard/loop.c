@@ -114,8 +114,20 @@ static bool is_spinning(struct rim__shard *shard) {
     return false;
 }
 
-/* A short watch: the lane that had news last at every look, the bell at some. */
-static void look_out(const struct rim__shard *shard) {
+static bool has_nothing_to_do(const struct rim__shard *shard) {
+    return rim__run_queue_is_empty(&shard->ready) && rim__mesh_is_quiet(shard) && !shard->stopping;
+}
+
+/*
+ * A short watch: the lane that had news last at every look, the bell at some. It is the end of a tick, and the clock is
+ * read before it, so that what it sees is handled without further ado.
+ */
+static void look_out(struct rim__shard *shard) {
+    if (!has_nothing_to_do(shard)) {
+        return; /* the driver had news */
+    }
+    shard->now_ns = shard->driver->ops->now(shard->driver);
+    shard->now_is_fresh = true;
     unsigned looks = shard->count > 1 ? LOOKS : 1; /* alone, only the driver has news */
     for (unsigned i = 1; i <= looks; i++) {
         if (rim__mesh_has_news(shard, i % LOOKS_PER_BELL == 0)) {
@@ -127,15 +139,8 @@ static void look_out(const struct rim__shard *shard) {
     }
 }
 
-/* How long the driver may sleep: 0 while anything is to be done; else the bell is marked PARKED. */
+/* How long the driver may sleep where nothing is to be done: then the bell is marked PARKED. */
 static uint64_t sleep_ns(struct rim__shard *shard) {
-    if (!rim__run_queue_is_empty(&shard->ready) || !rim__mesh_is_quiet(shard) || shard->stopping) {
-        return 0;
-    }
-    if (is_spinning(shard)) {
-        look_out(shard);
-        return 0;
-    }
     uint64_t next_ns = rim__wheel_next(&shard->timers);
     shard->now_ns = shard->driver->ops->now(shard->driver);
     if (next_ns <= shard->now_ns || !rim__mesh_park(shard)) {
@@ -153,14 +158,22 @@ static uint64_t sleep_ns(struct rim__shard *shard) {
 
 void rim__shard_tick(struct rim__shard *shard, bool may_sleep) {
     shard->ticks++;
-    shard->now_ns = shard->driver->ops->now(shard->driver);
+    if (!shard->now_is_fresh) {
+        shard->now_ns = shard->driver->ops->now(shard->driver);
+    }
+    shard->now_is_fresh = false;
     drain(shard);                                            /* what others sent: shard->deliver */
     rim__wheel_expire(shard, &shard->timers, shard->now_ns); /* deadlines passed: timer->fire */
     run_ready(shard);                                        /* ready tasks, bounded: shard->run */
     shard->settle(shard);                                    /* what was put off */
     rim__mesh_flush(shard);                                  /* parcels to lanes, bells rung */
-    uint64_t wait_ns = may_sleep ? sleep_ns(shard) : 0;      /* 0 while anything is to be done */
-    shard->driver->ops->poll(shard->driver, wait_ns);        /* submit, maybe sleep, complete */
+    bool idles = may_sleep && has_nothing_to_do(shard);
+    bool looks = idles && is_spinning(shard);
+    uint64_t wait_ns = idles && !looks ? sleep_ns(shard) : 0;
+    shard->driver->ops->poll(shard->driver, wait_ns); /* submit, maybe sleep, complete */
+    if (looks) {
+        look_out(shard); /* for the next tick */
+    }
 }
 
 void rim__shard_loop(struct rim__shard *shard) {

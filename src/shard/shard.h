@@ -40,7 +40,8 @@ struct rim__shard {
     void (*publish)(struct rim__shard *shard);                      /* about to sleep: show the counters */
     void *world;                                                    /* the actor layer's: rim_ctx */
 
-    uint64_t now_ns; /* read once a tick */
+    uint64_t now_ns;   /* read once a tick */
+    bool now_is_fresh; /* the next tick need not read it */
     struct rim__run_queue ready;
     struct rim__wheel timers;
     struct rim__memory memory;
