@@ -159,16 +159,10 @@ static void choose_cpus(struct rim_system *system) {
 }
 
 static int make_driver(struct rim_system *system) {
-    switch (system->config.driver) {
-    case RIM_DRIVER_SIM:
+    if (system->config.driver == RIM_DRIVER_SIM) {
         return rim__sim_create(&system->config, &system->sim);
-    case RIM_DRIVER_EPOLL:
-        rim__log_write(&system->log, RIM_LOG_ERROR,
-                       "the epoll driver is not part of this version: use io_uring, or the simulation for tests");
-        return -ENOTSUP;
-    default:
-        return rim__uring_probe(&system->config, &system->log, &system->traits);
     }
+    return rim__drivers_choose(&system->config, &system->log, &system->choice);
 }
 
 static int make(struct rim_system *system) {
@@ -221,14 +215,13 @@ int rim_system_create(const rim_config *config, rim_system **out) {
 
 /* ---- a shard's thread ---- */
 
-static int open_uring(struct rim__member *member) {
+static int open_driver(struct rim__member *member) {
     struct rim_system *system = member->system;
     struct rim__driver_options options = {.shard = member->shard,
                                           .index = member->shard->index,
                                           .log = &system->log,
-                                          .config = &system->config,
-                                          .traits = &system->traits};
-    int error = rim__uring_open(&options, &member->shard->driver, &member->io);
+                                          .config = &system->config};
+    int error = rim__drivers_open(&system->choice, &options, &member->shard->driver, &member->io);
     return error != 0 ? error : rim__io_attach(member->ctx, member->io);
 }
 
@@ -247,7 +240,7 @@ static void open_shard(struct rim__member *member) {
                            member->shard->index, member->cpu, rim_strerror(error));
         }
     }
-    member->error = open_uring(member);
+    member->error = open_driver(member);
 }
 
 /* The driver's counters go with it: they are read for the last time before. */
@@ -259,7 +252,7 @@ static void close_shard(struct rim__member *member) {
     }
     rim__stats_publish(member->ctx);
     if (member->system->sim == NULL) {
-        member->buffers_out = rim__uring_buffers_out(driver);
+        member->buffers_out = rim__drivers_buffers_out(&member->system->choice, driver);
     }
     member->io = NULL;
     driver->ops->close(driver, CLOSE_PATIENCE_NS);
@@ -332,11 +325,43 @@ static int start_threads(struct rim_system *system) {
     return error;
 }
 
+static int driver_error(const struct rim_system *system) {
+    int error = 0;
+    for (uint32_t i = 0; i < system->count; i++) {
+        error = error != 0 ? error : system->members[i].error;
+    }
+    return error;
+}
+
+static void start_anew(struct rim_system *system) {
+    rim__gate_finish(&system->opened);
+    rim__gate_finish(&system->go);
+    rim__gate_init(&system->opened);
+    rim__gate_init(&system->go);
+    for (uint32_t i = 0; i < system->count; i++) {
+        system->members[i].error = 0;
+    }
+}
+
+/* What one ring was allowed in the probe may be refused to the rings of all shards: then with epoll, if that is free.
+ */
+static int start_real(struct rim_system *system) {
+    int error = start_threads(system);
+    if (error != 0 && rim__drivers_retreat(&system->choice, &system->log, driver_error(system))) {
+        start_anew(system);
+        error = start_threads(system);
+    }
+    if (driver_error(system) != 0) {
+        rim__drivers_explain(&system->choice, &system->log, driver_error(system));
+    }
+    return error;
+}
+
 int rim_system_start(rim_system *system) {
     if (system->stage != RIM_SYSTEM_MADE) {
         return -RIM_ECONTEXT;
     }
-    int error = system->sim != NULL ? open_all_sim(system) : start_threads(system);
+    int error = system->sim != NULL ? open_all_sim(system) : start_real(system);
     system->stage = error == 0 ? RIM_SYSTEM_RUNS : RIM_SYSTEM_STOPPED;
     if (error == 0) {
         rim__log_write(&system->log, RIM_LOG_NOTICE, "%u shards, %s, woken by %s", system->count,
@@ -428,11 +453,11 @@ uint32_t rim_system_shards(const rim_system *system) {
 }
 
 const char *rim_system_driver(const rim_system *system) {
-    return system->sim != NULL ? "simulation" : "io_uring";
+    return system->sim != NULL ? "simulation" : rim__drivers_name(&system->choice);
 }
 
 const char *rim_system_wake(const rim_system *system) {
-    return system->sim != NULL ? "simulation" : system->traits.wake_reason;
+    return system->sim != NULL ? "simulation" : rim__drivers_wake(&system->choice);
 }
 
 struct rim__sim *rim__system_sim(const rim_system *system) {

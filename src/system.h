@@ -37,7 +37,7 @@ struct rim_system {
     struct rim__member *members;
     struct rim__shard **shards; /* for the shards' peers */
     struct rim__log log;
-    struct rim__uring_traits traits;
+    struct rim__driver_choice choice;           /* of a real one */
     struct rim__sim *sim;                       /* NULL for a real one */
     bool go_ahead;                              /* by the steering thread before the gate: run, or end at once */
     struct rim__gate opened, go, looped, close; /* the stations of the shards' threads */

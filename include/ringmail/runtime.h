@@ -5,7 +5,7 @@
  *     rim_system_create -> rim_system_spawn ... -> rim_system_start -> rim_system_stop -> rim_system_destroy
  *
  * Nothing is global: several systems may live in one process, each with its own threads. The library installs no
- * signal handlers, reads no arguments, never exits, and prints only through the log callback. A system does not
+ * signal handlers, reads no arguments and of the environment RINGMAIL_DRIVER alone, never exits, and prints only through the log callback. A system does not
  * survive fork(): the child must not touch it (its rings belong to the parent).
  */
 #ifndef RINGMAIL_RUNTIME_H
@@ -28,13 +28,14 @@ enum rim_log_level { RIM_LOG_ERROR = 0, RIM_LOG_WARNING, RIM_LOG_NOTICE, RIM_LOG
 
 /* What polls the kernel for a shard. */
 enum rim_driver_kind {
-    RIM_DRIVER_AUTO = 0, /* io_uring */
-    RIM_DRIVER_URING,    /* io_uring, Linux 5.19 and later */
-    RIM_DRIVER_EPOLL,    /* kept for the epoll driver: -ENOTSUP today */
+    RIM_DRIVER_AUTO = 0, /* what RINGMAIL_DRIVER of the environment names (io_uring, epoll); without it io_uring, and
+                            epoll where io_uring is refused or too old: the log says why, as a warning */
+    RIM_DRIVER_URING,    /* io_uring, Linux 5.19 and later, or an error */
+    RIM_DRIVER_EPOLL,    /* epoll: for containers and kernels without io_uring */
     RIM_DRIVER_SIM,      /* no kernel: virtual time and in-memory sockets on the caller's thread; see sim.h */
 };
 
-/* How a shard wakes another that is parked. */
+/* How a shard wakes another that is parked; with epoll always by eventfd. */
 enum rim_wake_kind {
     RIM_WAKE_AUTO = 0, /* MSG_RING where the kernel is 6.11 or later, else eventfd */
     RIM_WAKE_MSG_RING, /* IORING_OP_MSG_RING from the sender's own ring (5.18) */
@@ -62,7 +63,7 @@ typedef struct rim_config {
     uint32_t parcels;       /* parcels of 4 KiB in flight from one shard to another at most; 0: 64, at most 1,024 */
     uint32_t buffers;       /* receive buffers of a shard, a power of two up to 32,768; 0: 256 */
     uint32_t buffer_bytes;  /* size of each; 0: 32 KiB */
-    uint32_t ring_entries;  /* submission entries of a shard's ring; 0: 1,024 */
+    uint32_t ring_entries;  /* submission entries of a shard's ring; 0: 1,024; nothing to epoll */
     uint64_t seed;          /* of rim_random and of the simulation; 0: 1 under simulation, else from the kernel */
     const struct rim_sim_options *sim;                   /* with RIM_DRIVER_SIM; NULL: no faults */
     int log_level;                                       /* the least urgent level that is told; 0: errors only */
@@ -75,8 +76,9 @@ typedef struct rim_config {
 RIM_API uint32_t rim_usable_cpus(void);
 
 /*
- * Makes a system, without threads as yet. `config` may be NULL and is copied. 0, -EINVAL, -ENOMEM, or what the kernel
- * said to io_uring: -ENOSYS, -EPERM. The log says what to do about it.
+ * Makes a system, without threads as yet. `config` may be NULL and is copied. 0, -EINVAL (also for a RINGMAIL_DRIVER
+ * that is none), -ENOMEM, or, where io_uring was asked for, what the kernel said to it: -ENOSYS, -EPERM. The log says
+ * what to do about it.
  */
 RIM_API RIM_MUST_CHECK int rim_system_create(const rim_config *config, rim_system **out);
 
@@ -125,7 +127,8 @@ RIM_API int rim_system_stop(rim_system *system, uint64_t timeout_ns, rim_stop_re
 RIM_API void rim_system_destroy(rim_system *system);
 
 RIM_API uint32_t rim_system_shards(const rim_system *system);
-/* "io_uring", "simulation"; and how shards are woken and why ("msg_ring: kernel 6.18", "eventfd: asked for"). */
+/* "io_uring", "epoll", "simulation"; and how shards are woken and why ("msg_ring: kernel 6.18", "eventfd: asked for",
+   "eventfd (epoll driver)"). After the start: only then is it certain that all shards got their rings. */
 RIM_API const char *rim_system_driver(const rim_system *system);
 RIM_API const char *rim_system_wake(const rim_system *system);
 

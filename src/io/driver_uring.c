@@ -7,41 +7,19 @@
 #include <unistd.h>
 
 #include "base/assert.h"
-#include "base/cycles.h"
 #include "io/net.h"
 #include "io/uring.h"
 #include "io/uring_ops.h"
 #include "ringmail/error.h"
 
-#define BUFFERS_DEFAULT      256u
-#define BUFFERS_MAX          32768u
-#define BUFFER_BYTES_DEFAULT 32768u
-#define BUFFER_ALIGNMENT     64u
-#define ROUNDS_MAX           8u /* enters of one poll: each runs some 20 deferred completions */
-#define BATCH                32u
-#define TRIES_MAX            6
-#define NAP_NS               5000000
-#define CLOSE_STEP_NS        10000000u
-
-/* ---- the clock ---- */
-
-static uint64_t read_clock(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-uint64_t rim__uring_now(struct rim__uring *uring) {
-    uint64_t cycles = rim__cycles();
-    if (cycles - uring->now_cycles >= uring->stale_cycles) {
-        uring->now_cycles = cycles;
-        uring->now_ns = read_clock();
-    }
-    return uring->now_ns;
-}
+#define ROUNDS_MAX    8u /* enters of one poll: each runs some 20 deferred completions */
+#define BATCH         32u
+#define TRIES_MAX     6
+#define NAP_NS        5000000
+#define CLOSE_STEP_NS 10000000u
 
 static uint64_t now(struct rim__driver *driver) {
-    return rim__uring_now((struct rim__uring *)driver);
+    return rim__clock_now(&((struct rim__uring *)driver)->clock);
 }
 
 /* ---- entering the kernel ---- */
@@ -194,7 +172,7 @@ static uint64_t shorten(struct rim__uring *uring, uint64_t wait_ns) {
     if (deadline_ns == RIM_DRIVER_FOREVER) {
         return wait_ns;
     }
-    uint64_t now_ns = rim__uring_now(uring);
+    uint64_t now_ns = rim__clock_now(&uring->clock);
     uint64_t left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
     return left_ns < wait_ns ? left_ns : wait_ns;
 }
@@ -264,12 +242,12 @@ static void cancel_all(struct rim__uring *uring) {
 }
 
 static void drain(struct rim__uring *uring, uint64_t patience_ns) {
-    uint64_t start_ns = read_clock();
+    uint64_t start_ns = rim__clock_read();
     uring->is_closing = true;
     rim__uring_ops_abandon(uring);
     rim__uring_ops_finish(uring);
     for (uint32_t round = 0; uring->io.operations_open != 0 || uring->event_is_armed; round++) {
-        uint64_t passed_ns = read_clock() - start_ns;
+        uint64_t passed_ns = rim__clock_read() - start_ns;
         if (round > 1 && passed_ns >= patience_ns) {
             return;
         }
@@ -328,21 +306,6 @@ static const struct rim__io_ops io_ops = {
     .close = rim__net_close,
 };
 
-static int fill_buffers_options(const struct rim__driver_options *options, struct rim__uring_buffers_options *out) {
-    const rim_config *config = options->config;
-    uint32_t count = config->buffers != 0 ? config->buffers : BUFFERS_DEFAULT;
-    uint32_t bytes = config->buffer_bytes != 0 ? config->buffer_bytes : BUFFER_BYTES_DEFAULT;
-    if (count > BUFFERS_MAX || (count & (count - 1)) != 0 || bytes > INT32_MAX - BUFFER_ALIGNMENT) {
-        return -EINVAL;
-    }
-    *out = (struct rim__uring_buffers_options){
-        .count = count,
-        .bytes = (bytes + BUFFER_ALIGNMENT - 1) / BUFFER_ALIGNMENT * BUFFER_ALIGNMENT,
-        .home = options->index,
-    };
-    return 0;
-}
-
 /*
  * A smaller ring is better than none. The nap is for the kernel: it gives back the locked memory of a ring that was
  * closed, as the probe's was, some time later.
@@ -369,8 +332,8 @@ static int open_ring(struct rim__uring *uring, uint32_t entries, const struct ri
 }
 
 static int open_parts(struct rim__uring *uring, const struct rim__driver_options *options) {
-    struct rim__uring_buffers_options buffers;
-    int error = fill_buffers_options(options, &buffers);
+    struct rim__uring_buffers_options buffers = {.home = options->index};
+    int error = rim__drivers_buffers(options->config, &buffers.count, &buffers.bytes);
     if (error == 0) {
         error = open_ring(uring, rim__uring_entries(options->config), &buffers);
     }
@@ -391,13 +354,9 @@ int rim__uring_open(const struct rim__driver_options *options, struct rim__drive
     uring->log = options->log;
     uring->traits = *options->traits;
     uring->event_fd = -1;
-    uring->stale_cycles = rim__cycles_stale();
-    uring->now_cycles = rim__cycles() - uring->stale_cycles;
+    rim__clock_init(&uring->clock);
     int error = open_parts(uring, options);
     if (error != 0) {
-        rim__log_write(options->log, RIM_LOG_ERROR, "io_uring: shard %u cannot open its driver: %s", options->index,
-                       rim_strerror(error));
-        rim__uring_explain(options->log, error);
         release(uring);
         return error;
     }

@@ -26,6 +26,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "io/address.h"
 #include "io/drivers.h"
 #include "io/op.h"
@@ -77,9 +78,7 @@ struct rim__uring {
     bool event_is_armed;
     bool is_closing; /* nothing is submitted any more */
 
-    uint64_t now_ns; /* the clock, when it was last read */
-    uint64_t now_cycles;
-    uint64_t stale_cycles;
+    struct rim__clock clock;
 
     struct rim__uring_slot **chunks;
     uint32_t chunk_count;
@@ -104,16 +103,11 @@ static inline enum rim__uring_kind rim__uring_kind_of(uint64_t user_data) {
  * submitted first. NULL: the kernel takes none now. driver_uring.c
  */
 struct io_uring_sqe *rim__uring_prepare(struct rim__uring *uring);
-/* The driver's clock. driver_uring.c */
-uint64_t rim__uring_now(struct rim__uring *uring);
 
 #define RIM_URING_ENTRIES_DEFAULT 1024u
 
 static inline uint32_t rim__uring_entries(const rim_config *config) {
     return config->ring_entries != 0 ? config->ring_entries : RIM_URING_ENTRIES_DEFAULT;
 }
-
-/* Tells the log what can be done about an error of set-up. uring_probe.c */
-void rim__uring_explain(const struct rim__log *log, int error);
 
 #endif

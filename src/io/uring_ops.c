@@ -255,7 +255,7 @@ static void expire(struct rim__uring *uring) {
     if (uring->deadlines.first == NULL) {
         return;
     }
-    uint64_t now_ns = rim__uring_now(uring);
+    uint64_t now_ns = rim__clock_now(&uring->clock);
     while (uring->deadlines.first != NULL && uring->deadlines.first->op->connect.deadline_ns <= now_ns) {
         struct rim__uring_slot *slot = uring->deadlines.first;
         slot->timed_out = true;

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -11,75 +10,6 @@
 
 #define WAIT_NS      1000000000u
 #define PROBE_BUFFER 64u
-
-/* ---- what to do about it ---- */
-
-static int read_disabled(void) {
-    int value = -1;
-    FILE *file = fopen("/proc/sys/kernel/io_uring_disabled", "re");
-    if (file == NULL) {
-        return -1;
-    }
-    if (fscanf(file, "%d", &value) != 1) {
-        value = -1;
-    }
-    fclose(file);
-    return value;
-}
-
-static void explain_refusal(const struct rim__log *log, int error) {
-    int disabled = read_disabled();
-    if (disabled > 0) {
-        rim__log_write(log, RIM_LOG_ERROR,
-                       "io_uring is switched off (%s): sysctl kernel.io_uring_disabled is %d; set it to 0, or with 1 "
-                       "run in the group of kernel.io_uring_group",
-                       rim_error_name(error), disabled);
-    } else {
-        rim__log_write(log, RIM_LOG_ERROR,
-                       "io_uring is refused (%s), most likely by a seccomp filter: allow io_uring_setup, "
-                       "io_uring_enter and io_uring_register in the container's profile or the service's "
-                       "SystemCallFilter",
-                       rim_error_name(error));
-    }
-}
-
-static void explain_memory(const struct rim__log *log) {
-    struct rlimit limit = {0};
-    (void)getrlimit(RLIMIT_MEMLOCK, &limit);
-    rim__log_write(log, RIM_LOG_ERROR,
-                   "io_uring finds no memory for its ring: rings count as locked memory, whose limit is %llu KiB; "
-                   "raise it (ulimit -l, LimitMEMLOCK=), or ask for fewer shards, ring_entries or buffers",
-                   (unsigned long long)limit.rlim_cur / 1024);
-}
-
-void rim__uring_explain(const struct rim__log *log, int error) {
-    switch (error) {
-    case -EPERM:
-    case -EACCES:
-        explain_refusal(log, error);
-        break;
-    case -ENOSYS:
-        rim__log_write(log, RIM_LOG_ERROR,
-                       "io_uring is missing or too old here: Linux 5.19 or later is needed, built with "
-                       "CONFIG_IO_URING, and not hidden by a seccomp filter or a sandbox");
-        break;
-    case -ENOMEM:
-        explain_memory(log);
-        break;
-    case -EMFILE:
-    case -ENFILE:
-        rim__log_write(log, RIM_LOG_ERROR, "io_uring finds no free descriptor: raise the limit (ulimit -n)");
-        break;
-    case -EINVAL:
-        rim__log_write(log, RIM_LOG_ERROR,
-                       "io_uring takes no such ring: buffers must be a power of two up to 32,768, and ring_entries "
-                       "at least 1");
-        break;
-    default:
-        rim__log_write(log, RIM_LOG_ERROR, "io_uring cannot be used: %s", rim_strerror(error));
-        break;
-    }
-}
 
 /* ---- trying ---- */
 
@@ -200,7 +130,7 @@ static void choose_wake(struct rim__uring_traits *traits, enum rim_wake_kind ask
     snprintf(traits->wake_reason, sizeof traits->wake_reason, "%s: %s", by, reason);
 }
 
-int rim__uring_probe(const rim_config *config, const struct rim__log *log, struct rim__uring_traits *out) {
+int rim__uring_probe(const rim_config *config, struct rim__uring_traits *out) {
     struct rim__uring_ring ring;
     *out = (struct rim__uring_traits){0};
     read_kernel(out);
@@ -214,8 +144,6 @@ int rim__uring_probe(const rim_config *config, const struct rim__log *log, struc
     if (error == 0) {
         out->setup_flags = ring.setup_flags;
         choose_wake(out, config->wake, has_op(&ring, IORING_OP_MSG_RING));
-    } else {
-        rim__uring_explain(log, error);
     }
     rim__uring_ring_close(&ring);
     return error;

@@ -92,7 +92,7 @@ void bad_arguments_of_runtime_h(struct scenario *s) {
     CHECK(rim_system_create(&(rim_config){.cpu_count = 1}, &none) == -EINVAL);
     CHECK(rim_system_create(&(rim_config){.buffers = 3}, &none) == -EINVAL);
     CHECK(rim_system_create(&(rim_config){.parcels = 1025}, &none) == -EINVAL);
-    CHECK(rim_system_create(&(rim_config){.shards = 1, .driver = RIM_DRIVER_EPOLL}, &none) == -ENOTSUP);
+    CHECK(rim_system_create(&(rim_config){.driver = RIM_DRIVER_EPOLL, .wake = RIM_WAKE_MSG_RING}, &none) == -EINVAL);
     CHECK(rim_system_spawn(system, NULL, NULL, NULL, 0, &ref) == -EINVAL);
     CHECK(rim_system_spawn(system, &nameless, NULL, NULL, 0, &ref) == -EINVAL);
     CHECK(rim_system_spawn(system, &arguer, NULL, NULL, 8, &ref) == -EINVAL);

@@ -34,6 +34,10 @@ struct scenario {
 
 static struct scenario *current;
 
+static const char *driver_name(enum rim_driver_kind driver) {
+    return driver == RIM_DRIVER_SIM ? "sim" : driver == RIM_DRIVER_EPOLL ? "epoll" : "uring";
+}
+
 struct scenario *scenario_current(void) {
     return current;
 }
@@ -45,7 +49,7 @@ bool scenario_is_sim(const struct scenario *s) {
 void scenario_check(struct scenario *s, bool ok, const char *what) {
     if (!ok) {
         atomic_fetch_add(&s->failures, 1);
-        fprintf(stderr, "    FAILED %s (%s, seed %llu): %s\n", s->name, scenario_is_sim(s) ? "sim" : "uring",
+        fprintf(stderr, "    FAILED %s (%s, seed %llu): %s\n", s->name, driver_name(s->driver),
                 (unsigned long long)s->seed, what);
     }
 }
@@ -211,8 +215,8 @@ static int run_seeds(const struct scenario_entry *entry, const struct run *run) 
         end_system(&s);
         scenario_check(&s, count_descriptors() == s.descriptors, "no descriptor leaks");
         if (atomic_load(&s.failures) > 0) {
-            fprintf(stderr, "    again: %s --driver %s --seed %llu --only %s\n", run->program,
-                    scenario_is_sim(&s) ? "sim" : "uring", (unsigned long long)s.seed, entry->name);
+            fprintf(stderr, "    again: %s --driver %s --seed %llu --only %s\n", run->program, driver_name(s.driver),
+                    (unsigned long long)s.seed, entry->name);
             return EXIT_FAILURE;
         }
     }
@@ -234,15 +238,22 @@ static bool run_one(const struct scenario_entry *entry, const struct run *run) {
         fprintf(stderr, "    %s ended by signal %d%s\n", entry->name, WTERMSIG(status),
                 WTERMSIG(status) == SIGALRM ? " (it took too long)" : "");
     }
-    printf("%-6s %-5s %s\n", ok ? "ok" : "FAILED", run->driver == RIM_DRIVER_SIM ? "sim" : "uring", entry->name);
+    printf("%-6s %-5s %s\n", ok ? "ok" : "FAILED", driver_name(run->driver), entry->name);
     return ok;
 }
 
 struct choice {
-    bool uring, sim;
+    bool uring, epoll, sim;
     uint64_t seed, seeds;
     const char *only;
 };
+
+static void choose_drivers(struct choice *choice, const char *word) {
+    bool all = strcmp(word, "all") == 0;
+    choice->uring = all || strcmp(word, "uring") == 0;
+    choice->epoll = all || strcmp(word, "epoll") == 0;
+    choice->sim = all || strcmp(word, "sim") == 0;
+}
 
 static bool parse(int argc, char **argv, struct choice *choice) {
     static const struct option options[] = {
@@ -250,12 +261,11 @@ static bool parse(int argc, char **argv, struct choice *choice) {
         {"seed", required_argument, NULL, 's'},   {"only", required_argument, NULL, 'o'},
         {"list", no_argument, NULL, 'l'},         {NULL, 0, NULL, 0},
     };
-    *choice = (struct choice){.uring = true, .sim = true, .seed = 1, .seeds = 10};
+    *choice = (struct choice){.uring = true, .epoll = true, .sim = true, .seed = 1, .seeds = 10};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
         case 'd':
-            choice->uring = strcmp(optarg, "sim") != 0;
-            choice->sim = strcmp(optarg, "uring") != 0;
+            choose_drivers(choice, optarg);
             break;
         case 'n':
             choice->seeds = strtoull(optarg, NULL, 10);
@@ -283,17 +293,19 @@ int scenario_main(int argc, char **argv, const struct scenario_entry *entries, s
         }
         return EXIT_FAILURE;
     }
+    struct run real = {.program = argv[0], .first_seed = choice.seed, .seeds = 1};
+    struct run sim = {.program = argv[0], .driver = RIM_DRIVER_SIM, .first_seed = choice.seed, .seeds = choice.seeds};
     for (size_t i = 0; i < count; i++) {
-        struct run uring = {.program = argv[0], .driver = RIM_DRIVER_URING, .first_seed = choice.seed, .seeds = 1};
-        struct run sim = {.program = argv[0],
-                          .driver = RIM_DRIVER_SIM,
-                          .first_seed = choice.seed,
-                          .seeds = choice.seeds};
         if (choice.only != NULL && strcmp(choice.only, entries[i].name) != 0) {
             continue;
         }
         if (choice.uring) {
-            *(run_one(&entries[i], &uring) ? &passed : &failed) += 1;
+            real.driver = RIM_DRIVER_URING;
+            *(run_one(&entries[i], &real) ? &passed : &failed) += 1;
+        }
+        if (choice.epoll) {
+            real.driver = RIM_DRIVER_EPOLL;
+            *(run_one(&entries[i], &real) ? &passed : &failed) += 1;
         }
         if (choice.sim) {
             *(run_one(&entries[i], &sim) ? &passed : &failed) += 1;

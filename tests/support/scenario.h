@@ -54,7 +54,7 @@ void scenario_expect_cut(struct scenario *s, uint64_t deadline_ns);
 /* Stops now instead of at the end, with these results. */
 int scenario_stop(struct scenario *s, uint64_t timeout_ns, rim_stop_report *report);
 
-/* Runs the entries as the arguments say (--driver uring|sim|all, --seeds N, --seed S, --only NAME, --list); prints
+/* Runs the entries as the arguments say (--driver uring|epoll|sim|all, --seeds N, --seed S, --only NAME, --list); prints
    "N passed, N failed". The exit status. */
 int scenario_main(int argc, char **argv, const struct scenario_entry *entries, size_t count);
 

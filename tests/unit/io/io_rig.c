@@ -26,7 +26,7 @@ const struct rim__uring_traits *io_rig_traits(enum rim_wake_kind wake) {
     static struct rim__uring_traits traits[RIM_WAKE_EVENTFD + 1];
     rim_config config = {.wake = wake};
     if (traits[wake].setup_flags == 0) {
-        CU_ASSERT_EQUAL_FATAL(rim__uring_probe(&config, &sink, &traits[wake]), 0);
+        CU_ASSERT_EQUAL_FATAL(rim__uring_probe(&config, &traits[wake]), 0);
     }
     return &traits[wake];
 }

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "io/drivers.h"
+#include "io/epoll.h"
+#include "io/epoll_files.h"
+#include "io/epoll_ops.h"
+#include "io/net.h"
+#include "ringmail/error.h"
+
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441 /* the same on every machine but alpha; newer than some headers */
+#endif
+
+#define EVENTS_MAX 128
+#define EVENT_NAME UINT64_MAX /* of event_fd; a descriptor's number has 31 bits */
+#define LOOK_GAPS  2u         /* times what makes the clock stale */
+#define NS_PER_MS  1000000u
+#define NS_PER_S   1000000000u
+
+/* ---- asking epoll ---- */
+
+static int wait_coarsely(const struct rim__epoll *epoll, struct epoll_event *events, uint64_t wait_ns) {
+    uint64_t ms = wait_ns / NS_PER_MS + (wait_ns % NS_PER_MS != 0); /* too late is better than too early, and again */
+    int limit = wait_ns == RIM_DRIVER_FOREVER ? -1 : ms < INT32_MAX ? (int)ms : INT32_MAX;
+    return epoll_wait(epoll->epoll_fd, events, EVENTS_MAX, limit);
+}
+
+/* By number, because the C library may be older than the kernel. */
+static int wait_finely(const struct rim__epoll *epoll, struct epoll_event *events, uint64_t wait_ns) {
+    struct timespec limit = {.tv_sec = (time_t)(wait_ns / NS_PER_S), .tv_nsec = (long)(wait_ns % NS_PER_S)};
+    return (int)syscall(SYS_epoll_pwait2, epoll->epoll_fd, events, EVENTS_MAX,
+                        wait_ns == RIM_DRIVER_FOREVER ? NULL : &limit, NULL, 0);
+}
+
+/* epoll_pwait2 is of Linux 5.11, and unknown to filters that are older. */
+static int wait_for_events(struct rim__epoll *epoll, struct epoll_event *events, uint64_t wait_ns) {
+    if (wait_ns == 0 || epoll->is_coarse) {
+        return wait_coarsely(epoll, events, wait_ns);
+    }
+    int count = wait_finely(epoll, events, wait_ns);
+    if (count < 0 && (errno == ENOSYS || errno == EPERM)) {
+        epoll->is_coarse = true;
+        return wait_coarsely(epoll, events, wait_ns);
+    }
+    return count;
+}
+
+static void look(struct rim__epoll *epoll, uint64_t wait_ns) {
+    struct epoll_event events[EVENTS_MAX];
+    epoll->driver.enters++;
+    int count = wait_for_events(epoll, events, wait_ns);
+    if (count < 0 && errno != EINTR) {
+        rim__log_write(epoll->log, RIM_LOG_ERROR, "epoll_wait: %s", rim_strerror(-errno));
+        rim__unreachable("epoll does not work any more");
+    }
+    epoll->looked = rim__cycles();
+    epoll->found = count > 0;
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.u64 == EVENT_NAME) {
+            epoll->driver.wakes_received++;
+        } else {
+            rim__epoll_ops_react(epoll, events[i].data.u64, events[i].events);
+        }
+    }
+}
+
+/* ---- poll ---- */
+
+/*
+ * A shard that is busy, or looks out, polls very often. Whether sockets have news costs a system call to know: it is
+ * worth that after some time, or at once if the last one had news. Wake-ups are not looked for: a shard that is awake
+ * finds what they announce by itself.
+ */
+static bool is_worth_a_look(const struct rim__epoll *epoll) {
+    return epoll->watches != 0 && (epoll->found || rim__cycles() - epoll->looked >= epoll->look_gap);
+}
+
+/* How long epoll may be asked to wait. */
+static uint64_t shorten(struct rim__epoll *epoll, uint64_t wait_ns) {
+    if (wait_ns == 0 || epoll->due.count != 0 || epoll->finished.count != 0) {
+        return 0;
+    }
+    uint64_t deadline_ns = rim__epoll_ops_deadline(epoll);
+    if (deadline_ns == RIM_DRIVER_FOREVER) {
+        return wait_ns;
+    }
+    uint64_t now_ns = rim__clock_now(&epoll->clock);
+    uint64_t left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+    return left_ns < wait_ns ? left_ns : wait_ns;
+}
+
+static void run_ops(struct rim__epoll *epoll) {
+    if (epoll->due.count != 0) {
+        rim__epoll_ops_run(epoll);
+    }
+    if (epoll->finished.count != 0) {
+        rim__epoll_ops_finish(epoll);
+    }
+}
+
+static void poll_epoll(struct rim__driver *driver, uint64_t wait_ns) {
+    struct rim__epoll *epoll = (struct rim__epoll *)driver;
+    uint64_t before = driver->completions;
+    if ((epoll->starved.count | epoll->deadlines.count) != 0) {
+        rim__epoll_ops_advance(epoll);
+    }
+    run_ops(epoll);
+    wait_ns = driver->completions == before ? shorten(epoll, wait_ns) : 0;
+    if (wait_ns != 0 || is_worth_a_look(epoll)) {
+        look(epoll, wait_ns);
+        run_ops(epoll);
+    }
+}
+
+static uint64_t now(struct rim__driver *driver) {
+    return rim__clock_now(&((struct rim__epoll *)driver)->clock);
+}
+
+/* ---- wake ---- */
+
+/* Edge-triggered: every write wakes, and nobody has to read. */
+static void wake(struct rim__driver *from, struct rim__driver *to) {
+    const uint64_t one = 1;
+    ssize_t written;
+    (void)from;
+    do {
+        written = write(((const struct rim__epoll *)to)->event_fd, &one, sizeof one);
+    } while (written < 0 && errno == EINTR);
+}
+
+/* ---- the plain socket calls ---- */
+
+/* Beginning a connect, or an accept, must not wait for the network. */
+static int set_non_blocking(struct rim__io *io, int fd) {
+    if (fd >= 0 && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) != 0) {
+        int error = -errno;
+        rim__net_close(io, fd, false);
+        return error;
+    }
+    return fd;
+}
+
+static int listen_on(struct rim__io *io, const rim_address *address, const rim_listen_options *options,
+                     rim_address *bound) {
+    return set_non_blocking(io, rim__net_listen(io, address, options, bound));
+}
+
+static int open_socket(struct rim__io *io, const rim_address *peer) {
+    return set_non_blocking(io, rim__net_socket(io, peer));
+}
+
+static void close_socket(struct rim__io *io, int fd, bool reset) {
+    rim__epoll_files_forget(rim__epoll_of_io(io), fd);
+    rim__net_close(io, fd, reset);
+}
+
+/* ---- life ---- */
+
+/* What an actor may still touch is left to it. */
+static void release(struct rim__epoll *epoll) {
+    uint32_t out = rim__epoll_buffers_out_of(&epoll->buffers);
+    rim__epoll_buffers_close(&epoll->buffers);
+    rim__epoll_files_free(epoll);
+    if (epoll->epoll_fd >= 0) {
+        close(epoll->epoll_fd);
+    }
+    if (epoll->event_fd >= 0) {
+        close(epoll->event_fd);
+    }
+    if (out != 0) {
+        rim__log_write(epoll->log, RIM_LOG_WARNING, "epoll: closed with %u buffers not home", out);
+        return;
+    }
+    free(epoll);
+}
+
+/* Nothing is with the kernel: no patience is needed. */
+static void close_driver(struct rim__driver *driver, uint64_t patience_ns) {
+    struct rim__epoll *epoll = (struct rim__epoll *)driver;
+    (void)patience_ns;
+    epoll->is_closing = true;
+    rim__epoll_ops_abandon(epoll);
+    rim__epoll_ops_finish(epoll);
+    rim__assert(epoll->io.operations_open == 0);
+    release(epoll);
+}
+
+static const struct rim__driver_ops driver_ops = {
+    .poll = poll_epoll,
+    .wake = wake,
+    .now = now,
+    .close = close_driver,
+};
+
+static const struct rim__io_ops io_ops = {
+    .submit = rim__epoll_ops_submit,
+    .cancel = rim__epoll_ops_cancel,
+    .listen = listen_on,
+    .socket = open_socket,
+    .names = rim__net_names,
+    .set_nodelay = rim__net_set_nodelay,
+    .shutdown = rim__net_shutdown,
+    .close = close_socket,
+};
+
+static int open_descriptors(struct rim__epoll *epoll) {
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = EVENT_NAME};
+    epoll->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    epoll->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (epoll->epoll_fd < 0 || epoll->event_fd < 0 ||
+        epoll_ctl(epoll->epoll_fd, EPOLL_CTL_ADD, epoll->event_fd, &event) != 0) {
+        return -errno;
+    }
+    return 0;
+}
+
+static int open_parts(struct rim__epoll *epoll, const struct rim__driver_options *options) {
+    struct rim__epoll_buffers_options buffers = {.home = options->index};
+    int error = rim__drivers_buffers(options->config, &buffers.count, &buffers.bytes);
+    if (error == 0) {
+        error = rim__epoll_buffers_open(&epoll->buffers, &buffers);
+    }
+    return error != 0 ? error : open_descriptors(epoll);
+}
+
+int rim__epoll_open(const struct rim__driver_options *options, struct rim__driver **driver, struct rim__io **io) {
+    struct rim__epoll *epoll = calloc(1, sizeof *epoll);
+    if (epoll == NULL) {
+        return -ENOMEM;
+    }
+    epoll->driver = (struct rim__driver){.ops = &driver_ops, .shard = options->shard};
+    epoll->io = (struct rim__io){.ops = &io_ops, .shard = options->shard};
+    epoll->log = options->log;
+    epoll->epoll_fd = -1;
+    epoll->event_fd = -1;
+    epoll->look_gap = LOOK_GAPS * rim__cycles_stale();
+    rim__clock_init(&epoll->clock);
+    int error = open_parts(epoll, options);
+    if (error != 0) {
+        release(epoll);
+        return error;
+    }
+    *driver = &epoll->driver;
+    *io = &epoll->io;
+    return 0;
+}
+
+uint32_t rim__epoll_buffers_out(const struct rim__driver *driver) {
+    return rim__epoll_buffers_out_of(&((const struct rim__epoll *)driver)->buffers);
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Why no edge is missed. A side is marked blocked after a call that would have blocked, and watched from then on at the
+ * latest. What comes up before the watching begins is reported as its first event; what comes up after that call is an
+ * edge of its own, which a later epoll_wait reports, and takes the mark away. So whoever finds the mark may wait.
+ *
+ * A receive that did not fill its buffer found the socket empty, and what comes later is an edge again: the call that
+ * would only say EAGAIN is saved. That does not hold once an end, an error or urgent data was seen, for which the edge
+ * has been: `over`.
+ */
+#define _GNU_SOURCE
+#include "io/epoll_ops.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/assert.h"
+#include "io/address.h"
+#include "io/epoll_files.h"
+#include "ringmail/error.h"
+
+#define READS_MAX   4u  /* of one descriptor before others get their turn */
+#define ACCEPTS_MAX 32u /* the same */
+#define IN_EVENTS   ((uint32_t)(EPOLLIN | EPOLLRDHUP | EPOLLPRI))
+#define OUT_EVENTS  ((uint32_t)EPOLLOUT)
+#define BAD_EVENTS  ((uint32_t)(EPOLLERR | EPOLLHUP))
+
+/* ---- lists of sides ---- */
+
+static void insert_after(struct rim__epoll_list *list, struct rim__epoll_side *at, struct rim__epoll_side *side) {
+    rim__assert(side->list == NULL);
+    side->list = list;
+    side->previous = at;
+    side->next = at != NULL ? at->next : list->first;
+    *(at != NULL ? &at->next : &list->first) = side;
+    *(side->next != NULL ? &side->next->previous : &list->last) = side;
+    list->count++;
+}
+
+static void append(struct rim__epoll_list *list, struct rim__epoll_side *side) {
+    insert_after(list, list->last, side);
+}
+
+static void unlist(struct rim__epoll_side *side) {
+    struct rim__epoll_list *list = side->list;
+    if (list == NULL) {
+        return;
+    }
+    *(side->previous != NULL ? &side->previous->next : &list->first) = side->next;
+    *(side->next != NULL ? &side->next->previous : &list->last) = side->previous;
+    list->count--;
+    side->list = NULL;
+    side->next = NULL;
+    side->previous = NULL;
+}
+
+static void move(struct rim__epoll_list *list, struct rim__epoll_side *side) {
+    unlist(side);
+    append(list, side);
+}
+
+/* ---- submitting and cancelling ---- */
+
+static struct rim__epoll_side *side_of(const struct rim__epoll *epoll, const struct rim__op *op) {
+    struct rim__epoll_file *file = rim__epoll_files_find(epoll, op->fd);
+    return op->kind == RIM_OP_ACCEPT || op->kind == RIM_OP_RECV ? &file->in : &file->out;
+}
+
+int rim__epoll_ops_submit(struct rim__io *io, struct rim__op *op) {
+    struct rim__epoll *epoll = rim__epoll_of_io(io);
+    rim__assert(!op->in_flight);
+    rim__assert(op->kind != RIM_OP_SEND || (op->send.iov_count > 0 && op->send.iov_count <= RIM_OP_IOV_MAX));
+    if (epoll->is_closing) {
+        return -RIM_ESTOPPING;
+    }
+    int error = rim__epoll_files_ensure(epoll, op->fd);
+    if (error != 0) {
+        return error;
+    }
+    struct rim__epoll_side *side = side_of(epoll, op);
+    rim__assert(side->op == NULL);
+    side->op = op;
+    op->in_flight = true;
+    op->cancelling = false;
+    io->operations_open++;
+    if (!side->blocked) {
+        append(&epoll->due, side);
+    }
+    return 0;
+}
+
+void rim__epoll_ops_cancel(struct rim__io *io, struct rim__op *op) {
+    struct rim__epoll *epoll = rim__epoll_of_io(io);
+    rim__assert(op->in_flight);
+    if (op->cancelling) {
+        return;
+    }
+    op->cancelling = true;
+    struct rim__epoll_side *side = side_of(epoll, op);
+    rim__assert(side->op == op);
+    move(&epoll->finished, side);
+}
+
+static void give_up(struct rim__epoll *epoll, struct rim__epoll_side *side) {
+    rim__epoll_ops_cancel(&epoll->io, side->op);
+}
+
+void rim__epoll_ops_abandon(struct rim__epoll *epoll) {
+    rim__epoll_files_each(epoll, give_up);
+}
+
+/* ---- ends ---- */
+
+/* Ends the op if that was its last completion, and tells it; it may be gone, or submitted again, afterwards. */
+static void tell(struct rim__epoll *epoll, struct rim__epoll_side *side, const struct rim__completion *completion) {
+    struct rim__op *op = side->op;
+    epoll->io.operations++;
+    epoll->driver.completions++;
+    if (!completion->more) {
+        unlist(side);
+        side->op = NULL;
+        op->in_flight = false;
+        op->cancelling = false;
+        epoll->io.operations_open--;
+    }
+    op->done(op, completion);
+}
+
+static void end(struct rim__epoll *epoll, struct rim__epoll_side *side, int32_t result) {
+    tell(epoll, side, &(struct rim__completion){.result = result});
+}
+
+void rim__epoll_ops_finish(struct rim__epoll *epoll) {
+    for (uint32_t count = epoll->finished.count; count > 0; count--) {
+        end(epoll, epoll->finished.first, -ECANCELED);
+    }
+}
+
+/* ---- putting off ---- */
+
+/* Into the list of deadlines, which is in order; most come at its end. */
+static void watch_deadline(struct rim__epoll *epoll, struct rim__epoll_side *side) {
+    struct rim__epoll_side *at = epoll->deadlines.last;
+    while (at != NULL && at->op->connect.deadline_ns > side->op->connect.deadline_ns) {
+        at = at->previous;
+    }
+    insert_after(&epoll->deadlines, at, side);
+}
+
+/* The side waits for an edge. */
+static void block(struct rim__epoll *epoll, struct rim__epoll_side *side, uint32_t events) {
+    int error = rim__epoll_files_watch(epoll, side->op->fd, events);
+    if (error != 0) {
+        end(epoll, side, error);
+        return;
+    }
+    side->blocked = true;
+    if (side->op->kind == RIM_OP_CONNECT && side->op->connect.deadline_ns != RIM_DRIVER_FOREVER) {
+        watch_deadline(epoll, side);
+    }
+}
+
+/* What a call that did not succeed means for the op. */
+static void fail(struct rim__epoll *epoll, struct rim__epoll_side *side, uint32_t events) {
+    int error = errno;
+    if (error == EAGAIN) {
+        block(epoll, side, events);
+    } else if (error == EINTR) {
+        append(&epoll->due, side);
+    } else {
+        end(epoll, side, -error);
+    }
+}
+
+static void unblock(struct rim__epoll *epoll, struct rim__epoll_side *side) {
+    bool waits = side->op != NULL && (side->list == NULL || side->list == &epoll->deadlines);
+    side->blocked = false;
+    if (waits) {
+        move(&epoll->due, side);
+    }
+}
+
+void rim__epoll_ops_react(struct rim__epoll *epoll, uint64_t name, uint32_t events) {
+    struct rim__epoll_file *file = rim__epoll_files_named(epoll, name);
+    if (file == NULL) {
+        return;
+    }
+    if (events & (BAD_EVENTS | EPOLLRDHUP | EPOLLPRI)) {
+        file->over = true;
+    }
+    if (events & (BAD_EVENTS | IN_EVENTS)) {
+        unblock(epoll, &file->in);
+    }
+    if (events & (BAD_EVENTS | OUT_EVENTS)) {
+        unblock(epoll, &file->out);
+    }
+}
+
+static void expire(struct rim__epoll *epoll) {
+    if (epoll->deadlines.first == NULL) {
+        return;
+    }
+    uint64_t now_ns = rim__clock_now(&epoll->clock);
+    while (epoll->deadlines.first != NULL && epoll->deadlines.first->op->connect.deadline_ns <= now_ns) {
+        end(epoll, epoll->deadlines.first, -ETIMEDOUT);
+    }
+}
+
+void rim__epoll_ops_advance(struct rim__epoll *epoll) {
+    for (uint32_t free = epoll->buffers.home_count; free > 0 && epoll->starved.first != NULL; free--) {
+        move(&epoll->due, epoll->starved.first);
+    }
+    expire(epoll);
+}
+
+/* ---- trying ---- */
+
+static void try_accept(struct rim__epoll *epoll, struct rim__epoll_side *side) {
+    const struct rim__op *op = side->op;
+    for (uint32_t i = 0; i < ACCEPTS_MAX; i++) {
+        epoll->driver.enters++;
+        int fd = accept4(op->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) {
+            fail(epoll, side, EPOLLIN);
+            return;
+        }
+        epoll->io.descriptors++;
+        tell(epoll, side, &(struct rim__completion){.result = fd, .more = true});
+        if (op->cancelling) {
+            return;
+        }
+    }
+    append(&epoll->due, side);
+}
+
+/* One receive. False: there is no more to be had now, and the side has been seen to. */
+static bool receive(struct rim__epoll *epoll, struct rim__epoll_side *side) {
+    const struct rim__op *op = side->op;
+    struct rim__body *body = rim__epoll_buffers_take(&epoll->buffers);
+    if (body == NULL) {
+        append(&epoll->starved, side);
+        return false;
+    }
+    epoll->driver.enters++;
+    ssize_t count = recv(op->fd, body->data, epoll->buffers.bytes, MSG_DONTWAIT);
+    if (count <= 0) {
+        rim__epoll_buffers_put(&epoll->buffers, body);
+    }
+    if (count < 0) {
+        fail(epoll, side, IN_EVENTS);
+        return false;
+    }
+    if (count == 0) {
+        end(epoll, side, 0);
+        return false;
+    }
+    body->size = (uint32_t)count;
+    epoll->io.bytes_in += (uint32_t)count;
+    tell(epoll, side, &(struct rim__completion){.result = (int32_t)count, .more = true, .body = body});
+    if (op->cancelling) {
+        return false;
+    }
+    if ((uint32_t)count < epoll->buffers.bytes && !rim__epoll_files_find(epoll, op->fd)->over) {
+        block(epoll, side, IN_EVENTS);
+        return false;
+    }
+    return true;
+}
+
+static void try_recv(struct rim__epoll *epoll, struct rim__epoll_side *side) {
+    for (uint32_t i = 0; i < READS_MAX; i++) {
+        if (!receive(epoll, side)) {
+            return;
+        }
+    }
+    append(&epoll->due, side);
+}
+
+static void try_send(struct rim__epoll *epoll, struct rim__epoll_side *side) {
+    struct rim__op *op = side->op;
+    const struct iovec *iov = op->send.iov;
+    ssize_t count;
+    epoll->driver.enters++;
+    if (op->send.iov_count == 1) {
+        size_t length = iov->iov_len < INT32_MAX ? iov->iov_len : INT32_MAX; /* a short send, as any */
+        count = send(op->fd, iov->iov_base, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } else {
+        const struct msghdr message = {.msg_iov = op->send.iov, .msg_iovlen = op->send.iov_count};
+        count = sendmsg(op->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    if (count < 0) {
+        fail(epoll, side, OUT_EVENTS);
+        return;
+    }
+    epoll->io.bytes_out += (uint64_t)count;
+    end(epoll, side, (int32_t)count);
+}
+
+/* The same call begins a connect and, made again after an edge, tells how it went. */
+static void try_connect(struct rim__epoll *epoll, struct rim__epoll_side *side) {
+    union rim__sockaddr address;
+    socklen_t length = rim__address_to_sockaddr(&side->op->connect.address, &address);
+    epoll->driver.enters++;
+    if (connect(side->op->fd, &address.any, length) == 0 || errno == EISCONN) {
+        end(epoll, side, 0);
+    } else if (errno == EINPROGRESS || errno == EALREADY) {
+        block(epoll, side, IN_EVENTS | OUT_EVENTS);
+    } else if (errno == EINTR) {
+        append(&epoll->due, side);
+    } else {
+        end(epoll, side, -errno);
+    }
+}
+
+static void try_op(struct rim__epoll *epoll, struct rim__epoll_side *side) {
+    switch (side->op->kind) {
+    case RIM_OP_ACCEPT:
+        try_accept(epoll, side);
+        break;
+    case RIM_OP_RECV:
+        try_recv(epoll, side);
+        break;
+    case RIM_OP_SEND:
+        try_send(epoll, side);
+        break;
+    case RIM_OP_CONNECT:
+        try_connect(epoll, side);
+        break;
+    default:
+        rim__unreachable("kind of operation");
+    }
+}
+
+void rim__epoll_ops_run(struct rim__epoll *epoll) {
+    for (uint32_t count = epoll->due.count; count > 0 && epoll->due.first != NULL; count--) {
+        struct rim__epoll_side *side = epoll->due.first;
+        unlist(side);
+        try_op(epoll, side);
+    }
+}
