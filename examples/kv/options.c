@@ -15,7 +15,7 @@ static const char help[] =
     "  --bind ADDRESS       address to listen on (127.0.0.1); * for all, IPv4 and IPv6\n"
     "  --port PORT          port to listen on (6379); 0: one that is free\n"
     "  --shards N           shards, a thread each (0: one for each usable CPU)\n"
-    "  --driver NAME        uring (epoll and sim are refused)\n"
+    "  --driver NAME        auto (default), uring or epoll\n"
     "  --wake NAME          how sleeping shards are woken: auto, msg_ring, eventfd (auto)\n"
     "  --distribute NAME    who gets a connection: fd-hash, round-robin, least, reuseport (fd-hash)\n"
     "  --max-clients N      connections at once (10000)\n"
@@ -67,15 +67,13 @@ static bool number(int flag, const char *text, int64_t most, int64_t *out) {
 }
 
 static bool choose_driver(struct options *options, const char *text) {
-    static const char *const words[] = {"uring", "epoll", "sim", NULL};
+    static const char *const words[] = {"auto", "uring", "epoll", "sim", NULL};
     int choice = word(DRIVER, text, words);
-    if (choice == 1) {
-        fprintf(stderr, "kv: --driver: epoll is not there yet; this server needs io_uring\n");
-    } else if (choice == 2) {
+    if (choice == 3) {
         fprintf(stderr, "kv: --driver: sim is for tests, it has no network\n");
     }
-    options->config.driver = RIM_DRIVER_URING;
-    return choice == 0;
+    options->config.driver = (enum rim_driver_kind)choice;
+    return choice >= 0 && choice < 3;
 }
 
 static bool read_word(struct options *options, int flag, const char *text) {
