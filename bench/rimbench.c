@@ -20,6 +20,7 @@ static const char usage[] = "usage: rimbench list | all | NAME... [flags]\n"
                             "  --repeat N    runs of each figure, and of what it is held against (5)\n"
                             "  --seconds S   how long a run takes (0.5)\n"
                             "  --json        one line of JSON for each figure\n"
+                            "  --driver NAME of the systems that are measured: io_uring or epoll (io_uring if it works)\n"
                             "  --help        this text\n"
                             "\n"
                             "Exit status: 0, 1 if something could not be measured, 2 for a bad command line.\n";
@@ -35,6 +36,7 @@ static int read_flags(struct effort *effort, int argc, char **argv) {
         {"repeat", required_argument, NULL, 'r'},
         {"seconds", required_argument, NULL, 's'},
         {"json", no_argument, NULL, 'j'},
+        {"driver", required_argument, NULL, 'd'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -46,6 +48,9 @@ static int read_flags(struct effort *effort, int argc, char **argv) {
         }
         if (flag == '?') {
             return 1 + 2;
+        }
+        if (flag == 'd') {
+            setenv("RINGMAIL_DRIVER", optarg, 1); /* the systems' configuration leaves it open */
         }
         effort->json = effort->json || flag == 'j';
         effort->repeat = flag == 'r' ? (uint32_t)strtoul(optarg, NULL, 10) : effort->repeat;

@@ -3,7 +3,8 @@
  * net.h - the synchronous socket calls of struct rim__io_ops, on real descriptors: the same for every driver that
  * stands on the kernel. What they do and return is said in op.h.
  *
- * Sockets are blocking ones: io_uring waits for them by itself, and gives -EAGAIN instead where they are not.
+ * Sockets are blocking ones: io_uring waits for them by itself, and gives -EAGAIN instead where they are not. The epoll
+ * driver makes its own non-blocking.
  */
 #ifndef RINGMAIL_IO_NET_H
 #define RINGMAIL_IO_NET_H

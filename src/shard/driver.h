@@ -2,7 +2,7 @@
 /*
  * driver.h - the contract between a shard and whatever polls the world for it: the waist of the house.
  *
- * The shard owns the contract, src/io the mechanism (driver_uring.c, driver_sim.c). It is four functions wide so that
+ * The shard owns the contract, src/io the mechanism (driver_uring.c, driver_epoll.c, driver_sim.c). It is four functions wide so that
  * it can be simulated; it says nothing of sockets, files or buffers (see io/op.h for those).
  *
  *     Threads  poll, now and close: the shard's own thread. wake: the thread of `from`, or any thread where `from` is
