@@ -5,6 +5,7 @@
  *     ringmail/actor.h    actors, messages, requests, timers
  *     ringmail/runtime.h  systems of shards
  *     ringmail/socket.h   TCP listeners and connections
+ *     ringmail/offload.h  blocking work on helper threads
  *     ringmail/stats.h    counters
  *     ringmail/error.h    error codes
  *     ringmail/typed.h    typed messages, checked by the compiler
@@ -15,6 +16,7 @@
 
 #include "ringmail/actor.h"
 #include "ringmail/error.h"
+#include "ringmail/offload.h"
 #include "ringmail/runtime.h"
 #include "ringmail/sim.h"
 #include "ringmail/socket.h"

@@ -15,6 +15,7 @@
 
 #define SPIN_DEFAULT_US   20
 #define CLOSE_PATIENCE_NS 1000000000ull
+#define HELPERS_MAX       1024u
 
 const char *rim_version(void) {
     return "0.1.0";
@@ -47,6 +48,9 @@ static int check_config(const struct rim_system *system) {
     if ((config->buffers & (config->buffers - 1)) != 0 || config->buffers > 32768) {
         return refuse(system, "buffers must be a power of two, at most 32768");
     }
+    if (config->helpers > HELPERS_MAX) {
+        return refuse(system, "at most 1024 helpers");
+    }
     return config->parcels > RIM_PARCELS_MAX ? refuse(system, "at most 1024 parcels") : 0;
 }
 
@@ -61,6 +65,8 @@ static void fill_defaults(rim_config *config) {
     default_to(&config->budget, 256);
     default_to(&config->turn_us, 500);
     default_to(&config->parcels, RIM_PARCELS_DEFAULT);
+    default_to(&config->helpers, 4);
+    default_to(&config->jobs, 1024);
     if (config->seed == 0) {
         config->seed = 1;
         if (config->driver != RIM_DRIVER_SIM && getrandom(&config->seed, sizeof config->seed, GRND_NONBLOCK) < 0) {
@@ -138,6 +144,7 @@ static int make_member(struct rim_system *system, uint32_t index) {
                                        .io_stats = add_io_stats,
                                        .wall_ms = wall_ms};
     int error = rim__shard_init(member->shard, &shard);
+    member->shard->offload = system->offload;
     error = error != 0 ? error : rim__world_init(member->ctx, member->shard, &world);
     if (system->sim != NULL) {
         member->shard->mesh.lane_full = is_sim_lane_full;
@@ -165,6 +172,19 @@ static int make_driver(struct rim_system *system) {
     return rim__drivers_choose(&system->config, &system->log, &system->choice);
 }
 
+static int make_helpers(struct rim_system *system) {
+    struct rim__offload_options options = {.helpers = system->config.helpers, .queue_max = system->config.jobs};
+    if (system->sim != NULL) {
+        options.later = rim__sim_helper_later;
+        options.arg = system->sim;
+    }
+    int error = rim__offload_create(&options, &system->offload);
+    if (error == 0 && system->sim != NULL) {
+        system->sim->offload = system->offload;
+    }
+    return error;
+}
+
 static int make(struct rim_system *system) {
     int error = check_config(system);
     if (error != 0) {
@@ -179,6 +199,7 @@ static int make(struct rim_system *system) {
     if (error == 0 && (system->members == NULL || system->shards == NULL || system->foreign == NULL)) {
         error = -ENOMEM;
     }
+    error = error != 0 ? error : make_helpers(system);
     for (uint32_t i = 0; error == 0 && i < system->count; i++) {
         error = make_member(system, i);
     }
@@ -392,6 +413,10 @@ void rim__system_join(struct rim_system *system) {
     if (system->sim == NULL) {
         wait_for(&system->looped, system->count);
     }
+    rim__offload_close(system->offload); /* from here on no thread but this touches a shard */
+    if (system->sim != NULL) {
+        rim__sim_event_finish(&system->sim->events); /* of jobs that are no more, for one */
+    }
     rim__system_sweep(system);
     for (uint32_t i = 0; i < system->count; i++) {
         rim__room_finish(system->members[i].ctx);
@@ -434,6 +459,7 @@ void rim_system_destroy(rim_system *system) {
         free(system->members[i].ctx);
         free(system->foreign != NULL ? system->foreign[i].free : NULL);
     }
+    rim__offload_release(system->offload);
     rim__sim_destroy(system->sim);
     free(system->members);
     free(system->shards);

@@ -185,6 +185,8 @@ void rim__system_sweep(struct rim_system *system) {
             struct rim__shard *shard = system->members[i].shard;
             rim__shard_set_current(shard);
             rim__mesh_drain(shard);
+            shard->inlet.news = true; /* what helpers have handed home since the loop's end */
+            rim__inlet_drain(shard);
             shard->settle(shard);
             rim__mesh_flush(shard);
             after += shard->mesh.drained + shard->mesh.posted;

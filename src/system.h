@@ -13,8 +13,10 @@
 #include "base/cpu.h"
 #include "io/drivers.h"
 #include "io/io.h"
+#include "io/sim_helper.h"
 #include "io/sim_world.h"
 #include "ringmail/runtime.h"
+#include "shard/offload.h"
 
 enum rim__system_stage { RIM_SYSTEM_MADE, RIM_SYSTEM_RUNS, RIM_SYSTEM_STOPPED };
 
@@ -44,6 +46,8 @@ struct rim_system {
 
     pthread_mutex_t foreign_lock;
     struct rim__allotment *foreign; /* by shard; slots that foreign threads chose; under the lock */
+
+    struct rim__offload *offload; /* helper threads */
 
     bool leaks; /* found at the end */
 };

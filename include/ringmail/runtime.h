@@ -64,6 +64,8 @@ typedef struct rim_config {
     uint32_t buffers;       /* receive buffers of a shard, a power of two up to 32,768; 0: 256 */
     uint32_t buffer_bytes;  /* size of each; 0: 32 KiB */
     uint32_t ring_entries;  /* submission entries of a shard's ring; 0: 1,024; nothing to epoll */
+    uint32_t helpers;       /* threads for blocking work (offload.h) at most, made when needed; 0: 4, at most 1,024 */
+    uint32_t jobs;          /* pieces of such work that may wait for a helper; 0: 1,024 */
     uint64_t seed;          /* of rim_random and of the simulation; 0: 1 under simulation, else from the kernel */
     const struct rim_sim_options *sim;                   /* with RIM_DRIVER_SIM; NULL: no faults */
     int log_level;                                       /* the least urgent level that is told; 0: errors only */

@@ -35,6 +35,8 @@ extern "C" {
     X(requests, "requests made")                                                                                       \
     X(requests_open, "requests without an outcome now")                                                                \
     X(timeouts, "requests that timed out")                                                                             \
+    X(jobs, "jobs given to helper threads")                                                                            \
+    X(jobs_open, "jobs that helpers have now, also those that nobody waits for any more")                              \
     X(timers_fired, "timers that fired")                                                                               \
     X(timers_armed, "timers armed now")                                                                                \
     X(parcels_sent, "parcels pushed to other shards")                                                                  \

@@ -57,6 +57,7 @@ static inline uint64_t rim__ref_local(uint64_t ref) {
 enum rim__stage { RIM_STAGE_EMBRYO = 1, RIM_STAGE_UNBORN, RIM_STAGE_ALIVE };
 
 struct rim__belongings;
+struct rim__job;
 
 struct rim__actor {
     struct rim__task task;
@@ -201,6 +202,14 @@ void rim__request_drop(rim_ctx *ctx, struct rim_msg *msg);
 void rim__request_end_all(rim_ctx *ctx, struct rim__actor *actor);
 bool rim__request_cancel(rim_ctx *ctx, uint64_t token);
 void rim__request_fail(rim_ctx *ctx, rim_ref from, uint64_t token, int error);
+/* A request that no message asks: of `ask` only timeout, callback and cookie count. Its outcome comes by
+   rim__request_deliver, with the token. `job` may be NULL. 0, or the codes of rim_request. */
+int rim__request_open(rim_ctx *ctx, const rim_ask *ask, struct rim__job *job, rim_token *out);
+/* As if it had never been. */
+void rim__request_undo(rim_ctx *ctx, rim_token token);
+/* job.c */
+/* Its request has ended without it: it is withdrawn, or let run, and cleans up after itself. */
+void rim__job_abandon(rim_ctx *ctx, struct rim__job *job);
 /* timers.c */
 rim_verdict rim__timer_event(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
 void rim__timer_end_all(rim_ctx *ctx, struct rim__actor *actor);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "actor/world.h"
+#include "shard/offload.h"
 
 static bool is_own(const struct rim__actor *actor) {
     return actor->behaviour != NULL && actor->behaviour->protocol >= RIM_PROTOCOL_OWN;
@@ -22,6 +23,9 @@ static const char *name_of(const struct rim__actor *actor) {
 }
 
 static void describe(const rim_ctx *ctx, char text[RIM_PROBE_TEXT]) {
+    if (ctx->stats.jobs_open > 0 && rim__offload_describe(ctx->shard, text, RIM_PROBE_TEXT)) {
+        return;
+    }
     for (struct rim__actor *actor = ctx->newest; actor != NULL; actor = actor->older) {
         bool waits = actor->belongings != NULL && actor->belongings->requests != NULL;
         if (actor->count > 0 || waits) {
@@ -38,7 +42,8 @@ static void describe(const rim_ctx *ctx, char text[RIM_PROBE_TEXT]) {
 static void probe(rim_ctx *ctx, struct rim__probe *out) {
     *out = (struct rim__probe){
         .idle = ctx->stats.queued == 0 && ctx->stats.requests_open == 0 && ctx->busy == 0 &&
-                ctx->shard->mesh.backlog == 0 && ctx->refusal.count == 0 && rim__run_queue_is_empty(&ctx->shard->ready),
+                ctx->stats.jobs_open == 0 && ctx->shard->mesh.backlog == 0 && ctx->refusal.count == 0 &&
+                rim__run_queue_is_empty(&ctx->shard->ready),
         .posted = ctx->shard->mesh.posted,
         .drained = ctx->shard->mesh.drained,
         .lost = ctx->lost,

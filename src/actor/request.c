@@ -28,6 +28,7 @@ struct request {
     rim_outcome on_outcome;
     uint64_t cookie;
     bool answered;
+    struct rim__job *job;   /* what a helper does for it, until that has come home; else NULL */
     struct rim_msg timeout; /* with its token and body behind it */
     struct rim__msg_token timeout_token;
     int32_t timeout_error;
@@ -69,14 +70,24 @@ static void free_request(rim_ctx *ctx, struct request *request) {
 
 static void answered(rim_ctx *ctx, struct request *request, struct rim_msg *msg) {
     request->answered = true;
+    request->job = NULL;
     rim__timer_disarm(&ctx->shard->timers, &request->deadline);
     msg->flags |= RIM_MSG_RESERVED;
     rim__mailbox_push(ctx, request->pending.owner, msg);
 }
 
+/* Nobody waits for it any more. */
+static void leave_job(rim_ctx *ctx, struct request *request) {
+    if (rim__unlikely(request->job != NULL)) {
+        rim__job_abandon(ctx, request->job);
+        request->job = NULL;
+    }
+}
+
 static void time_out(struct rim__shard *shard, struct rim__timer *timer) {
     rim_ctx *ctx = shard->world;
     struct request *request = rim__container_of(timer, struct request, deadline);
+    leave_job(ctx, request);
     request->timeout = (struct rim_msg){
         .to = rim__ref_local(request->pending.owner->ref),
         .kind = RIM_KIND_FAILURE,
@@ -140,6 +151,7 @@ static struct request *make_request(rim_ctx *ctx, const rim_ask *ask, int *error
     request->on_outcome = ask->on_outcome;
     request->cookie = ask->cookie;
     request->answered = false;
+    request->job = NULL;
     request->timeout_token.token = RIM_NIL;
     *error = add(ctx, &request->pending, RIM_REF_REQUEST, &belongings->requests);
     if (*error != 0) {
@@ -180,7 +192,35 @@ int rim_request(rim_ctx *ctx, const rim_ask *ask, rim_token *out) {
     return error;
 }
 
+int rim__request_open(rim_ctx *ctx, const rim_ask *ask, struct rim__job *job, rim_token *out) {
+    if (ask->timeout_ns == 0 || ask->on_outcome == NULL || ctx->actor == NULL) {
+        return -EINVAL;
+    }
+    int error = 0;
+    struct request *request = make_request(ctx, ask, &error);
+    if (request == NULL) {
+        return error;
+    }
+    request->job = job;
+    ctx->stats.requests++;
+    ctx->stats.requests_open++;
+    *out = request->pending.handle;
+    return 0;
+}
+
+void rim__request_undo(rim_ctx *ctx, rim_token token) {
+    struct request *request = find(ctx, token);
+    request->job = NULL;
+    ctx->stats.requests--;
+    rim__request_cancel(ctx, token);
+}
+
 /* ---- the outcome ---- */
+
+/* The body of a failure is its code; that of a failed job is the job's memory. */
+static int failure_of(const struct rim_msg *msg) {
+    return (msg->flags & RIM_MSG_OUT) ? (int32_t)msg->tag : *(const int32_t *)rim__msg_body(msg);
+}
 
 void rim__request_deliver(rim_ctx *ctx, struct rim_msg *msg) {
     struct request *request = find(ctx, rim__msg_token(msg)->token);
@@ -205,7 +245,7 @@ void rim__request_outcome(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg
         rim__request_drop(ctx, msg);
         return;
     }
-    int error = msg->kind == RIM_KIND_FAILURE ? *(const int32_t *)rim__msg_body(msg) : 0;
+    int error = msg->kind == RIM_KIND_FAILURE ? failure_of(msg) : 0;
     retire(ctx, &request->pending);
     ctx->stats.requests_open--;
     *verdict = request->on_outcome(ctx, RIM_ACTOR_STATE(actor), request->cookie, error,
@@ -218,6 +258,7 @@ bool rim__request_cancel(rim_ctx *ctx, uint64_t token) {
     if (request == NULL || request->pending.owner != ctx->actor) {
         return false;
     }
+    leave_job(ctx, request);
     retire(ctx, &request->pending);
     ctx->stats.requests_open--;
     rim__timer_disarm(&ctx->shard->timers, &request->deadline);
@@ -233,6 +274,7 @@ bool rim__request_cancel(rim_ctx *ctx, uint64_t token) {
 static void end_requests(rim_ctx *ctx, struct rim__actor *actor) {
     while (actor->belongings->requests != NULL) {
         struct request *request = rim__container_of(actor->belongings->requests, struct request, pending.own);
+        leave_job(ctx, request);
         retire(ctx, &request->pending);
         ctx->stats.requests_open--;
         rim__timer_disarm(&ctx->shard->timers, &request->deadline);

@@ -8,6 +8,7 @@
  *     sim_event.c      what will happen, by its time   sim_flight.c   operations in flight, and the ledger
  *     sim_net.c        descriptors, listeners, connects
  *     sim_stream.c     the bytes of a connection       sim_pool.c     receive buffers
+ *     sim_helper.c     helpers for blocking work
  *
  * A step gives one turn to one shard that is awake, chosen by the seed; a turn takes 0.2 to 2 us of virtual time. A
  * shard falls asleep when its poll may wait and nothing completed; it is awake again at its deadline, when it is woken,
@@ -42,6 +43,8 @@
 enum rim__sim_fault { RIM_SIM_FAULTS(RIM_SIM_FAULT_ENUM_) RIM_FAULT_COUNT };
 #undef RIM_SIM_FAULT_ENUM_
 
+struct rim__offload;
+
 /* One shard's driver and I/O. */
 struct rim__sim_shard {
     struct rim__driver driver;
@@ -65,6 +68,7 @@ struct rim__sim {
     uint64_t latency_ns;            /* at most */
     uint32_t buffers, buffer_bytes; /* of each shard */
     bool stepping;                  /* a shard has its turn now */
+    struct rim__offload *offload;   /* the jobs that sim_helper.c does */
     struct rim__sim_events events;
     struct rim__sim_net net;
     struct rim__sim_shard *shards[RIM_SHARDS_MAX];
@@ -78,6 +82,7 @@ enum rim__sim_note {
     RIM_NOTE_FAULT,    /* which */
     RIM_NOTE_WAKE,     /* shard */
     RIM_NOTE_DONE,     /* kind, descriptor and shard; result */
+    RIM_NOTE_HELPED,   /* shard, time */
 };
 
 /* 0 or -ENOMEM. */

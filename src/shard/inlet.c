@@ -17,7 +17,9 @@ void rim__inlet_init(struct rim__inlet *inlet) {
 void rim__inlet_finish(struct rim__inlet *inlet) {
     for (struct rim_msg *msg = inlet->head, *next; msg != NULL; msg = next) {
         next = msg->next;
-        free(msg);
+        if (msg->flags & RIM_MSG_FOREIGN) {
+            free(msg);
+        }
     }
     inlet->head = NULL;
     pthread_mutex_destroy(&inlet->lock);

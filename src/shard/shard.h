@@ -26,6 +26,8 @@
 #define RIM_SHARDS_MAX      256u
 #define RIM_SHARD_SAFETY_NS 1000000000ull /* the first sleep after any news is no longer */
 
+struct rim__offload;
+
 struct rim__shard {
     uint32_t index;                  /* of this shard in its system */
     uint32_t count;                  /* of shards in the system */
@@ -48,6 +50,7 @@ struct rim__shard {
     struct rim__random random;
     struct rim__mesh mesh;
     struct rim__inlet inlet;
+    struct rim__offload *offload; /* the system's helpers, set at the start */
 
     uint64_t ticks;
     uint64_t parks;

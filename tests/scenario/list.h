@@ -73,6 +73,16 @@
     X(periodic_timer_counts_what_it_missed_and_ends_when_cancelled)                                                    \
     X(ten_thousand_timers_fire_in_order)                                                                               \
     X(idle_system_does_not_wake_up)                                                                                    \
+    X(job_results_come_back_as_outcomes)                                                                               \
+    X(job_memory_lives_as_long_as_its_message)                                                                         \
+    X(contract_08_cancelled_job_that_waits_never_runs)                                                                 \
+    X(contract_08_cancelled_job_that_runs_has_no_outcome)                                                              \
+    X(contract_05_job_times_out_once)                                                                                  \
+    X(contract_11_jobs_end_with_their_actor)                                                                           \
+    X(contract_04_jobs_that_wait_are_bounded)                                                                          \
+    X(contract_09_stop_waits_for_a_job_that_runs)                                                                      \
+    X(contract_09_job_that_holds_up_a_stop_is_named)                                                                   \
+    X(bad_arguments_of_offload_h)                                                                                      \
     X(typed_messages_arrive_and_mistyped_ones_do_not)                                                                  \
     X(socket_chaos_ends_well)                                                                                          \
     X(socket_connect_is_refused)                                                                                       \

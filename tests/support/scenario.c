@@ -194,6 +194,13 @@ int scenario_stop(struct scenario *s, uint64_t timeout_ns, rim_stop_report *repo
     return rim_system_stop(s->system, timeout_ns, report);
 }
 
+rim_system *scenario_hand_over(struct scenario *s) {
+    rim_system *system = s->system;
+    s->system = NULL;
+    s->started = s->stopped = false;
+    return system;
+}
+
 /* ---- running ---- */
 
 struct run {

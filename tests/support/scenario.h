@@ -51,6 +51,8 @@ struct scenario *scenario_current(void);
 bool scenario_is_sim(const struct scenario *s);
 /* The stop at the end is to be cut off by this deadline: it then must return -ETIMEDOUT. */
 void scenario_expect_cut(struct scenario *s, uint64_t deadline_ns);
+/* The system, which the scenario will destroy itself, after scenario_stop. */
+rim_system *scenario_hand_over(struct scenario *s);
 /* Stops now instead of at the end, with these results. */
 int scenario_stop(struct scenario *s, uint64_t timeout_ns, rim_stop_report *report);
 
