@@ -3,6 +3,7 @@
  * ringmail.h - all of ringmail. A program that wants less includes the headers one by one:
  *
  *     ringmail/actor.h    actors, messages, requests, timers
+ *     ringmail/mailbox.h  pressure, urgent messages, the stash
  *     ringmail/runtime.h  systems of shards
  *     ringmail/socket.h   TCP listeners and connections
  *     ringmail/offload.h  blocking work on helper threads
@@ -17,6 +18,7 @@
 #include "ringmail/actor.h"
 #include "ringmail/error.h"
 #include "ringmail/offload.h"
+#include "ringmail/mailbox.h"
 #include "ringmail/runtime.h"
 #include "ringmail/sim.h"
 #include "ringmail/socket.h"

@@ -81,6 +81,7 @@ enum {
     RIM_EXIT_FAILED,     /* verdict RIM_FAIL without a code */
     RIM_EXIT_NOMEM,      /* the actor ran into its memory limit or the machine out of memory, and said so */
     RIM_EXIT_INIT,       /* its init did not succeed */
+    RIM_EXIT_MAILBOX,    /* its mailbox overflowed, and its policy is RIM_OVERFLOW_STOP */
     RIM_EXIT_USER = 256,
 };
 
@@ -166,6 +167,18 @@ enum rim_place {
     RIM_BY_HASH,      /* the shard that `hash` falls on: rim_shard_for(hash, shards) */
 };
 
+/*
+ * What becomes of a message that finds no room in the mailbox of its receiver, whose policy it is. Replies, timers,
+ * events, what comes from a socket and urgent messages are never dropped. What is dropped is a dead letter
+ * (-RIM_EDROPPED), and its send succeeds; a request that is dropped fails at once with -RIM_EDROPPED.
+ */
+typedef enum rim_overflow {
+    RIM_OVERFLOW_REFUSE = 0, /* the sender hears of it: -RIM_EFULL, or RIM_REFUSED if it was under way */
+    RIM_OVERFLOW_DROP_NEW,   /* it is dropped */
+    RIM_OVERFLOW_DROP_OLD,   /* the oldest messages that wait are dropped, until it fits */
+    RIM_OVERFLOW_STOP,       /* it is dropped, and the receiver ends as RIM_EXIT_MAILBOX */
+} rim_overflow;
+
 /* Zeroes are the defaults. */
 typedef struct rim_spawn_options {
     enum rim_place place;
@@ -176,6 +189,8 @@ typedef struct rim_spawn_options {
                                an empty mailbox is always let in, whatever its size */
     uint64_t memory_bytes;  /* what rim_alloc may hold at once; 0: no limit */
     uint32_t budget;        /* messages in a row before others get their turn; 0: the system's default (256) */
+    rim_overflow overflow;  /* what a full mailbox does */
+    uint32_t stash_count;   /* messages that rim_stash may keep; 0: as many as mailbox_count */
 } rim_spawn_options;
 
 /*

@@ -31,7 +31,8 @@ extern "C" {
     X(RIM_ESTOPPING, 4105, "the system is stopping and takes no new work")                                             \
     X(RIM_ELIMIT, 4106, "a configured limit is reached: see the limits in rim_config and rim_spawn_options")           \
     X(RIM_ETOOBIG, 4107, "the message body is larger than RIM_BODY_MAX")                                               \
-    X(RIM_ECONTEXT, 4108, "the call is not allowed here: it needs a handler's context, or another state")
+    X(RIM_ECONTEXT, 4108, "the call is not allowed here: it needs a handler's context, or another state")              \
+    X(RIM_EDROPPED, 4109, "the receiver's mailbox was full, and it drops messages then")
 
 #define RIM_ERROR_ENUM_(name, value, text) name = (value),
 enum rim_error { RIM_ERRORS(RIM_ERROR_ENUM_) RIM_ERROR_LAST };

@@ -9,6 +9,7 @@
 
 /* One by one: a request to itself that ends here puts its failure behind the others. */
 static void empty_mailbox(rim_ctx *ctx, struct rim__actor *actor) {
+    rim__stash_return(ctx, actor, UINT32_MAX);
     for (struct rim_msg *msg; (msg = actor->head) != NULL;) {
         actor->head = msg->next;
         actor->count--;

@@ -56,6 +56,13 @@ static inline uint64_t rim__ref_local(uint64_t ref) {
  */
 enum rim__stage { RIM_STAGE_EMBRYO = 1, RIM_STAGE_UNBORN, RIM_STAGE_ALIVE };
 
+/* What a full mailbox does, and whether it has. */
+enum {
+    RIM_MODE_POLICY = 3,    /* enum rim_overflow */
+    RIM_MODE_PRESSED = 4,   /* rim_pressure: count_max is 0, the true one is in the belongings */
+    RIM_MODE_OVERFLOWN = 8, /* it ends as RIM_EXIT_MAILBOX */
+};
+
 struct rim__belongings;
 struct rim__job;
 
@@ -71,6 +78,7 @@ struct rim__actor {
     bool held;       /* messages wait, by rim__actor_hold */
     bool stop_asked; /* ends at its next turn */
     bool told;       /* other shards were told to hold back, or actors wait for room */
+    uint8_t mode;    /* RIM_MODE_... */
     uint32_t budget; /* messages in a row */
     uint32_t state_size;
     struct rim__belongings *belongings; /* NULL until it has any */
@@ -93,6 +101,9 @@ struct rim__belongings {
     struct rim__want *waiters, **waiters_end; /* who waits for room here, first come first served */
     uint64_t memory_used, memory_max;         /* of rim_alloc */
     uint64_t told[RIM_SHARDS_MAX / 64];       /* shards that hold back */
+    struct rim_msg *stash, *stash_last;       /* put by, the oldest first */
+    uint32_t stash_count, stash_max;          /* stash_max 0: as many as the mailbox */
+    uint32_t count_max;                       /* of the mailbox, while under pressure */
 };
 
 /* ---- the world ---- */
@@ -221,12 +232,28 @@ void rim__heap_end_all(rim_ctx *ctx, struct rim__actor *actor);
 /* room.c */
 void rim__room_check(rim_ctx *ctx, struct rim__actor *actor);
 void rim__room_tell_shard(rim_ctx *ctx, struct rim__actor *actor, uint32_t shard);
+/* The shards that hold back need not. */
+void rim__room_tell_shards(rim_ctx *ctx, struct rim__actor *actor);
 void rim__room_refused(rim_ctx *ctx, const struct rim_msg *msg, rim_ref to);
 void rim__room_flush(rim_ctx *ctx);
 bool rim__room_is_full(const rim_ctx *ctx, rim_ref to);
 void rim__room_notice(rim_ctx *ctx, struct rim_msg *msg);
 void rim__room_end_all(rim_ctx *ctx, struct rim__actor *actor);
 void rim__room_finish(rim_ctx *ctx);
+/* overflow.c: what becomes of a message for which there is no room. ROOM: now there is some. */
+enum rim__fate { RIM_FATE_ROOM, RIM_FATE_REFUSED, RIM_FATE_DROPPED };
+enum rim__fate rim__overflow(rim_ctx *ctx, struct rim__actor *actor, enum rim__kind kind, uint32_t size);
+/* pressure.c: whether a message that was under way is let in, although senders are held back. */
+bool rim__pressure_admits(const struct rim__actor *actor, uint32_t size);
+/* How many messages may wait, also under pressure. */
+uint32_t rim__pressure_count_max(const struct rim__actor *actor);
+/* urgent.c: where the next urgent message is to be linked; NULL if too many wait. insert never fails. */
+struct rim_msg **rim__urgent_place(struct rim__actor *actor);
+void rim__urgent_insert(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg **place, struct rim_msg *msg);
+/* The end of what goes before ordinary messages. */
+struct rim_msg **rim__urgent_end(struct rim__actor *actor, uint32_t *count);
+/* stash.c: puts back up to `max`, the oldest first. */
+uint32_t rim__stash_return(rim_ctx *ctx, struct rim__actor *actor, uint32_t max);
 /* send.c */
 struct rim_msg *rim__send_across(rim_ctx *ctx, rim_ref to, const struct rim_msg *head, bool reserved);
 /* order.c */

@@ -39,12 +39,49 @@ static rim__cold void refuse(rim_ctx *ctx, struct rim_msg *msg) {
     rim__msg_release(ctx->shard, msg);
 }
 
-static void deliver_to(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
-    if (rim__unlikely(!rim__mailbox_has_room(actor, msg->size)) && !(msg->flags & RIM_MSG_RESERVED)) {
-        if (is_from_elsewhere(ctx, msg)) {
-            rim__room_tell_shard(ctx, actor, rim__ref_shard(msg->from));
-        }
+/* Shards hold back for a receiver that refuses. One that drops wants to see what there is to choose from. */
+static void ask_to_hold_back(rim_ctx *ctx, struct rim__actor *actor, const struct rim_msg *msg) {
+    bool refuses = (actor->mode & RIM_MODE_PRESSED) || (actor->mode & RIM_MODE_POLICY) == RIM_OVERFLOW_REFUSE;
+    if (refuses && is_from_elsewhere(ctx, msg)) {
+        rim__room_tell_shard(ctx, actor, rim__ref_shard(msg->from));
+    }
+}
+
+/* The mailbox is full. False: the message has ended. */
+static rim__cold bool find_room(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+    if (rim__pressure_admits(actor, msg->size)) {
+        return true;
+    }
+    switch (rim__overflow(ctx, actor, (enum rim__kind)msg->kind, msg->size)) {
+    case RIM_FATE_ROOM:
+        return true;
+    case RIM_FATE_DROPPED:
+        rim__dead_letter(ctx, msg, actor->ref, -RIM_EDROPPED);
+        return false;
+    case RIM_FATE_REFUSED:
+        break;
+    }
+    ask_to_hold_back(ctx, actor, msg);
+    refuse(ctx, msg);
+    return false;
+}
+
+static rim__cold void deliver_urgent(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+    struct rim_msg **place = rim__urgent_place(actor);
+    if (place != NULL) {
+        rim__urgent_insert(ctx, actor, place, msg);
+    } else {
         refuse(ctx, msg);
+    }
+}
+
+static void deliver_to(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+    if (rim__unlikely(msg->flags & RIM_MSG_URGENT)) {
+        deliver_urgent(ctx, actor, msg);
+        return;
+    }
+    if (rim__unlikely(!rim__mailbox_has_room(actor, msg->size)) && !(msg->flags & RIM_MSG_RESERVED) &&
+        !find_room(ctx, actor, msg)) {
         return;
     }
     if (rim__unlikely(actor->count >= COPY_OUT_FROM) && (msg->flags & RIM_MSG_IN_PARCEL)) {
@@ -52,8 +89,8 @@ static void deliver_to(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *m
         msg = copy != NULL ? copy : msg; /* without memory it stays, and pins its parcel */
     }
     rim__mailbox_push(ctx, actor, msg);
-    if (rim__unlikely(is_filling(actor)) && is_from_elsewhere(ctx, msg)) {
-        rim__room_tell_shard(ctx, actor, rim__ref_shard(msg->from));
+    if (rim__unlikely(is_filling(actor))) {
+        ask_to_hold_back(ctx, actor, msg);
     }
 }
 

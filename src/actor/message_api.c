@@ -105,7 +105,7 @@ rim_msg *rim_take(rim_ctx *ctx, rim_msg *msg) {
         }
     }
     ctx->taken = true;
-    kept->flags &= (uint16_t)~RIM_MSG_RESERVED;
+    kept->flags &= (uint16_t) ~(RIM_MSG_RESERVED | RIM_MSG_URGENT | RIM_MSG_RETURNED);
     return kept;
 }
 

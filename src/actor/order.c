@@ -18,6 +18,10 @@ static void announce_closing(rim_ctx *ctx) {
 
 /* ---- probing ---- */
 
+static uint32_t waiting(const struct rim__actor *actor) {
+    return actor->count + (actor->belongings != NULL ? actor->belongings->stash_count : 0);
+}
+
 static const char *name_of(const struct rim__actor *actor) {
     return actor->behaviour != NULL ? actor->behaviour->name : "an actor that was never born";
 }
@@ -28,8 +32,8 @@ static void describe(const rim_ctx *ctx, char text[RIM_PROBE_TEXT]) {
     }
     for (struct rim__actor *actor = ctx->newest; actor != NULL; actor = actor->older) {
         bool waits = actor->belongings != NULL && actor->belongings->requests != NULL;
-        if (actor->count > 0 || waits) {
-            snprintf(text, RIM_PROBE_TEXT, "%s: %u messages%s", name_of(actor), actor->count,
+        if (waiting(actor) > 0 || waits) {
+            snprintf(text, RIM_PROBE_TEXT, "%s: %u messages%s", name_of(actor), waiting(actor),
                      waits ? ", requests open" : "");
             return;
         }
@@ -76,7 +80,7 @@ static void stop_all(rim_ctx *ctx, bool own_too, rim_exit why) {
 static void cut(rim_ctx *ctx, struct rim__probe *out) {
     probe(ctx, out);
     for (struct rim__actor *actor = ctx->oldest; actor != NULL; actor = actor->newer) {
-        out->killed += actor->count > 0;
+        out->killed += waiting(actor) > 0;
     }
     ctx->cutting = true;
     stop_all(ctx, true, (rim_exit){.code = RIM_EXIT_KILLED, .text = "the system's stop ran into its deadline"});

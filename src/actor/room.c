@@ -89,7 +89,7 @@ void rim__room_tell_shard(rim_ctx *ctx, struct rim__actor *actor, uint32_t shard
     notice_shard(ctx, shard, actor->ref, RIM_KIND_FULL);
 }
 
-static void tell_shards(rim_ctx *ctx, struct rim__actor *actor) {
+void rim__room_tell_shards(rim_ctx *ctx, struct rim__actor *actor) {
     uint64_t *told = actor->belongings->told;
     for (uint32_t i = 0; i < ctx->shard->count; i++) {
         if (told[i / 64] & 1ull << (i % 64)) {
@@ -100,11 +100,12 @@ static void tell_shards(rim_ctx *ctx, struct rim__actor *actor) {
 }
 
 void rim__room_check(rim_ctx *ctx, struct rim__actor *actor) {
-    if (actor->count > actor->count_max / 2 || actor->bytes > actor->bytes_max / 2) {
+    bool is_pressed = (actor->mode & RIM_MODE_PRESSED) != 0;
+    if (is_pressed || actor->count > actor->count_max / 2 || actor->bytes > actor->bytes_max / 2) {
         return;
     }
     struct rim__belongings *belongings = actor->belongings;
-    tell_shards(ctx, actor);
+    rim__room_tell_shards(ctx, actor);
     uint32_t room = actor->count_max - actor->count;
     while (belongings->waiters != NULL && room-- > 0) {
         struct rim__want *want = belongings->waiters;
@@ -143,7 +144,7 @@ static struct rim__want *make_want(rim_ctx *ctx, struct rim__belongings *belongi
 static int wait_here(rim_ctx *ctx, struct rim__belongings *own, rim_ref to) {
     struct rim__actor *actor = rim__actor_get(ctx, to);
     /* It may be full by bytes for one message and not for another: whoever asks waits for the receiver's next turn. */
-    if (actor == NULL || actor->count == 0) {
+    if (actor == NULL || (actor->count == 0 && !(actor->mode & RIM_MODE_PRESSED))) {
         tell_actor(ctx, ctx->actor->ref, to);
         return 0;
     }
@@ -305,7 +306,7 @@ static void withdraw(rim_ctx *ctx, struct rim__want *want) {
 
 void rim__room_end_all(rim_ctx *ctx, struct rim__actor *actor) {
     struct rim__belongings *belongings = actor->belongings;
-    tell_shards(ctx, actor);
+    rim__room_tell_shards(ctx, actor);
     struct rim__want *waiters = belongings->waiters;
     belongings->waiters = NULL;
     tell_waiters(ctx, waiters);

@@ -152,6 +152,9 @@ static rim__cold void end(rim_ctx *ctx, struct rim__actor *actor, rim_verdict ve
     } else if (actor->stop_asked) {
         why = (rim_exit){.code = RIM_EXIT_SHUTDOWN, .text = "asked to stop"};
     }
+    if (actor->mode & RIM_MODE_OVERFLOWN) {
+        why = (rim_exit){.code = RIM_EXIT_MAILBOX, .text = "its mailbox overflowed"};
+    }
     if (ctx->fail_code != 0 && verdict == RIM_FAIL) {
         why = (rim_exit){.code = ctx->fail_code, .text = ctx->fail_text};
     }

@@ -44,6 +44,37 @@ static rim__cold int send_refused(rim_ctx *ctx) {
     return -RIM_EFULL;
 }
 
+/* What put_local and push_owned return for a message that the receiver's policy has dropped: the send has succeeded,
+   but there is nothing to write a body into. */
+enum { DROPPED = 1 };
+
+static rim__cold int send_dropped(rim_ctx *ctx, const struct rim__sending *sending) {
+    rim_ref from = sending->as != RIM_NIL ? sending->as : sender(ctx);
+    ctx->stats.sent++;
+    rim__dead_count(ctx, &(rim_dead_letter){.from = from,
+                                            .to = sending->to,
+                                            .tag = sending->tag,
+                                            .reason = -RIM_EDROPPED,
+                                            .size = sending->size});
+    if (sending->kind == RIM_KIND_ASK) {
+        rim__request_fail(ctx, from, sending->token, -RIM_EDROPPED);
+    }
+    return DROPPED;
+}
+
+/* The receiver is full: its policy decides. 0: there is room now. By value, as its callers' struct is not in memory. */
+static rim__cold int send_overflow(rim_ctx *ctx, struct rim__actor *actor, struct rim__sending sending) {
+    switch (rim__overflow(ctx, actor, sending.kind, (uint32_t)sending.size)) {
+    case RIM_FATE_ROOM:
+        return 0;
+    case RIM_FATE_DROPPED:
+        return send_dropped(ctx, &sending);
+    case RIM_FATE_REFUSED:
+        break;
+    }
+    return send_refused(ctx);
+}
+
 /* The whole header in one assignment, so that its packed word is one store. */
 static rim__always_inline void fill_head(const rim_ctx *ctx, struct rim_msg *msg, const struct rim__sending *sending,
                                          uint32_t home) {
@@ -60,14 +91,37 @@ static rim__always_inline void fill_head(const rim_ctx *ctx, struct rim_msg *msg
     }
 }
 
+static rim__cold int put_urgent(rim_ctx *ctx, struct rim__actor *actor, const struct rim__sending *sending,
+                                struct rim_msg **out) {
+    struct rim_msg **place = rim__urgent_place(actor);
+    if (place == NULL) {
+        return send_refused(ctx);
+    }
+    struct rim_msg *msg = rim__memory_alloc(&ctx->shard->memory, rim__msg_span(sending->flags, sending->size));
+    if (msg == NULL) {
+        return -ENOMEM;
+    }
+    fill_head(ctx, msg, sending, 0);
+    ctx->stats.sent++;
+    rim__urgent_insert(ctx, actor, place, msg);
+    *out = msg;
+    return 0;
+}
+
 /* The message by value of sending's fields, without its body, into the receiver's mailbox. */
 static rim__always_inline int put_local(rim_ctx *ctx, const struct rim__sending *sending, struct rim_msg **out) {
     struct rim__actor *actor = rim__actor_find(ctx, rim__ref_local(sending->to));
     if (rim__unlikely(actor == NULL) && (actor = unborn(ctx, sending->to)) == NULL) {
         return send_to_nobody(ctx, *sending);
     }
+    if (rim__unlikely(sending->flags & RIM_MSG_URGENT)) {
+        return put_urgent(ctx, actor, sending, out);
+    }
     if (rim__unlikely(!rim__mailbox_has_room(actor, (uint32_t)sending->size)) && !(sending->flags & RIM_MSG_RESERVED)) {
-        return send_refused(ctx);
+        int error = send_overflow(ctx, actor, *sending);
+        if (error != 0) {
+            return error;
+        }
     }
     struct rim_msg *msg = rim__memory_alloc(&ctx->shard->memory, rim__msg_span(sending->flags, sending->size));
     if (rim__unlikely(msg == NULL)) {
@@ -83,7 +137,8 @@ static rim__always_inline int put_local(rim_ctx *ctx, const struct rim__sending 
 /* The same into the parcel for another shard. */
 static rim__always_inline int put_across(rim_ctx *ctx, const struct rim__sending *sending, struct rim_msg **out) {
     bool reserved = (sending->flags & RIM_MSG_RESERVED) != 0;
-    if (rim__unlikely(ctx->full_count > 0) && !reserved && rim__room_is_full(ctx, sending->to)) {
+    if (rim__unlikely(ctx->full_count > 0) && !reserved && !(sending->flags & RIM_MSG_URGENT) &&
+        rim__room_is_full(ctx, sending->to)) {
         return send_refused(ctx);
     }
     uint32_t span = (uint32_t)rim__msg_span(sending->flags, sending->size);
@@ -130,6 +185,9 @@ int rim__send_out(rim_ctx *ctx, const struct rim__sending *sending, struct rim__
     int error = is_here(ctx, out.to) ? put_local(ctx, &out, &msg) : put_across(ctx, &out, &msg);
     if (error == 0) {
         *(struct rim__body **)rim__msg_after(msg) = body;
+    } else if (error == DROPPED) {
+        rim__body_release(ctx->shard, body);
+        error = 0;
     }
     return error;
 }
@@ -158,10 +216,13 @@ static rim__always_inline int send_copy(rim_ctx *ctx, const struct rim__sending 
     } else {
         return send_large(ctx, *sending);
     }
-    if (rim__likely(error == 0) && sending->size > 0) {
-        memcpy(rim__msg_behind(msg, sending->flags), sending->body, sending->size);
+    if (rim__likely(error == 0)) {
+        if (sending->size > 0) {
+            memcpy(rim__msg_behind(msg, sending->flags), sending->body, sending->size);
+        }
+        return 0;
     }
-    return error;
+    return error == DROPPED ? 0 : error;
 }
 
 static int check_user(const rim_ctx *ctx, rim_ref to, uint32_t tag, size_t size) {
@@ -217,7 +278,13 @@ static int push_owned(rim_ctx *ctx, const struct rim__sending *sending, struct r
         return send_to_nobody(ctx, *sending);
     }
     if (!rim__mailbox_has_room(actor, msg->size)) {
-        return send_refused(ctx);
+        int error = send_overflow(ctx, actor, *sending);
+        if (error != 0) {
+            if (error == DROPPED) {
+                rim__msg_release(ctx->shard, msg);
+            }
+            return error == DROPPED ? 0 : error;
+        }
     }
     msg->from = sender(ctx);
     msg->to = rim__ref_local(sending->to);

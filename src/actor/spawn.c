@@ -69,7 +69,8 @@ int rim__spawn_check(const rim_behaviour *behaviour, const rim_spawn_options *op
         return -EINVAL;
     }
     bool place_ok = options == NULL || (options->place >= RIM_HERE && options->place <= RIM_BY_HASH);
-    return place_ok && behaviour->state_size <= RIM_STATE_MAX ? 0 : -EINVAL;
+    bool policy_ok = options == NULL || (unsigned)options->overflow <= RIM_OVERFLOW_STOP;
+    return place_ok && policy_ok && behaviour->state_size <= RIM_STATE_MAX ? 0 : -EINVAL;
 }
 
 int rim__spawn_place(const rim_ctx *any, const rim_spawn_options *options, uint32_t *shard) {
@@ -110,6 +111,7 @@ static struct rim__actor *make(rim_ctx *ctx, size_t state_size) {
 static void configure(const rim_ctx *ctx, struct rim__actor *actor, const rim_spawn_options *options) {
     actor->count_max = options->mailbox_count != 0 ? options->mailbox_count : ctx->mailbox_count;
     actor->bytes_max = options->mailbox_bytes != 0 ? options->mailbox_bytes : ctx->mailbox_bytes;
+    actor->mode = (uint8_t)options->overflow;
     actor->budget = options->budget != 0 ? options->budget : ctx->budget;
 }
 
@@ -125,15 +127,17 @@ static void enlist(rim_ctx *ctx, struct rim__actor *actor) {
     ctx->stats.spawned++;
 }
 
-static int set_memory_limit(rim_ctx *ctx, struct rim__actor *actor, uint64_t bytes) {
-    if (bytes == 0) {
+/* What hangs in the belongings. */
+static int set_limits(rim_ctx *ctx, struct rim__actor *actor, const rim_spawn_options *options) {
+    if (options->memory_bytes == 0 && options->stash_count == 0) {
         return 0;
     }
     struct rim__belongings *belongings = rim__actor_belongings(ctx, actor);
     if (belongings == NULL) {
         return -ENOMEM;
     }
-    belongings->memory_max = bytes;
+    belongings->memory_max = options->memory_bytes != 0 ? options->memory_bytes : UINT64_MAX;
+    belongings->stash_max = options->stash_count;
     return 0;
 }
 
@@ -189,7 +193,7 @@ static int spawn_here(rim_ctx *ctx, const struct rim__birth *birth, const void *
     actor->ref = ctx->here | local;
     actor->behaviour = birth->behaviour;
     configure(ctx, actor, &birth->options);
-    error = set_memory_limit(ctx, actor, birth->options.memory_bytes);
+    error = set_limits(ctx, actor, &birth->options);
     error = error != 0 ? error : queue_birth(ctx, actor, birth, arg);
     if (error != 0) {
         rim__table_remove(&ctx->actors, local);
@@ -338,8 +342,11 @@ void rim__actor_conceive(rim_ctx *ctx, struct rim_msg *msg) {
     }
     actor->behaviour = birth->behaviour;
     configure(ctx, actor, &birth->options);
-    if (set_memory_limit(ctx, actor, birth->options.memory_bytes) != 0) {
+    if (set_limits(ctx, actor, &birth->options) != 0) {
         actor->stop_asked = true;
+    }
+    if (actor->told && birth->options.overflow != RIM_OVERFLOW_REFUSE) { /* it was an embryo, which refuses */
+        rim__room_tell_shards(ctx, actor);
     }
     actor->stage = RIM_STAGE_UNBORN;
     msg->from = RIM_NIL;

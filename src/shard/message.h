@@ -48,6 +48,8 @@ enum {
     RIM_MSG_RESERVED = 1 << 4,  /* its place was reserved: bounds do not apply to it */
     RIM_MSG_CANCELLED = 1 << 5, /* skip it when its turn comes */
     RIM_MSG_FOREIGN = 1 << 6,   /* home: malloc; it came through the inlet */
+    RIM_MSG_URGENT = 1 << 7,    /* ahead of ordinary messages in a mailbox */
+    RIM_MSG_RETURNED = 1 << 8,  /* it was put by, and is back in the mailbox */
 };
 
 struct rim_msg {

@@ -36,6 +36,29 @@
     X(contract_05_receiver_is_full)                                                                                    \
     X(contract_05_cancelled_request_has_no_outcome)                                                                    \
     X(contract_05_receiver_was_down_before)                                                                            \
+    X(contract_04_policy_drops_the_newest)                                                                             \
+    X(contract_05_request_that_is_dropped_as_the_newest_fails)                                                         \
+    X(contract_04_policy_drops_the_oldest)                                                                             \
+    X(contract_05_request_that_is_dropped_as_the_oldest_fails)                                                         \
+    X(contract_04_policy_stops_the_actor)                                                                              \
+    X(contract_05_requests_to_an_actor_that_its_mailbox_stopped_fail)                                                  \
+    X(contract_04_policy_drops_no_replies_and_no_events)                                                               \
+    X(contract_04_policy_drops_by_bytes)                                                                               \
+    X(mailbox_policy_that_there_is_not_is_refused)                                                                     \
+    X(mailbox_urgent_messages_go_ahead_in_order)                                                                       \
+    X(mailbox_urgent_messages_enter_a_full_mailbox)                                                                    \
+    X(mailbox_urgent_messages_are_bounded)                                                                             \
+    X(mailbox_urgent_send_refuses_what_is_wrong)                                                                       \
+    X(contract_04_pressure_holds_senders_back_here)                                                                    \
+    X(contract_04_pressure_holds_senders_back_across)                                                                  \
+    X(contract_04_pressure_refuses_whatever_the_policy)                                                                \
+    X(contract_04_pressure_ends_with_its_actor)                                                                        \
+    X(mailbox_unstashed_messages_come_first_and_in_order)                                                              \
+    X(contract_03_stashed_messages_count_as_queued)                                                                    \
+    X(mailbox_stash_is_bounded)                                                                                        \
+    X(contract_05_stashed_request_is_answered_later)                                                                   \
+    X(contract_05_stashed_request_expires)                                                                             \
+    X(contract_05_stashed_request_fails_when_its_actor_ends)                                                           \
     X(contract_08_timer_cancelled_while_queued_does_not_fire)                                                          \
     X(contract_08_timeout_cancelled_while_queued_has_no_outcome)                                                       \
     X(contract_08_reply_to_a_cancelled_request_is_dropped_while_queued)                                                \
