@@ -5,6 +5,7 @@
  *     ringmail/actor.h    actors, messages, requests, timers
  *     ringmail/mailbox.h  pressure, urgent messages, the stash
  *     ringmail/runtime.h  systems of shards
+ *     ringmail/embed.h    shards stepped by the caller's own loop
  *     ringmail/socket.h   TCP listeners and connections
  *     ringmail/offload.h  blocking work on helper threads
  *     ringmail/stats.h    counters
@@ -16,6 +17,7 @@
 #define RINGMAIL_H
 
 #include "ringmail/actor.h"
+#include "ringmail/embed.h"
 #include "ringmail/error.h"
 #include "ringmail/offload.h"
 #include "ringmail/mailbox.h"

@@ -51,6 +51,9 @@ static int check_config(const struct rim_system *system) {
     if (config->helpers > HELPERS_MAX) {
         return refuse(system, "at most 1024 helpers");
     }
+    if (config->embedded_shards > 0 && !config->embedded) {
+        return refuse(system, "embedded_shards without embedded");
+    }
     return config->parcels > RIM_PARCELS_MAX ? refuse(system, "at most 1024 parcels") : 0;
 }
 
@@ -192,6 +195,10 @@ static int make(struct rim_system *system) {
     }
     fill_defaults(&system->config);
     system->count = system->config.shards;
+    if (system->config.embedded) {
+        uint32_t first = system->config.embedded_shards;
+        system->embedded = first == 0 || first > system->count ? system->count : first;
+    }
     error = make_driver(system);
     system->members = calloc(system->count, sizeof *system->members);
     system->shards = calloc(system->count, sizeof *system->shards);
@@ -225,6 +232,7 @@ int rim_system_create(const rim_config *config, rim_system **out) {
     rim__gate_init(&system->go);
     rim__gate_init(&system->looped);
     rim__gate_init(&system->close);
+    rim__gate_init(&system->closed);
     int error = make(system);
     if (error != 0) {
         rim_system_destroy(system);
@@ -236,10 +244,11 @@ int rim_system_create(const rim_config *config, rim_system **out) {
 
 /* ---- a shard's thread ---- */
 
-static int open_driver(struct rim__member *member) {
+int rim__member_open(struct rim__member *member) {
     struct rim_system *system = member->system;
     struct rim__driver_options options = {.shard = member->shard,
                                           .index = member->shard->index,
+                                          .embedded = member->shard->index < system->embedded,
                                           .log = &system->log,
                                           .config = &system->config};
     int error = rim__drivers_open(&system->choice, &options, &member->shard->driver, &member->io);
@@ -261,18 +270,18 @@ static void open_shard(struct rim__member *member) {
                            member->shard->index, member->cpu, rim_strerror(error));
         }
     }
-    member->error = open_driver(member);
+    member->error = rim__member_open(member);
 }
 
 /* The driver's counters go with it: they are read for the last time before. */
-static void close_shard(struct rim__member *member) {
+void rim__member_close(struct rim__member *member) {
     struct rim__driver *driver = member->shard->driver;
     rim__io_detach(member->ctx);
     if (driver == NULL) {
         return;
     }
     rim__stats_publish(member->ctx);
-    if (member->system->sim == NULL) {
+    if (member->system->sim == NULL && driver != &member->spare) {
         member->buffers_out = rim__drivers_buffers_out(&member->system->choice, driver);
     }
     member->io = NULL;
@@ -294,7 +303,7 @@ static void *shard_main(void *arg) {
         while (!rim__gate_wait(&system->close, 1, RIM_SECONDS(60))) {
         }
     }
-    close_shard(member);
+    rim__member_close(member);
     return NULL;
 }
 
@@ -321,27 +330,29 @@ static void knock_for(struct rim__gate *gate, uint32_t count) {
     }
 }
 
-static void join(struct rim_system *system, uint32_t threads) {
-    for (uint32_t i = 0; i < threads; i++) {
+/* The threads of the shards below `end`: embedded ones have none. */
+static void join(struct rim_system *system, uint32_t end) {
+    for (uint32_t i = system->embedded; i < end; i++) {
         pthread_join(system->members[i].thread, NULL);
     }
 }
 
 static int start_threads(struct rim_system *system) {
-    uint32_t started = 0;
+    uint32_t end = system->embedded;
     int error = 0;
-    for (; started < system->count && error == 0; started += error == 0) {
-        struct rim__member *member = &system->members[started];
+    for (; end < system->count && error == 0; end += error == 0) {
+        struct rim__member *member = &system->members[end];
         error = -pthread_create(&member->thread, NULL, shard_main, member);
     }
+    uint32_t started = end - system->embedded;
     wait_for(&system->opened, started);
-    for (uint32_t i = 0; i < started; i++) {
+    for (uint32_t i = system->embedded; i < end; i++) {
         error = error != 0 ? error : system->members[i].error;
     }
     system->go_ahead = error == 0;
-    knock_for(&system->go, started + (started == 0));
+    knock_for(&system->go, started);
     if (error != 0) {
-        join(system, started);
+        join(system, end);
     }
     return error;
 }
@@ -382,6 +393,7 @@ int rim_system_start(rim_system *system) {
     if (system->stage != RIM_SYSTEM_MADE) {
         return -RIM_ECONTEXT;
     }
+    system->started = true;
     int error = system->sim != NULL ? open_all_sim(system) : start_real(system);
     system->stage = error == 0 ? RIM_SYSTEM_RUNS : RIM_SYSTEM_STOPPED;
     if (error == 0) {
@@ -409,27 +421,21 @@ static void note_leaks(struct rim_system *system) {
     }
 }
 
-void rim__system_join(struct rim_system *system) {
-    if (system->sim == NULL) {
-        wait_for(&system->looped, system->count);
-    }
-    rim__offload_close(system->offload); /* from here on no thread but this touches a shard */
-    if (system->sim != NULL) {
-        rim__sim_event_finish(&system->sim->events); /* of jobs that are no more, for one */
-    }
-    rim__system_sweep(system);
+void rim__system_let_close(struct rim_system *system) {
     for (uint32_t i = 0; i < system->count; i++) {
         rim__room_finish(system->members[i].ctx);
     }
+    knock_for(&system->close, system->count);
+    for (uint32_t i = system->embedded; system->sim != NULL && i < system->count; i++) {
+        rim__shard_set_current(system->members[i].shard);
+        rim__member_close(&system->members[i]);
+    }
+    rim__shard_set_current(NULL);
+}
+
+void rim__system_join(struct rim_system *system) {
     if (system->sim == NULL) {
-        knock_for(&system->close, system->count);
         join(system, system->count);
-    } else {
-        for (uint32_t i = 0; i < system->count; i++) {
-            rim__shard_set_current(system->members[i].shard);
-            close_shard(&system->members[i]);
-        }
-        rim__shard_set_current(NULL);
     }
     system->stage = RIM_SYSTEM_STOPPED;
     note_leaks(system);
@@ -469,6 +475,7 @@ void rim_system_destroy(rim_system *system) {
     rim__gate_finish(&system->go);
     rim__gate_finish(&system->looped);
     rim__gate_finish(&system->close);
+    rim__gate_finish(&system->closed);
     free(system);
 }
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The orderly stop: close, work off, let go, end. A thread that is no shard steers; the shards obey orders that reach
- * them through their inlets.
+ * them through their inlets. The steps never wait, so that a loop of the caller's can take them one by one
+ * (rim_system_stop_begin); rim_system_stop waits between them.
+ *
+ *     CLOSE -> WORK_OFF -> STOP_USERS -> WRITE_OFF -> STOP_ALL -> LET_GO -> QUIT -> LOOPS -> DRIVERS -> DONE
+ *                 '-------------------------'----------------------'--deadline--> CUT -> CUT_OFF -> PATIENCE -> QUIT
  *
  * Quiescence: every shard says whether it is idle, how many messages it has handed to other shards and how many it has
  * taken in. If all are idle, both sums are equal, and the round before had all idle and the same sums, nothing moved
@@ -20,17 +24,42 @@
 #define ROUND_MAX_NS 2000000u
 #define PATIENCE_NS  200000000ull /* after the deadline, for what is under way to end as lost */
 #define COMPLAIN_NS  5000000000ull
+#define LOOK_NS      200000u /* between two steps of shards of our own */
 
-struct stopping {
-    struct rim_system *system;
-    uint64_t deadline_ns;
-    struct rim__probe *probes;
-    struct rim__gate gate;
-    bool was_idle; /* in the round before */
-    uint64_t posted_before;
+enum phase {
+    CLOSE,
+    WORK_OFF,
+    STOP_USERS,
+    WRITE_OFF,
+    STOP_ALL,
+    LET_GO,
+    CUT,
+    CUT_OFF,
+    PATIENCE,
+    QUIT,
+    LOOPS,
+    DRIVERS,
+    DONE
 };
 
-static uint64_t now_of(const struct rim_system *system) {
+struct rim__stopping {
+    struct rim_system *system;
+    enum phase phase;
+    uint64_t deadline_ns;
+    rim_stop_report report;
+    bool cut;
+    struct rim__gate gate; /* where shards say that they have obeyed */
+    uint32_t awaited;      /* knocks */
+    uint64_t since_ns;     /* when that began, or when it was last complained of */
+    bool probing;          /* what is awaited are the answers to a probe */
+    bool was_idle;         /* in the round before */
+    uint64_t posted_before;
+    uint64_t rest_ns, rest_until_ns; /* between two rounds */
+    struct rim_msg *orders[RIM_SHARDS_MAX];
+    struct rim__probe probes[]; /* by shard */
+};
+
+static uint64_t now_of(const rim_system *system) {
     if (system->sim != NULL) {
         return system->sim->now_ns;
     }
@@ -39,70 +68,63 @@ static uint64_t now_of(const struct rim_system *system) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void pass_time(const struct rim_system *system, uint64_t ns) {
-    if (system->sim != NULL) {
-        uint64_t until_ns = system->sim->now_ns + ns;
-        while (system->sim->now_ns < until_ns && rim__sim_step_until(system->sim, until_ns)) {
-        }
-        if (system->sim->now_ns < until_ns) {
-            system->sim->now_ns = until_ns; /* nothing to do until then */
-        }
-        return;
-    }
-    struct timespec rest = {.tv_nsec = (long)ns};
-    nanosleep(&rest, NULL);
-}
-
 /* ---- orders ---- */
 
-static bool await_once(struct stopping *stopping, uint32_t knocks, uint64_t ns) {
-    struct rim_system *system = stopping->system;
-    if (system->sim == NULL) {
-        return rim__gate_wait(&stopping->gate, knocks, ns);
-    }
-    uint64_t until_ns = system->sim->now_ns + ns;
-    while (!rim__gate_is_open(&stopping->gate, knocks) && system->sim->now_ns < until_ns) {
-        if (!rim__sim_step(system->sim)) {
-            break;
-        }
-    }
-    return rim__gate_wait(&stopping->gate, knocks, 0);
-}
-
-/* Every shard obeys sooner or later: a handler that does not return is the only thing that can be in the way. */
-static void await(struct stopping *stopping, uint32_t knocks) {
-    while (!await_once(stopping, knocks, COMPLAIN_NS)) {
-        rim__log_write(&stopping->system->log, RIM_LOG_WARNING,
-                       "stop: a shard does not answer; one of its handlers does not return");
-    }
-}
-
-static void give_order(struct stopping *stopping, enum rim__order_kind kind) {
-    struct rim_system *system = stopping->system;
-    for (uint32_t i = 0; i < system->count; i++) {
+/* All or none, so that a try without memory can be repeated. */
+static bool make_orders(struct rim__stopping *stopping, enum rim__order_kind kind) {
+    for (uint32_t i = 0; i < stopping->system->count; i++) {
         struct rim__order order = {
             .kind = kind,
             .probe = &stopping->probes[i],
             .gate = kind != RIM_ORDER_QUIT ? &stopping->gate : NULL,
         };
-        struct rim_msg *msg;
-        while ((msg = rim__inlet_msg(RIM_KIND_ORDER, 0, &order, sizeof order)) == NULL) {
-            pass_time(system, ROUND_MAX_NS); /* out of memory: there is no stopping without it */
+        stopping->orders[i] = rim__inlet_msg(RIM_KIND_ORDER, 0, &order, sizeof order);
+        if (stopping->orders[i] == NULL) {
+            while (i-- > 0) {
+                rim__inlet_msg_free(stopping->orders[i]);
+            }
+            return false;
         }
-        int error = rim__inlet_push(system->members[i].shard, msg, true);
+    }
+    return true;
+}
+
+/* False: out of memory, there is no stopping without it; to be tried again. */
+static bool give_order(struct rim__stopping *stopping, enum rim__order_kind kind) {
+    struct rim_system *system = stopping->system;
+    if (!make_orders(stopping, kind)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < system->count; i++) {
+        int error = rim__inlet_push(system->members[i].shard, stopping->orders[i], true);
         rim__assert(error == 0);
     }
-    if (kind != RIM_ORDER_QUIT) {
-        await(stopping, system->count);
+    stopping->awaited = kind != RIM_ORDER_QUIT ? system->count : 0;
+    stopping->since_ns = now_of(system);
+    return true;
+}
+
+/* Every shard obeys sooner or later: a handler that does not return is the only thing that can be in the way, and an
+   embedded shard that nobody steps. */
+static bool is_obeyed(struct rim__stopping *stopping, uint64_t patience_ns) {
+    if (stopping->awaited == 0 || rim__gate_wait(&stopping->gate, stopping->awaited, patience_ns)) {
+        stopping->awaited = 0;
+        return true;
     }
+    uint64_t now_ns = now_of(stopping->system);
+    if (now_ns - stopping->since_ns >= COMPLAIN_NS) {
+        stopping->since_ns = now_ns;
+        rim__log_write(&stopping->system->log, RIM_LOG_WARNING,
+                       "stop: a shard does not answer; one of its handlers does not return, or nobody steps it");
+    }
+    return false;
 }
 
 /* ---- quiescence ---- */
 
-static bool is_quiet(struct stopping *stopping) {
+static bool is_quiet(struct rim__stopping *stopping) {
     uint64_t posted = 0, drained = 0;
     bool idle = true;
-    give_order(stopping, RIM_ORDER_PROBE);
     for (uint32_t i = 0; i < stopping->system->count; i++) {
         idle = idle && stopping->probes[i].idle;
         posted += stopping->probes[i].posted;
@@ -115,35 +137,44 @@ static bool is_quiet(struct stopping *stopping) {
     return quiet;
 }
 
-static bool quiesce(struct stopping *stopping, uint64_t deadline_ns) {
-    uint64_t rest_ns = ROUND_MIN_NS;
-    stopping->was_idle = false;
-    while (!is_quiet(stopping)) {
-        if (now_of(stopping->system) >= deadline_ns) {
-            return false;
+static void enter(struct rim__stopping *stopping, enum phase phase) {
+    stopping->phase = phase;
+    stopping->probing = stopping->was_idle = false;
+    stopping->rest_ns = ROUND_MIN_NS;
+    stopping->rest_until_ns = 0;
+}
+
+/* One round of it: true when something was done. */
+static bool quiesce(struct rim__stopping *stopping, enum phase next, enum phase late) {
+    uint64_t now_ns = now_of(stopping->system);
+    if (stopping->probing) {
+        if (is_quiet(stopping)) {
+            enter(stopping, next);
+            return true;
         }
-        pass_time(stopping->system, rest_ns);
-        rest_ns = rest_ns * 2 < ROUND_MAX_NS ? rest_ns * 2 : ROUND_MAX_NS;
+        if (now_ns >= stopping->deadline_ns) {
+            enter(stopping, late);
+            return true;
+        }
+        stopping->probing = false;
+        stopping->rest_until_ns = now_ns + stopping->rest_ns;
+        stopping->rest_ns = stopping->rest_ns * 2 < ROUND_MAX_NS ? stopping->rest_ns * 2 : ROUND_MAX_NS;
     }
-    return true;
+    stopping->probing = now_ns >= stopping->rest_until_ns && give_order(stopping, RIM_ORDER_PROBE);
+    return stopping->probing;
 }
 
 /* ---- the steps ---- */
 
-static bool stop_in_time(struct stopping *stopping) {
-    give_order(stopping, RIM_ORDER_CLOSE);
-    if (!quiesce(stopping, stopping->deadline_ns)) {
-        return false;
+static bool order(struct rim__stopping *stopping, enum rim__order_kind kind, enum phase next) {
+    bool given = give_order(stopping, kind);
+    if (given) {
+        enter(stopping, next);
     }
-    give_order(stopping, RIM_ORDER_STOP_USERS);
-    if (!quiesce(stopping, stopping->deadline_ns)) { /* what their exits wrote to sockets */
-        return false;
-    }
-    give_order(stopping, RIM_ORDER_STOP_ALL);
-    return quiesce(stopping, stopping->deadline_ns);
+    return given;
 }
 
-static void name_culprits(struct stopping *stopping, rim_stop_report *report) {
+static void name_culprits(struct rim__stopping *stopping, rim_stop_report *report) {
     size_t used = 0;
     for (uint32_t i = 0; i < stopping->system->count; i++) {
         const char *culprit = stopping->probes[i].busy_with;
@@ -155,28 +186,22 @@ static void name_culprits(struct stopping *stopping, rim_stop_report *report) {
     }
 }
 
-static void cut_off(struct stopping *stopping, rim_stop_report *report) {
-    give_order(stopping, RIM_ORDER_CUT);
+static bool cut_off(struct rim__stopping *stopping) {
+    rim_stop_report *report = &stopping->report;
     for (uint32_t i = 0; i < stopping->system->count; i++) {
         report->killed += stopping->probes[i].killed;
     }
     name_culprits(stopping, report);
-    quiesce(stopping, now_of(stopping->system) + PATIENCE_NS); /* what was under way ends as dead letters */
     rim__log_write(&stopping->system->log, RIM_LOG_WARNING, "stop: cut off at the deadline, held up by %s",
                    report->held_up_by[0] != '\0' ? report->held_up_by : "nothing that has a name");
+    stopping->cut = true;
+    stopping->deadline_ns = now_of(stopping->system) + PATIENCE_NS; /* what was under way ends as dead letters */
+    enter(stopping, PATIENCE);
+    return true;
 }
 
-static void end_loops(struct stopping *stopping) {
-    struct rim_system *system = stopping->system;
-    give_order(stopping, RIM_ORDER_QUIT);
-    for (uint32_t i = 0; system->sim != NULL && i < system->count; i++) {
-        while (!system->members[i].shard->stopping && rim__sim_step(system->sim)) {
-        }
-    }
-    rim__system_join(system);
-}
-
-void rim__system_sweep(struct rim_system *system) {
+/* Nothing moves any more but this thread. Delivers what is still in the lanes. */
+static void sweep(struct rim_system *system) {
     uint64_t before, after = 0;
     do {
         before = after;
@@ -209,30 +234,171 @@ static void report_end(struct rim_system *system, rim_stop_report *report) {
     report->leaks = system->leaks;
 }
 
-int rim_system_stop(rim_system *system, uint64_t timeout_ns, rim_stop_report *report) {
-    rim_stop_report unused = {0};
-    report = report != NULL ? report : &unused;
-    *report = (rim_stop_report){0};
+static bool end_loops(struct rim__stopping *stopping, uint64_t patience_ns) {
+    struct rim_system *system = stopping->system;
+    bool ended = system->sim != NULL || rim__gate_wait(&system->looped, system->count, patience_ns);
+    for (uint32_t i = 0; system->sim != NULL && i < system->count; i++) {
+        ended = ended && system->members[i].shard->stopping;
+    }
+    if (ended) {
+        rim__offload_close(system->offload); /* from here on no thread but this touches a shard */
+        if (system->sim != NULL) {
+            rim__sim_event_finish(&system->sim->events); /* of jobs that are no more, for one */
+        }
+        sweep(system);
+        rim__system_let_close(system);
+        enter(stopping, DRIVERS);
+    }
+    return ended;
+}
+
+static bool end_drivers(struct rim__stopping *stopping, uint64_t patience_ns) {
+    struct rim_system *system = stopping->system;
+    if (system->embedded > 0 && !rim__gate_wait(&system->closed, system->embedded, patience_ns)) {
+        return false;
+    }
+    rim__system_join(system);
+    report_end(system, &stopping->report);
+    enter(stopping, DONE);
+    return true;
+}
+
+/* The next step, if it can be taken. Waits for others patience_ns at most. */
+static bool advance(struct rim__stopping *stopping, uint64_t patience_ns) {
+    if (!is_obeyed(stopping, patience_ns)) {
+        return false;
+    }
+    switch (stopping->phase) {
+    case CLOSE:
+        return order(stopping, RIM_ORDER_CLOSE, WORK_OFF);
+    case WORK_OFF:
+        return quiesce(stopping, STOP_USERS, CUT);
+    case STOP_USERS:
+        return order(stopping, RIM_ORDER_STOP_USERS, WRITE_OFF);
+    case WRITE_OFF: /* what their exits wrote to sockets */
+        return quiesce(stopping, STOP_ALL, CUT);
+    case STOP_ALL:
+        return order(stopping, RIM_ORDER_STOP_ALL, LET_GO);
+    case LET_GO:
+        return quiesce(stopping, QUIT, CUT);
+    case CUT:
+        return order(stopping, RIM_ORDER_CUT, CUT_OFF);
+    case CUT_OFF:
+        return cut_off(stopping);
+    case PATIENCE:
+        return quiesce(stopping, QUIT, QUIT);
+    case QUIT:
+        return order(stopping, RIM_ORDER_QUIT, LOOPS);
+    case LOOPS:
+        return end_loops(stopping, patience_ns);
+    case DRIVERS:
+        return end_drivers(stopping, patience_ns);
+    case DONE:
+        break;
+    }
+    return false;
+}
+
+/* ---- waiting between them ---- */
+
+static void pass_virtual_time(struct rim__stopping *stopping) {
+    struct rim_system *system = stopping->system;
+    struct rim__sim *sim = system->sim;
+    uint64_t until_ns = stopping->rest_until_ns > sim->now_ns ? stopping->rest_until_ns : sim->now_ns + ROUND_MIN_NS;
+    rim__embed_step_mine(system, 0);
+    if (!rim__sim_step_until(sim, until_ns)) {
+        sim->now_ns = until_ns; /* nothing to do until then */
+    }
+}
+
+static void nap(uint64_t ns) {
+    struct timespec rest = {.tv_nsec = (long)ns};
+    nanosleep(&rest, NULL);
+}
+
+/* Where shards are ours to step, nothing else may be waited for. */
+static void see_it_through(struct rim__stopping *stopping) {
+    struct rim_system *system = stopping->system;
+    bool mine = system->sim != NULL || system->embedded > 0;
+    while (stopping->phase != DONE) {
+        if (advance(stopping, mine ? 0 : COMPLAIN_NS)) {
+            continue;
+        }
+        if (system->sim != NULL) {
+            pass_virtual_time(stopping);
+            continue;
+        }
+        mine = rim__embed_step_mine(system, LOOK_NS);
+        if (mine || stopping->awaited == 0) {
+            nap(mine ? ROUND_MIN_NS : stopping->rest_ns);
+        }
+    }
+}
+
+/* ---- the public functions ---- */
+
+static int begin(rim_system *system, uint64_t timeout_ns) {
     if (system->stage != RIM_SYSTEM_RUNS || rim__shard_current() != NULL) {
         return -RIM_ECONTEXT;
     }
-    struct stopping stopping = {.system = system, .probes = calloc(system->count, sizeof *stopping.probes)};
-    if (stopping.probes == NULL) {
+    struct rim__stopping *stopping = calloc(1, sizeof *stopping + system->count * sizeof stopping->probes[0]);
+    if (stopping == NULL) {
         return -ENOMEM;
     }
     uint64_t now_ns = now_of(system);
-    stopping.deadline_ns = timeout_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + timeout_ns;
-    rim__gate_init(&stopping.gate);
+    stopping->system = system;
+    stopping->deadline_ns = timeout_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + timeout_ns;
+    rim__gate_init(&stopping->gate);
+    enter(stopping, CLOSE);
+    system->stopping = stopping;
     for (uint32_t i = 0; i < system->count; i++) {
         rim__inlet_close(&system->members[i].shard->inlet);
     }
-    bool in_time = stop_in_time(&stopping);
-    if (!in_time) {
-        cut_off(&stopping, report);
+    return 0;
+}
+
+static int finish(rim_system *system, rim_stop_report *report) {
+    struct rim__stopping *stopping = system->stopping;
+    bool in_time = !stopping->cut;
+    if (report != NULL) {
+        *report = stopping->report;
     }
-    end_loops(&stopping);
-    report_end(system, report);
-    rim__gate_finish(&stopping.gate);
-    free(stopping.probes);
+    system->stopping = NULL;
+    rim__gate_finish(&stopping->gate);
+    free(stopping);
     return in_time ? 0 : -ETIMEDOUT;
+}
+
+int rim_system_stop(rim_system *system, uint64_t timeout_ns, rim_stop_report *report) {
+    if (report != NULL) {
+        *report = (rim_stop_report){0};
+    }
+    if (rim__shard_current() != NULL) {
+        return -RIM_ECONTEXT;
+    }
+    int error = system->stopping == NULL ? begin(system, timeout_ns) : 0;
+    if (error != 0) {
+        return error;
+    }
+    see_it_through(system->stopping);
+    return finish(system, report);
+}
+
+int rim_system_stop_begin(rim_system *system, uint64_t timeout_ns) {
+    return system->stopping == NULL ? begin(system, timeout_ns) : -RIM_ECONTEXT;
+}
+
+int rim_system_stop_done(rim_system *system, rim_stop_report *report) {
+    if (report != NULL) {
+        *report = (rim_stop_report){0};
+    }
+    if (system->stopping == NULL || rim__shard_current() != NULL) {
+        return -RIM_ECONTEXT;
+    }
+    if (system->sim != NULL) {
+        pass_virtual_time(system->stopping);
+    }
+    while (advance(system->stopping, 0)) {
+    }
+    return system->stopping->phase == DONE ? finish(system, report) : -EAGAIN;
 }

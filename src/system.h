@@ -7,6 +7,7 @@
 #define RINGMAIL_SYSTEM_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "actor/spawn.h"
 #include "actor/world.h"
@@ -20,6 +21,9 @@
 
 enum rim__system_stage { RIM_SYSTEM_MADE, RIM_SYSTEM_RUNS, RIM_SYSTEM_STOPPED };
 
+/* Of an embedded shard: see embed.c. */
+enum rim__member_station { RIM_MEMBER_CLOSED, RIM_MEMBER_OPEN, RIM_MEMBER_LOOPED, RIM_MEMBER_ENDED };
+
 /* One shard with what every layer has for it. */
 struct rim__member {
     struct rim_system *system;
@@ -30,12 +34,20 @@ struct rim__member {
     int cpu;              /* to pin to, or -1 */
     int error;            /* of the start, by the thread before it knocks */
     uint32_t buffers_out; /* receive buffers that were not at home when the driver was closed */
+
+    /* Of an embedded shard, and but for `stepper` its stepping thread's. */
+    _Atomic uintptr_t stepper; /* the thread that has it, by compare-and-swap from 0; pairs with itself */
+    enum rim__member_station station;
+    uint64_t due_ns;          /* when to step it; 0: now; RIM_DRIVER_FOREVER: when its descriptor says so */
+    struct rim__driver spare; /* where its own could not be opened */
 };
 
 struct rim_system {
     rim_config config;            /* with its defaults filled in */
     enum rim__system_stage stage; /* by the steering thread */
+    bool started;                 /* once, before any shard runs */
     uint32_t count;
+    uint32_t embedded; /* the first so many shards have no thread */
     struct rim__member *members;
     struct rim__shard **shards; /* for the shards' peers */
     struct rim__log log;
@@ -43,6 +55,8 @@ struct rim_system {
     struct rim__sim *sim;                       /* NULL for a real one */
     bool go_ahead;                              /* by the steering thread before the gate: run, or end at once */
     struct rim__gate opened, go, looped, close; /* the stations of the shards' threads */
+    struct rim__gate closed;                    /* and of embedded shards, which nobody joins */
+    struct rim__stopping *stopping;             /* while it stops; by the steering thread */
 
     pthread_mutex_t foreign_lock;
     struct rim__allotment *foreign; /* by shard; slots that foreign threads chose; under the lock */
@@ -52,10 +66,14 @@ struct rim_system {
     bool leaks; /* found at the end */
 };
 
-/* stop.c */
-/* The shards' threads have ended their loops: nothing moves but this. Delivers what is still in the lanes. */
-void rim__system_sweep(struct rim_system *system);
-/* ringmail.c: lets the loops end, closes the drivers, joins. */
+/* ringmail.c: a shard's driver, on the thread that is to have it. */
+int rim__member_open(struct rim__member *member);
+void rim__member_close(struct rim__member *member);
+/* ringmail.c: the loops have ended; the drivers may be closed, each by its thread. */
+void rim__system_let_close(struct rim_system *system);
+/* ringmail.c: all drivers are closed, or will be by threads that end now: joins them, and counts what leaked. */
 void rim__system_join(struct rim_system *system);
+/* embed.c: steps the embedded shards that are this thread's or nobody's as yet. False: there are none. */
+bool rim__embed_step_mine(struct rim_system *system, uint64_t budget_ns);
 
 #endif

@@ -46,11 +46,13 @@ struct rim_sim_options; /* sim.h */
 
 /* Zeroes are the defaults. */
 typedef struct rim_config {
-    uint32_t shards;    /* 0: one for each CPU that the process may use (affinity and cgroup quota); at most 256.
-                           More than there are CPUs is allowed, and slow */
-    const int *cpus;    /* CPUs to pin the shards to, in order, used round robin; NULL: those of the process */
-    uint32_t cpu_count; /* entries in cpus */
-    bool no_pin;        /* leave the placing of threads to the kernel */
+    uint32_t shards;          /* 0: one for each CPU that the process may use (affinity and cgroup quota); at most 256.
+                                 More than there are CPUs is allowed, and slow */
+    const int *cpus;          /* CPUs to pin the shards to, in order, used round robin; NULL: those of the process */
+    uint32_t cpu_count;       /* entries in cpus */
+    bool no_pin;              /* leave the placing of threads to the kernel */
+    bool embedded;            /* shards without threads: the caller's loop steps them (embed.h) */
+    uint32_t embedded_shards; /* with `embedded`: only the first so many, the rest have threads; 0: all */
     enum rim_driver_kind driver;
     enum rim_wake_kind wake;
     int32_t spin_us; /* how long an idle shard looks out for messages and completions before it sleeps; 0: 20 when
@@ -86,8 +88,8 @@ RIM_API RIM_MUST_CHECK int rim_system_create(const rim_config *config, rim_syste
 
 /*
  * Starts the shards and returns when all of them run. Under simulation it only opens the gate: the caller's thread
- * runs the shards by the calls of sim.h, and within rim_system_stop. 0, -RIM_ECONTEXT if started before, or the
- * kernel's word: nothing runs then.
+ * runs the shards by the calls of sim.h, and within rim_system_stop. Embedded shards run when they are stepped
+ * (embed.h). 0, -RIM_ECONTEXT if started before, or the kernel's word: nothing runs then.
  */
 RIM_API RIM_MUST_CHECK int rim_system_start(rim_system *system);
 
@@ -121,9 +123,19 @@ typedef struct rim_stop_report {
  * worked off until nothing moves: no message queued or under way, no request open, no byte unwritten. (3) Every
  * actor's exit runs, the last spawned first; what those send to sockets is still written. (4) The threads end. What is
  * not done after `timeout_ns` is cut off and reported. Returns 0 if nothing was lost, -ETIMEDOUT if the deadline cut
- * something off, -RIM_ECONTEXT on a system that does not run. `report` may be NULL. From a thread that is no shard.
+ * something off, -RIM_ECONTEXT on a system that does not run. `report` may be NULL. From a thread that is no shard. It
+ * steps the embedded shards that are the calling thread's; those of others have to be stepped on until they have ended.
  */
 RIM_API int rim_system_stop(rim_system *system, uint64_t timeout_ns, rim_stop_report *report);
+
+/*
+ * The same for who cannot wait: begin returns at once, done takes the next steps and returns -EAGAIN until all are
+ * taken, then once the result, as rim_system_stop. In between the caller's loop goes on, and steps its embedded shards
+ * (rim_shard_next says how often). Both on one thread. begin: 0, -RIM_ECONTEXT, -ENOMEM. rim_system_stop after begin
+ * waits for the end.
+ */
+RIM_API int rim_system_stop_begin(rim_system *system, uint64_t timeout_ns);
+RIM_API int rim_system_stop_done(rim_system *system, rim_stop_report *report);
 
 /* Frees a system that is stopped or was never started. NULL is allowed. Messages never handled are dropped. */
 RIM_API void rim_system_destroy(rim_system *system);

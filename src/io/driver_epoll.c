@@ -137,6 +137,20 @@ static void wake(struct rim__driver *from, struct rim__driver *to) {
     } while (written < 0 && errno == EINTR);
 }
 
+/* ---- embedded ---- */
+
+/* What epoll has to tell stays in its list until it is asked, also where it was told on an edge. */
+static int descriptor(struct rim__driver *driver) {
+    return ((const struct rim__epoll *)driver)->epoll_fd;
+}
+
+static uint64_t rest(struct rim__driver *driver, uint64_t wait_ns) {
+    struct rim__epoll *epoll = (struct rim__epoll *)driver;
+    look(epoll, 0);
+    run_ops(epoll);
+    return epoll->found ? 0 : shorten(epoll, wait_ns);
+}
+
 /* ---- the plain socket calls ---- */
 
 /* Beginning a connect, or an accept, must not wait for the network. */
@@ -199,6 +213,8 @@ static const struct rim__driver_ops driver_ops = {
     .wake = wake,
     .now = now,
     .close = close_driver,
+    .descriptor = descriptor,
+    .rest = rest,
 };
 
 static const struct rim__io_ops io_ops = {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "io/driver_sim.h"
 
+#include <errno.h>
+
 #include "base/assert.h"
 #include "io/sim_world.h"
 
@@ -81,4 +83,16 @@ static void close_driver(struct rim__driver *driver, uint64_t patience_ns) {
     self->closed = true;
 }
 
-const struct rim__driver_ops rim__driver_sim_ops = {.poll = poll, .wake = wake, .now = now, .close = close_driver};
+/* Virtual time has none: see rim__sim_next. */
+static int descriptor(struct rim__driver *driver) {
+    (void)driver;
+    return -ENOTSUP;
+}
+
+static uint64_t rest(struct rim__driver *driver, uint64_t wait_ns) {
+    (void)driver;
+    return wait_ns;
+}
+
+const struct rim__driver_ops rim__driver_sim_ops = {
+    .poll = poll, .wake = wake, .now = now, .close = close_driver, .descriptor = descriptor, .rest = rest};

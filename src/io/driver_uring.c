@@ -17,6 +17,7 @@
 #define TRIES_MAX     6
 #define NAP_NS        5000000
 #define CLOSE_STEP_NS 10000000u
+#define REST_MAX_NS   1000000000u
 
 static uint64_t now(struct rim__driver *driver) {
     return rim__clock_now(&((struct rim__uring *)driver)->clock);
@@ -83,6 +84,10 @@ struct io_uring_sqe *rim__uring_prepare(struct rim__uring *uring) {
 
 /* Edge-triggered and for ever: every write to the eventfd is a completion, and nobody has to read it. */
 static void arm_event(struct rim__uring *uring) {
+    if (uring->is_embedded) {
+        uring->event_is_armed = true; /* by its user's loop */
+        return;
+    }
     struct io_uring_sqe *sqe = rim__uring_prepare(uring);
     if (sqe == NULL) {
         return; /* attend tries again */
@@ -224,10 +229,47 @@ static bool send_message(struct rim__uring *from, const struct rim__uring *to) {
 static void wake(struct rim__driver *from, struct rim__driver *to) {
     const struct rim__uring *target = (const struct rim__uring *)to;
     struct rim__uring *source = (struct rim__uring *)from;
-    bool is_sent = source != NULL && source->traits.wake_by_msg_ring && send_message(source, target);
+    bool is_sent =
+        source != NULL && source->traits.wake_by_msg_ring && !target->is_embedded && send_message(source, target);
     if (!is_sent) {
         ring_event(target->event_fd);
     }
+}
+
+/* ---- embedded ---- */
+
+/*
+ * The eventfd serves for both: who wakes the shard writes to it, and it is registered with the ring, so that the kernel
+ * does when there is something to reap.
+ *
+ * Not the ring's own descriptor: with IORING_SETUP_DEFER_TASKRUN a completion is posted when its thread enters, and who
+ * sleeps in a poll of the ring is not woken before (seen on 6.18). And the ring does not poll the eventfd itself, as
+ * that of a thread does: what completes within a write to an eventfd is told of late, and the second time not at all
+ * (io_eventfd_signal in 6.18 puts such a word off, once). What is left of that is an interrupt in the middle of such a
+ * write; it is why nobody rests for longer than REST_MAX_NS while operations are in flight.
+ */
+static int descriptor(struct rim__driver *driver) {
+    return ((const struct rim__uring *)driver)->event_fd;
+}
+
+static void empty_event(struct rim__uring *uring) {
+    uint64_t count;
+    ssize_t got;
+    do {
+        got = read(uring->event_fd, &count, sizeof count);
+    } while (got < 0 && errno == EINTR);
+    uring->driver.wakes_received += got > 0;
+}
+
+/* Emptied first, looked at after: what completes in between is found, and what comes later writes to it again. */
+static uint64_t rest(struct rim__driver *driver, uint64_t wait_ns) {
+    struct rim__uring *uring = (struct rim__uring *)driver;
+    empty_event(uring);
+    if (rim__uring_ring_prepared(&uring->ring) != 0 || rim__uring_ring_is_flagged(&uring->ring)) {
+        return 0;
+    }
+    wait_ns = shorten(uring, wait_ns);
+    return uring->io.operations_open != 0 && wait_ns > REST_MAX_NS ? REST_MAX_NS : wait_ns;
 }
 
 /* ---- life ---- */
@@ -244,6 +286,7 @@ static void cancel_all(struct rim__uring *uring) {
 static void drain(struct rim__uring *uring, uint64_t patience_ns) {
     uint64_t start_ns = rim__clock_read();
     uring->is_closing = true;
+    uring->event_is_armed = uring->event_is_armed && !uring->is_embedded;
     rim__uring_ops_abandon(uring);
     rim__uring_ops_finish(uring);
     for (uint32_t round = 0; uring->io.operations_open != 0 || uring->event_is_armed; round++) {
@@ -293,6 +336,8 @@ static const struct rim__driver_ops driver_ops = {
     .wake = wake,
     .now = now,
     .close = close_driver,
+    .descriptor = descriptor,
+    .rest = rest,
 };
 
 static const struct rim__io_ops io_ops = {
@@ -340,6 +385,10 @@ static int open_parts(struct rim__uring *uring, const struct rim__driver_options
     if (error == 0) {
         uring->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         error = uring->event_fd < 0 ? -errno : 0;
+    }
+    if (error == 0 && options->embedded) {
+        uring->is_embedded = true;
+        error = io_uring_register_eventfd(&uring->ring.queues, uring->event_fd);
     }
     return error;
 }

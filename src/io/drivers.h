@@ -46,6 +46,7 @@ struct rim__driver_choice {
 struct rim__driver_options {
     struct rim__shard *shard;               /* not looked into */
     uint32_t index;                         /* of the shard */
+    bool embedded;                          /* stepped by its user's loop: descriptor and rest work */
     const struct rim__log *log;             /* must outlive the driver */
     const rim_config *config;               /* copied as far as it is needed */
     const struct rim__uring_traits *traits; /* for io_uring, as probe found them; copied; set by rim__drivers_open */

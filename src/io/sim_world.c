@@ -164,6 +164,31 @@ static void turn(struct rim__sim *sim, struct rim__sim_shard *self) {
     sim->now_ns += rim__sim_between(sim, 200, 2000);
 }
 
+bool rim__sim_turn(struct rim__sim *sim, uint32_t index) {
+    if (sim->stepping || rim__sim_next(sim, index) != 0) {
+        return false;
+    }
+    rim__sim_rouse(sim->shards[index]);
+    turn(sim, sim->shards[index]);
+    return true;
+}
+
+uint64_t rim__sim_next(struct rim__sim *sim, uint32_t index) {
+    if (!is_there(sim, index)) {
+        return RIM_SIM_NEVER;
+    }
+    rim__sim_settle(sim);
+    const struct rim__sim_shard *self = sim->shards[index];
+    if (!self->asleep) {
+        return 0;
+    }
+    uint64_t next = rim__sim_event_next(&sim->events);
+    if (!rim__shard_is_idle(self->shard) && self->wake_ns < next) {
+        next = self->wake_ns;
+    }
+    return next == RIM_SIM_NEVER ? RIM_SIM_NEVER : next > sim->now_ns ? next - sim->now_ns : 0;
+}
+
 /* The next thing that will happen while all shards sleep; RIM_SIM_NEVER: nothing will. */
 static uint64_t next_ns(const struct rim__sim *sim) {
     uint64_t next = rim__sim_event_next(&sim->events);

@@ -95,6 +95,10 @@ int rim__sim_open(struct rim__sim *sim, struct rim__shard *shard, struct rim__dr
 /* As rim_sim_step; false also from within a turn. The second form does not let a jump of the clock pass until_ns. */
 bool rim__sim_step(struct rim__sim *sim);
 bool rim__sim_step_until(struct rim__sim *sim, uint64_t until_ns);
+/* A turn of this shard, if it is awake. False: it sleeps. */
+bool rim__sim_turn(struct rim__sim *sim, uint32_t index);
+/* How long until this shard has something to do: 0: now; RIM_SIM_NEVER: not by itself. */
+uint64_t rim__sim_next(struct rim__sim *sim, uint32_t index);
 /* Lets happen what is due. */
 void rim__sim_settle(struct rim__sim *sim);
 void rim__sim_rouse(struct rim__sim_shard *self);

@@ -76,7 +76,8 @@ struct rim__uring {
 
     int event_fd; /* for those who have no ring; polled for ever, never read */
     bool event_is_armed;
-    bool is_closing; /* nothing is submitted any more */
+    bool is_embedded; /* registered with the ring instead, and read before each rest */
+    bool is_closing;  /* nothing is submitted any more */
 
     struct rim__clock clock;
 

@@ -2,11 +2,12 @@
 /*
  * driver.h - the contract between a shard and whatever polls the world for it: the waist of the house.
  *
- * The shard owns the contract, src/io the mechanism (driver_uring.c, driver_epoll.c, driver_sim.c). It is four functions wide so that
- * it can be simulated; it says nothing of sockets, files or buffers (see io/op.h for those).
+ * The shard owns the contract, src/io the mechanism (driver_uring.c, driver_epoll.c, driver_sim.c). It is four
+ * functions wide so that it can be simulated; it says nothing of sockets, files or buffers (see io/op.h for those). Two
+ * more serve shards that are stepped by a loop of their user's (embed.c).
  *
- *     Threads  poll, now and close: the shard's own thread. wake: the thread of `from`, or any thread where `from` is
- *              NULL; it may touch of `to` only what was there before the shards started.
+ *     Threads  poll, now, close, descriptor and rest: the shard's own thread. wake: the thread of `from`, or any thread
+ *              where `from` is NULL; it may touch of `to` only what was there before the shard first parked.
  */
 #ifndef RINGMAIL_SHARD_DRIVER_H
 #define RINGMAIL_SHARD_DRIVER_H
@@ -31,6 +32,13 @@ struct rim__driver_ops {
     uint64_t (*now)(struct rim__driver *driver);
     /* Frees everything. Operations in flight are cancelled and reaped first; past `patience_ns` they are leaked. */
     void (*close)(struct rim__driver *driver, uint64_t patience_ns);
+    /* For an embedded shard: a descriptor that is readable, level-triggered, while something has completed or woken
+       the shard since the last rest. The driver's own, and the same at every call; or a negative code: there is none.
+     */
+    int (*descriptor)(struct rim__driver *driver);
+    /* For an embedded shard, in place of a poll that sleeps: how long it may wait for the descriptor, at most wait_ns;
+       0: poll again, there is something. What comes after it makes the descriptor readable. */
+    uint64_t (*rest)(struct rim__driver *driver, uint64_t wait_ns);
 };
 
 /* The head of every driver. */

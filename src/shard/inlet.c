@@ -71,6 +71,13 @@ void rim__inlet_close(struct rim__inlet *inlet) {
     pthread_mutex_unlock(&inlet->lock);
 }
 
+bool rim__inlet_is_closed(struct rim__inlet *inlet) {
+    pthread_mutex_lock(&inlet->lock);
+    bool closed = inlet->closed;
+    pthread_mutex_unlock(&inlet->lock);
+    return closed;
+}
+
 void rim__inlet_drain(struct rim__shard *shard) {
     struct rim__inlet *inlet = &shard->inlet;
     if (rim__likely(!inlet->news)) {

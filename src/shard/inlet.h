@@ -37,6 +37,7 @@ void rim__inlet_msg_free(struct rim_msg *msg);
    0, -RIM_EFULL or -RIM_ESTOPPING: the message is still the caller's. */
 int rim__inlet_push(struct rim__shard *shard, struct rim_msg *msg, bool always);
 void rim__inlet_close(struct rim__inlet *inlet);
+bool rim__inlet_is_closed(struct rim__inlet *inlet);
 /* The tick's second step: what has come in goes to shard->deliver. */
 void rim__inlet_drain(struct rim__shard *shard);
 

@@ -139,15 +139,15 @@ static void look_out(struct rim__shard *shard) {
     }
 }
 
-/* How long the driver may sleep where nothing is to be done: then the bell is marked PARKED. */
-static uint64_t sleep_ns(struct rim__shard *shard) {
+/* The bell is marked PARKED, unless something is due: then 0. Else how long to sleep, at most safety_ns. */
+static uint64_t park(struct rim__shard *shard, uint64_t safety_ns) {
     uint64_t next_ns = rim__wheel_next(&shard->timers);
     shard->now_ns = shard->driver->ops->now(shard->driver);
     if (next_ns <= shard->now_ns || !rim__mesh_park(shard)) {
         return 0;
     }
-    uint64_t wait_ns = next_ns == RIM_WHEEL_NEVER ? shard->safety_ns : next_ns - shard->now_ns;
-    wait_ns = wait_ns < shard->safety_ns ? wait_ns : shard->safety_ns;
+    uint64_t wait_ns = next_ns == RIM_WHEEL_NEVER ? safety_ns : next_ns - shard->now_ns;
+    wait_ns = wait_ns < safety_ns ? wait_ns : safety_ns;
     shard->parks++;
     shard->publish(shard);
     shard->parked_ns = shard->now_ns;
@@ -169,11 +169,16 @@ void rim__shard_tick(struct rim__shard *shard, bool may_sleep) {
     rim__mesh_flush(shard);                                  /* parcels to lanes, bells rung */
     bool idles = may_sleep && has_nothing_to_do(shard);
     bool looks = idles && is_spinning(shard);
-    uint64_t wait_ns = idles && !looks ? sleep_ns(shard) : 0;
+    uint64_t wait_ns = idles && !looks ? park(shard, shard->safety_ns) : 0;
     shard->driver->ops->poll(shard->driver, wait_ns); /* submit, maybe sleep, complete */
     if (looks) {
         look_out(shard); /* for the next tick */
     }
+}
+
+uint64_t rim__shard_rest(struct rim__shard *shard) {
+    uint64_t wait_ns = has_nothing_to_do(shard) ? park(shard, RIM_DRIVER_FOREVER) : 0;
+    return wait_ns > 0 ? shard->driver->ops->rest(shard->driver, wait_ns) : 0;
 }
 
 void rim__shard_loop(struct rim__shard *shard) {

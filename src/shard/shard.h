@@ -87,6 +87,9 @@ int rim__shard_init(struct rim__shard *shard, const struct rim__shard_options *o
 void rim__shard_finish(struct rim__shard *shard);
 /* One turn of the loop; see loop.c. `may_sleep`: whether the driver may wait where nothing is to be done. */
 void rim__shard_tick(struct rim__shard *shard, bool may_sleep);
+/* For a shard that somebody steps, after a tick that could not sleep: how long until something is due, and until then
+   the driver's descriptor tells of all else. 0: tick again. RIM_DRIVER_FOREVER: nothing is due. */
+uint64_t rim__shard_rest(struct rim__shard *shard);
 /* Whether nothing but the safety net would wake it. */
 bool rim__shard_is_idle(const struct rim__shard *shard);
 /* Ticks until shard->stopping. */

@@ -76,6 +76,15 @@
     X(contract_11_wrapped_body_is_released_when_the_stop_is_cut_off)                                                   \
     X(contract_11_own_memory_is_bounded_and_freed_at_the_end)                                                          \
     X(contract_12_two_systems_live_in_one_process)                                                                     \
+    X(embed_shards_run_within_their_steps_alone)                                                                       \
+    X(embed_first_shard_while_the_other_has_its_thread)                                                                \
+    X(embed_descriptor_is_readable_while_there_is_news)                                                                \
+    X(embed_step_ends_with_its_budget)                                                                                 \
+    X(embed_shard_belongs_to_the_thread_that_stepped_it_first)                                                         \
+    X(embed_system_stops_step_by_step)                                                                                 \
+    X(embed_stop_steps_shards_that_nobody_ever_stepped)                                                                \
+    X(embed_two_systems_share_a_loop)                                                                                  \
+    X(bad_arguments_of_embed_h)                                                                                        \
     X(bad_arguments_of_actor_h)                                                                                        \
     X(bad_arguments_of_runtime_h)                                                                                      \
     X(bad_arguments_of_stats_h_and_error_h)                                                                            \

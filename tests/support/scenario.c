@@ -201,6 +201,10 @@ rim_system *scenario_hand_over(struct scenario *s) {
     return system;
 }
 
+void scenario_stopped(struct scenario *s) {
+    s->stopped = true;
+}
+
 /* ---- running ---- */
 
 struct run {

@@ -55,6 +55,8 @@ void scenario_expect_cut(struct scenario *s, uint64_t deadline_ns);
 rim_system *scenario_hand_over(struct scenario *s);
 /* Stops now instead of at the end, with these results. */
 int scenario_stop(struct scenario *s, uint64_t timeout_ns, rim_stop_report *report);
+/* The scenario has stopped its system by other means. */
+void scenario_stopped(struct scenario *s);
 
 /* Runs the entries as the arguments say (--driver uring|epoll|sim|all, --seeds N, --seed S, --only NAME, --list); prints
    "N passed, N failed". The exit status. */
