@@ -210,21 +210,52 @@ static struct rim_msg *append(struct rim__parcel *parcel, uint32_t span) {
     return msg;
 }
 
-static rim__cold struct rim_msg *reserve_backlog(struct rim__shard *shard, struct rim__outlet *outlet, uint32_t span) {
-    struct rim_msg *msg = rim__memory_alloc(&shard->memory, span);
-    if (msg == NULL) {
-        return NULL;
-    }
+static void append_backlog(struct rim__mesh *mesh, struct rim__outlet *outlet, struct rim_msg *msg) {
     msg->next = NULL;
-    msg->flags = 0;
     if (outlet->backlog == NULL) {
         outlet->backlog = msg;
     } else {
         outlet->backlog_last->next = msg;
     }
     outlet->backlog_last = msg;
-    shard->mesh.backlog++;
+    mesh->backlog++;
+}
+
+static rim__cold struct rim_msg *reserve_backlog(struct rim__shard *shard, struct rim__outlet *outlet, uint32_t span) {
+    struct rim_msg *msg = rim__memory_alloc(&shard->memory, span);
+    if (msg != NULL) {
+        msg->flags = 0;
+        append_backlog(&shard->mesh, outlet, msg);
+    }
     return msg;
+}
+
+static bool is_blocked(const struct rim__mesh *mesh, const struct rim__outlet *outlet) {
+    return outlet->backlog != NULL || (mesh->lane_full != NULL && mesh->lane_full(mesh->lane_full_arg));
+}
+
+/* A message that lies elsewhere goes into the parcel, and its memory back to where it came from. */
+static void move_into(struct rim__shard *shard, struct rim__parcel *parcel, struct rim_msg *msg, uint32_t span) {
+    struct rim_msg *copy = append(parcel, span);
+    memcpy(copy, msg, span);
+    copy->flags |= RIM_MSG_IN_PARCEL;
+    if (msg->flags & RIM_MSG_IN_PARCEL) {
+        rim__mesh_release(shard, msg);
+    } else {
+        rim__memory_free(&shard->memory, msg, span);
+    }
+}
+
+void rim__mesh_post(struct rim__shard *shard, uint32_t to, struct rim_msg *msg) {
+    struct rim__outlet *outlet = &shard->mesh.outlets[to];
+    uint32_t span = (uint32_t)rim__msg_span(msg->flags, msg->size);
+    mark_dirty(&shard->mesh, outlet);
+    struct rim__parcel *parcel = is_blocked(&shard->mesh, outlet) ? NULL : open_for(shard, outlet, to, span);
+    if (parcel != NULL) {
+        move_into(shard, parcel, msg, span);
+    } else {
+        append_backlog(&shard->mesh, outlet, msg);
+    }
 }
 
 struct rim_msg *rim__mesh_reserve(struct rim__shard *shard, uint32_t to, uint32_t span, bool reserved) {
@@ -232,8 +263,7 @@ struct rim_msg *rim__mesh_reserve(struct rim__shard *shard, uint32_t to, uint32_
     struct rim__outlet *outlet = &mesh->outlets[to];
     rim__assert(span <= RIM_PARCEL_BYTES - sizeof(struct rim__parcel));
     mark_dirty(mesh, outlet);
-    bool blocked = outlet->backlog != NULL || (mesh->lane_full != NULL && mesh->lane_full(mesh->lane_full_arg));
-    struct rim__parcel *parcel = blocked ? NULL : open_for(shard, outlet, to, span);
+    struct rim__parcel *parcel = is_blocked(mesh, outlet) ? NULL : open_for(shard, outlet, to, span);
     if (rim__unlikely(parcel == NULL)) {
         return reserved ? reserve_backlog(shard, outlet, span) : NULL;
     }
@@ -259,10 +289,7 @@ static void flush_backlog(struct rim__shard *shard, struct rim__outlet *outlet, 
         }
         outlet->backlog = msg->next;
         shard->mesh.backlog--;
-        struct rim_msg *copy = append(parcel, span);
-        memcpy(copy, msg, span);
-        copy->flags |= RIM_MSG_IN_PARCEL;
-        rim__memory_free(&shard->memory, msg, span);
+        move_into(shard, parcel, msg, span);
     }
 }
 

@@ -110,6 +110,9 @@ void rim__mesh_finish(struct rim__shard *shard);
  * for want of a parcel. NULL: full, or out of memory.
  */
 struct rim_msg *rim__mesh_reserve(struct rim__shard *shard, uint32_t to, uint32_t span, bool reserved);
+/* The same for a message that exists already, in this shard's own memory or in another's parcel: it takes it over and
+   cannot fail. For what must not be lost when there is no memory left. */
+void rim__mesh_post(struct rim__shard *shard, uint32_t to, struct rim_msg *msg);
 /* One RIM_KIND_WAY message, delivered here with `from` the peer's index, when reserve is likely to succeed again. */
 void rim__mesh_want_room(struct rim__shard *shard, uint32_t to);
 /* The tick: what other shards sent goes to shard->deliver. */

@@ -31,6 +31,8 @@ enum rim__kind {
     RIM_KIND_FAILURE,    /* token of the request; the body is an int error */
     RIM_KIND_EVENT,      /* tag below RIM_USER and its struct, from the runtime */
     RIM_KIND_TIMER,      /* embedded in a timer that fired */
+    RIM_KIND_DOWN,       /* embedded in a monitor that fired */
+    RIM_KIND_EXIT,       /* embedded in a link whose other end has ended */
     RIM_KIND_SPAWN,      /* struct rim__birth and init's argument: make the actor `to` */
     RIM_KIND_STOP,       /* stop the actor `to` */
     RIM_KIND_SLOT,       /* the slot of `from`, which this shard spawned into, is free again */
@@ -38,6 +40,7 @@ enum rim__kind {
     RIM_KIND_ROOM,       /* the actor `from` has room again, or has ended */
     RIM_KIND_ORDER,      /* from the thread that steers the system: struct rim__order */
     RIM_KIND_HELPED,     /* embedded in a job that a helper has done */
+    RIM_KIND_SIGNAL,     /* the tag is an enum rim__signal: links and monitors, from shard to shard */
 };
 
 enum {
