@@ -4,6 +4,7 @@
  *
  *     ringmail/actor.h    actors, messages, requests, timers
  *     ringmail/mailbox.h  pressure, urgent messages, the stash
+ *     ringmail/link.h     links, monitors, exit signals
  *     ringmail/runtime.h  systems of shards
  *     ringmail/embed.h    shards stepped by the caller's own loop
  *     ringmail/socket.h   TCP listeners and connections
@@ -19,8 +20,9 @@
 #include "ringmail/actor.h"
 #include "ringmail/embed.h"
 #include "ringmail/error.h"
-#include "ringmail/offload.h"
+#include "ringmail/link.h"
 #include "ringmail/mailbox.h"
+#include "ringmail/offload.h"
 #include "ringmail/runtime.h"
 #include "ringmail/sim.h"
 #include "ringmail/socket.h"

@@ -29,6 +29,7 @@ extern "C" {
 typedef uint64_t rim_ref;   /* an actor: {kind 4, node 12, shard 8, slot 22, generation 18} */
 typedef uint64_t rim_token; /* a request: for the asker to cancel it, for the receiver to answer it later */
 typedef uint64_t rim_timer; /* an armed timer */
+typedef uint64_t rim_mon;   /* a monitor of an actor (link.h) */
 #define RIM_NIL ((uint64_t)0)
 
 typedef struct rim_system rim_system; /* a runtime; a process may have several */
@@ -77,11 +78,12 @@ typedef struct rim_exit {
 enum {
     RIM_EXIT_NORMAL = 0, /* verdict RIM_STOP */
     RIM_EXIT_SHUTDOWN,   /* rim_stop, or the system stops */
-    RIM_EXIT_KILLED,     /* a system's stop ran into its deadline */
+    RIM_EXIT_KILLED,     /* rim_kill, or a system's stop ran into its deadline */
     RIM_EXIT_FAILED,     /* verdict RIM_FAIL without a code */
     RIM_EXIT_NOMEM,      /* the actor ran into its memory limit or the machine out of memory, and said so */
-    RIM_EXIT_INIT,       /* its init did not succeed */
+    RIM_EXIT_INIT,       /* its init did not succeed; the text is that of its rim_fail */
     RIM_EXIT_MAILBOX,    /* its mailbox overflowed, and its policy is RIM_OVERFLOW_STOP */
+    RIM_EXIT_NOACTOR,    /* of a link or monitor of an actor that is not there */
     RIM_EXIT_USER = 256,
 };
 
@@ -123,7 +125,9 @@ enum rim_tag {
     RIM_REFUSED = 3,     /* rim_refused_event: messages already under way found no room; default: ignored */
     RIM_CLOSING = 4,     /* no body: the system is stopping, finish what you have begun; default: ignored */
     RIM_DEAD_LETTER = 5, /* rim_dead_letter: to the actor that asked for them (rim_watch_dead_letters) */
-    /* 6 to 11 are kept for links, monitors, names and groups */
+    RIM_DOWN = 6,        /* link.h: of a monitor; default: ignored */
+    RIM_EXIT_SIGNAL = 7, /* link.h: to an actor that traps exits; default: ignored */
+    /* 8 to 11 are kept for stopping, names and groups */
     RIM_LISTENING = 16,     /* socket.h */
     RIM_SOCKET_OPEN = 17,   /* socket.h */
     RIM_SOCKET_DATA = 18,   /* socket.h */
@@ -191,13 +195,19 @@ typedef struct rim_spawn_options {
     uint32_t budget;        /* messages in a row before others get their turn; 0: the system's default (256) */
     rim_overflow overflow;  /* what a full mailbox does */
     uint32_t stash_count;   /* messages that rim_stash may keep; 0: as many as mailbox_count */
+    bool trap_exit;         /* from its birth on, as rim_trap_exit (link.h) */
+    bool link;              /* to the spawner, in one step with the spawn; not from a foreign thread */
+    bool monitor;           /* by the spawner, in one step with the spawn; not from a foreign thread */
+    uint64_t monitor_cookie;
+    rim_mon *monitor_out; /* the monitor, if not NULL */
 } rim_spawn_options;
 
 /*
  * Makes an actor. `options` may be NULL. The first `size` bytes at `arg` are copied (at most 1,024) and handed to
  * init, which runs as the actor's first turn on its own shard. The reference is good from the moment of return: what
  * is sent to it, by anyone who is told it, waits until the actor is there. Returns 0, -EINVAL (table or options),
- * -ENOMEM, -RIM_ELIMIT (no more slots for actors), -RIM_EFULL (the way to that shard is full: try again later).
+ * -ENOMEM, -RIM_ELIMIT (no more slots for actors), -RIM_EFULL (the way to that shard is full: try again later),
+ * -RIM_ECONTEXT (link or monitor without an actor that spawns).
  */
 RIM_API RIM_MUST_CHECK int rim_spawn(rim_ctx *ctx, const rim_behaviour *behaviour, const rim_spawn_options *options,
                                      const void *arg, size_t size, rim_ref *out);
@@ -318,10 +328,10 @@ RIM_API rim_timer rim_after(rim_ctx *ctx, uint64_t delay_ns, uint64_t cookie);
 RIM_API rim_timer rim_every(rim_ctx *ctx, uint64_t first_ns, uint64_t period_ns, uint64_t cookie);
 
 /*
- * Cancels a timer or a request of the calling actor. True if it was pending: afterwards nothing of it arrives, also if
- * its event was already queued. False if it is over, or not the caller's.
+ * Cancels a timer, a request or a monitor of the calling actor. True if it was pending: afterwards nothing of it
+ * arrives, also if its event was already queued. False if it is over, or not the caller's.
  */
-RIM_API bool rim_cancel(rim_ctx *ctx, uint64_t timer_or_token);
+RIM_API bool rim_cancel(rim_ctx *ctx, uint64_t handle);
 
 /* ---- change and end ---- */
 

@@ -20,6 +20,10 @@ static void empty_mailbox(rim_ctx *ctx, struct rim__actor *actor) {
         } else if (msg->kind == RIM_KIND_TIMER) {
             ctx->stats.dead++;
             rim__timer_drop(ctx, msg);
+        } else if (msg->kind == RIM_KIND_DOWN) {
+            rim__monitor_drop(ctx, msg);
+        } else if (msg->kind == RIM_KIND_EXIT) {
+            rim__link_drop(ctx, msg);
         } else if (msg->kind == RIM_KIND_FAILURE && (msg->flags & RIM_MSG_EMBEDDED)) {
             rim__request_drop(ctx, msg);
         } else {
@@ -107,6 +111,8 @@ void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
     rim__bury_return_slot(ctx, local);
     if (actor->belongings != NULL) {
         end_belongings(ctx, actor);
+        /* Here an actor's names and groups are let go: before anybody is told of its end. */
+        rim__signal_end_all(ctx, actor, why);
         fire_watches(ctx, actor->belongings);
         rim__memory_free(&ctx->shard->memory, actor->belongings, sizeof *actor->belongings);
     }

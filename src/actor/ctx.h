@@ -13,14 +13,16 @@
 #define RINGMAIL_ACTOR_CTX_H
 
 #include "actor/actor.h"
+#include "actor/bond.h"
 #include "actor/table.h"
 #include "base/assert.h"
+#include "ringmail/link.h"
 #include "ringmail/stats.h"
 #include "shard/shard.h"
 
 /* ---- references ---- */
 
-enum { RIM_REF_ACTOR = 1, RIM_REF_REQUEST = 2, RIM_REF_TIMER = 3, RIM_REF_DEFERRED = 4 };
+enum { RIM_REF_ACTOR = 1, RIM_REF_REQUEST = 2, RIM_REF_TIMER = 3, RIM_REF_DEFERRED = 4, RIM_REF_MONITOR = 5 };
 
 #define RIM_KIND_SHIFT  60
 #define RIM_NODE_SHIFT  48
@@ -66,6 +68,13 @@ enum {
 struct rim__belongings;
 struct rim__job;
 
+/* Bits of an actor's marks. */
+enum {
+    RIM_MARK_TRAPS = 1 << 0,  /* exit signals are events */
+    RIM_MARK_DOOMED = 1 << 1, /* an exit signal has come: with stop_asked, and belongings->doom says why */
+    RIM_MARK_KILLED = 1 << 2, /* with stop_asked: by rim_kill */
+};
+
 struct rim__actor {
     struct rim__task task;
     struct rim_msg *head, *last; /* the mailbox */
@@ -79,6 +88,7 @@ struct rim__actor {
     bool stop_asked; /* ends at its next turn */
     bool told;       /* other shards were told to hold back, or actors wait for room */
     uint8_t mode;    /* RIM_MODE_... */
+    uint8_t marks;   /* RIM_MARK_ */
     uint32_t budget; /* messages in a row */
     uint32_t state_size;
     struct rim__belongings *belongings; /* NULL until it has any */
@@ -88,11 +98,6 @@ struct rim__actor {
 #define RIM_ACTOR_STATE(actor) ((void *)((actor) + 1))
 _Static_assert(sizeof(struct rim__actor) % 16 == 0, "the state behind it is aligned to 16");
 _Static_assert(sizeof(struct rim__actor) <= 128, "an idle actor is two cache lines and its state");
-
-/* A double link in one of an actor's lists. */
-struct rim__own {
-    struct rim__own *next, **link;
-};
 
 /* What few actors have. */
 struct rim__belongings {
@@ -104,6 +109,11 @@ struct rim__belongings {
     struct rim_msg *stash, *stash_last;       /* put by, the oldest first */
     uint32_t stash_count, stash_max;          /* stash_max 0: as many as the mailbox */
     uint32_t count_max;                       /* of the mailbox, while under pressure */
+    struct rim__own *monitors;                /* of its own */
+    struct rim__own *watchers;                /* monitors of it by actors of this shard */
+    struct rim__own *bonds;                   /* its links, and monitors of it from other shards (bond.h) */
+    const rim_exit_event *doom;               /* the exit signal that ends it; NULL: none, or no memory for it */
+    struct rim_msg *doom_msg;                 /* where that lies, if it is no link's */
 };
 
 /* ---- the world ---- */
@@ -133,6 +143,10 @@ struct rim_ctx {
     rim_stats stats;
     struct rim__table requests; /* and deferred ones */
     struct rim__table timers;
+    struct rim__table monitors;
+    struct rim__bonds bonds;
+    uint32_t unlinks; /* numbers them */
+    bool ending;      /* the actors are being stopped: they are told nothing of each other any more */
     struct rim__actor *oldest, *newest;
     struct rim__full *full[RIM_FULL_BUCKETS];
     uint32_t full_count;
@@ -190,7 +204,9 @@ static inline void rim__own_unlink(struct rim__own *own) {
 struct rim__birth {
     const rim_behaviour *behaviour;
     rim_spawn_options options;
-    uint32_t size; /* of the argument, which follows */
+    rim_ref spawner; /* with the options link or monitor */
+    rim_mon monitor; /* with the option monitor */
+    uint32_t size;   /* of the argument, which follows */
 };
 void rim__actor_conceive(rim_ctx *ctx, struct rim_msg *birth);
 struct rim__actor *rim__actor_embryo(rim_ctx *ctx, uint64_t local);
@@ -199,6 +215,8 @@ void rim__actor_run(struct rim__shard *shard, struct rim__task *task);
 rim_verdict rim__call(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg); /* looks the tag up and calls */
 /* deliver.c */
 void rim__actor_deliver(struct rim__shard *shard, struct rim_msg *msg);
+/* The same for an actor that is known: into its mailbox, or refused. */
+void rim__actor_accept(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
 /* bury.c */
 void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why);
 void rim__bury_return_slot(rim_ctx *ctx, uint64_t local); /* `local` has the next generation */
@@ -227,6 +245,23 @@ void rim__timer_end_all(rim_ctx *ctx, struct rim__actor *actor);
 bool rim__timer_cancel(rim_ctx *ctx, uint64_t timer);
 /* A timer's embedded message has left a mailbox that is being emptied. */
 void rim__timer_drop(rim_ctx *ctx, struct rim_msg *msg);
+/* signal.c */
+void rim__signal_deliver(rim_ctx *ctx, struct rim_msg *msg);
+/* Ends the actor at its next turn with that reason, unless it is ending already. `msg` (or NULL) holds the event and is
+   taken over. */
+void rim__signal_doom(rim_ctx *ctx, struct rim__actor *actor, const rim_exit_event *event, struct rim_msg *msg);
+/* An embryo becomes an actor that does not trap exits: signals that wait in its mailbox take effect. */
+void rim__signal_resolve(rim_ctx *ctx, struct rim__actor *actor);
+/* Why an actor with RIM_MARK_DOOMED or RIM_MARK_KILLED ends. */
+rim_exit_event rim__signal_reason(const struct rim__actor *actor);
+/* The actor ends: whoever is linked to it or watches it is told. */
+void rim__signal_end_all(rim_ctx *ctx, struct rim__actor *actor, rim_exit why);
+/* link.c, monitor.c: embedded messages at their turn, and when a mailbox is being emptied */
+rim_verdict rim__link_event(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
+void rim__link_drop(rim_ctx *ctx, struct rim_msg *msg);
+rim_verdict rim__monitor_event(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
+void rim__monitor_drop(rim_ctx *ctx, struct rim_msg *msg);
+bool rim__monitor_cancel(rim_ctx *ctx, uint64_t monitor);
 /* heap.c */
 void rim__heap_end_all(rim_ctx *ctx, struct rim__actor *actor);
 /* room.c */

@@ -11,7 +11,7 @@
 #define COPY_OUT_FROM 512u
 
 static bool is_counted(const struct rim_msg *msg) {
-    return msg->kind >= RIM_KIND_TELL && msg->kind <= RIM_KIND_TIMER;
+    return msg->kind >= RIM_KIND_TELL && msg->kind <= RIM_KIND_EXIT;
 }
 
 static rim_ref whole(const rim_ctx *ctx, const struct rim_msg *msg) {
@@ -75,7 +75,7 @@ static rim__cold void deliver_urgent(rim_ctx *ctx, struct rim__actor *actor, str
     }
 }
 
-static void deliver_to(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+void rim__actor_accept(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
     if (rim__unlikely(msg->flags & RIM_MSG_URGENT)) {
         deliver_urgent(ctx, actor, msg);
         return;
@@ -97,7 +97,7 @@ static void deliver_to(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *m
 static rim__cold void deliver_to_missing(rim_ctx *ctx, struct rim_msg *msg) {
     struct rim__actor *embryo = rim__actor_embryo(ctx, msg->to);
     if (embryo != NULL) {
-        deliver_to(ctx, embryo, msg);
+        rim__actor_accept(ctx, embryo, msg);
     } else {
         rim__dead_letter(ctx, msg, whole(ctx, msg), -RIM_EDOWN);
     }
@@ -154,12 +154,17 @@ static void deliver_other(rim_ctx *ctx, struct rim_msg *msg) {
     case RIM_KIND_HELPED:
         rim__offload_deliver(ctx->shard, msg);
         return;
+    case RIM_KIND_SIGNAL:
+        rim__signal_deliver(ctx, msg);
+        return;
     case RIM_KIND_TELL:
     case RIM_KIND_ASK:
     case RIM_KIND_REPLY:
     case RIM_KIND_FAILURE:
     case RIM_KIND_EVENT:
     case RIM_KIND_TIMER:
+    case RIM_KIND_DOWN:
+    case RIM_KIND_EXIT:
         break;
     }
     rim__unreachable("a kind of message that is not delivered");
@@ -179,7 +184,7 @@ void rim__actor_deliver(struct rim__shard *shard, struct rim_msg *msg) {
     }
     struct rim__actor *actor = rim__actor_find(ctx, msg->to);
     if (rim__likely(actor != NULL)) {
-        deliver_to(ctx, actor, msg);
+        rim__actor_accept(ctx, actor, msg);
     } else {
         deliver_to_missing(ctx, msg);
     }

@@ -71,7 +71,8 @@ static void stop_actors(rim_ctx *ctx, bool own_too, rim_exit why) {
 
 static void stop_all(rim_ctx *ctx, bool own_too, rim_exit why) {
     uint64_t before;
-    do { /* exits may spawn */
+    ctx->ending = true; /* all of them end: that needs no telling, and telling would take time */
+    do {                /* exits may spawn */
         before = ctx->stats.spawned;
         stop_actors(ctx, own_too, why);
     } while (ctx->stats.spawned != before);

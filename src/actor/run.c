@@ -19,7 +19,7 @@ static rim_handler row_for(const rim_behaviour *behaviour, uint32_t tag) {
 
 /* No row takes it. Events have a default; what somebody sent becomes a dead letter. */
 static rim__cold rim_verdict handle_rowless(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
-    if (msg->kind == RIM_KIND_EVENT || msg->kind == RIM_KIND_TIMER) {
+    if (msg->tag < RIM_USER && msg->kind >= RIM_KIND_EVENT && msg->kind <= RIM_KIND_EXIT) {
         return msg->tag == RIM_SOCKET_CLOSED ? RIM_STOP : RIM_DONE;
     }
     ctx->stats.handled--; /* work_off counts it, and it is counted once */
@@ -94,6 +94,10 @@ static rim__cold rim_verdict handle_rare(rim_ctx *ctx, struct rim__actor *actor,
         return call_row(ctx, actor, msg);
     case RIM_KIND_TIMER:
         return rim__timer_event(ctx, actor, msg);
+    case RIM_KIND_DOWN:
+        return rim__monitor_event(ctx, actor, msg);
+    case RIM_KIND_EXIT:
+        return rim__link_event(ctx, actor, msg);
     case RIM_KIND_FAILURE:
     case RIM_KIND_REPLY:
         rim__request_outcome(ctx, actor, msg, &verdict);
@@ -143,20 +147,27 @@ static rim_verdict work_off(rim_ctx *ctx, struct rim__actor *actor) {
     return verdict;
 }
 
+static rim_exit why_failed(const rim_ctx *ctx, const struct rim__actor *actor, rim_verdict verdict) {
+    bool told = ctx->fail_code != 0 && verdict == RIM_FAIL;
+    if (actor->stage == RIM_STAGE_UNBORN) {
+        return (rim_exit){.code = RIM_EXIT_INIT, .text = told ? ctx->fail_text : "its init did not succeed"};
+    }
+    return told ? (rim_exit){.code = ctx->fail_code, .text = ctx->fail_text}
+                : (rim_exit){.code = RIM_EXIT_FAILED, .text = "failed"};
+}
+
 static rim__cold void end(rim_ctx *ctx, struct rim__actor *actor, rim_verdict verdict) {
+    rim_exit_event reason; /* outlives what it was sent in */
     rim_exit why = {.code = RIM_EXIT_NORMAL, .text = "stopped"};
-    if (actor->stage == RIM_STAGE_UNBORN && !actor->stop_asked) {
-        why = (rim_exit){.code = RIM_EXIT_INIT, .text = "its init did not succeed"};
-    } else if (verdict == RIM_FAIL) {
-        why = (rim_exit){.code = RIM_EXIT_FAILED, .text = "failed"};
+    if (verdict == RIM_FAIL || (actor->stage == RIM_STAGE_UNBORN && !actor->stop_asked)) {
+        why = why_failed(ctx, actor, verdict);
+    } else if (actor->mode & RIM_MODE_OVERFLOWN) {
+        why = (rim_exit){.code = RIM_EXIT_MAILBOX, .text = "its mailbox overflowed"};
+    } else if (actor->marks & (RIM_MARK_DOOMED | RIM_MARK_KILLED)) {
+        reason = rim__signal_reason(actor);
+        why = (rim_exit){.code = reason.code, .text = reason.text};
     } else if (actor->stop_asked) {
         why = (rim_exit){.code = RIM_EXIT_SHUTDOWN, .text = "asked to stop"};
-    }
-    if (actor->mode & RIM_MODE_OVERFLOWN) {
-        why = (rim_exit){.code = RIM_EXIT_MAILBOX, .text = "its mailbox overflowed"};
-    }
-    if (ctx->fail_code != 0 && verdict == RIM_FAIL) {
-        why = (rim_exit){.code = ctx->fail_code, .text = ctx->fail_text};
     }
     rim__actor_bury(ctx, actor, why);
     ctx->fail_code = 0;

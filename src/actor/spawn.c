@@ -9,6 +9,7 @@
 
 #include "actor/mailbox.h"
 #include "actor/send.h"
+#include "actor/signal.h"
 #include "actor/spawn.h"
 
 void rim__allotment_range(uint32_t spawner, uint32_t shards, uint32_t *first, uint32_t *end) {
@@ -113,6 +114,7 @@ static void configure(const rim_ctx *ctx, struct rim__actor *actor, const rim_sp
     actor->bytes_max = options->mailbox_bytes != 0 ? options->mailbox_bytes : ctx->mailbox_bytes;
     actor->mode = (uint8_t)options->overflow;
     actor->budget = options->budget != 0 ? options->budget : ctx->budget;
+    actor->marks |= options->trap_exit ? RIM_MARK_TRAPS : 0;
 }
 
 static void enlist(rim_ctx *ctx, struct rim__actor *actor) {
@@ -153,6 +155,37 @@ struct rim__belongings *rim__actor_belongings(rim_ctx *ctx, struct rim__actor *a
     return actor->belongings;
 }
 
+/* ---- ties: link and monitor by the spawner ---- */
+
+static int tie(rim_ctx *ctx, struct rim__birth *birth, rim_ref child, struct rim__actor *here) {
+    const rim_spawn_options *options = &birth->options;
+    birth->spawner = ctx->actor->ref;
+    if (options->link && rim__link_spawned(ctx, child, here) != 0) {
+        return -ENOMEM;
+    }
+    if (options->monitor && rim__monitor_spawned(ctx, child, here, options->monitor_cookie, &birth->monitor) != 0) {
+        rim__link_unspawn(ctx, child);
+        return -ENOMEM;
+    }
+    if (options->monitor && options->monitor_out != NULL) {
+        *options->monitor_out = birth->monitor;
+    }
+    return 0;
+}
+
+static bool is_tied(const struct rim__birth *birth) {
+    return birth->options.link || birth->options.monitor;
+}
+
+static void untie(rim_ctx *ctx, const struct rim__birth *birth, rim_ref child) {
+    if (birth->options.link) {
+        rim__link_unspawn(ctx, child);
+    }
+    if (birth->options.monitor) {
+        rim__monitor_unspawn(ctx, birth->monitor);
+    }
+}
+
 /* ---- here ---- */
 
 static const rim_spawn_options defaults;
@@ -179,7 +212,29 @@ static int queue_birth(rim_ctx *ctx, struct rim__actor *actor, const struct rim_
     return 0;
 }
 
-static int spawn_here(rim_ctx *ctx, const struct rim__birth *birth, const void *arg, rim_ref *out) {
+static void unmake(rim_ctx *ctx, struct rim__actor *actor) {
+    rim__table_remove(&ctx->actors, rim__ref_local(actor->ref));
+    if (actor->belongings != NULL) {
+        rim__memory_free(&ctx->shard->memory, actor->belongings, sizeof *actor->belongings);
+    }
+    rim__memory_free(&ctx->shard->memory, actor, sizeof *actor + actor->state_size);
+}
+
+/* What may fail, in an order in which the last need not be undone. */
+static int equip(rim_ctx *ctx, struct rim__actor *actor, struct rim__birth *birth, const void *arg) {
+    int error = set_limits(ctx, actor, &birth->options);
+    error = error == 0 && is_tied(birth) ? tie(ctx, birth, actor->ref, actor) : error;
+    if (error != 0) {
+        return error;
+    }
+    error = queue_birth(ctx, actor, birth, arg);
+    if (error != 0 && is_tied(birth)) {
+        untie(ctx, birth, actor->ref);
+    }
+    return error;
+}
+
+static int spawn_here(rim_ctx *ctx, struct rim__birth *birth, const void *arg, rim_ref *out) {
     struct rim__actor *actor = make(ctx, birth->behaviour->state_size);
     if (actor == NULL) {
         return -ENOMEM;
@@ -193,14 +248,9 @@ static int spawn_here(rim_ctx *ctx, const struct rim__birth *birth, const void *
     actor->ref = ctx->here | local;
     actor->behaviour = birth->behaviour;
     configure(ctx, actor, &birth->options);
-    error = set_limits(ctx, actor, &birth->options);
-    error = error != 0 ? error : queue_birth(ctx, actor, birth, arg);
+    error = equip(ctx, actor, birth, arg);
     if (error != 0) {
-        rim__table_remove(&ctx->actors, local);
-        if (actor->belongings != NULL) {
-            rim__memory_free(&ctx->shard->memory, actor->belongings, sizeof *actor->belongings);
-        }
-        rim__memory_free(&ctx->shard->memory, actor, sizeof *actor + actor->state_size);
+        unmake(ctx, actor);
         return error;
     }
     enlist(ctx, actor);
@@ -210,15 +260,22 @@ static int spawn_here(rim_ctx *ctx, const struct rim__birth *birth, const void *
 
 /* ---- elsewhere ---- */
 
-static int spawn_across(rim_ctx *ctx, uint32_t shard, const struct rim__birth *birth, const void *arg, rim_ref *out) {
+static int spawn_across(rim_ctx *ctx, uint32_t shard, struct rim__birth *birth, const void *arg, rim_ref *out) {
     uint32_t size = (uint32_t)sizeof *birth + birth->size;
     uint64_t local;
     int error = rim__allotment_take(&ctx->allotments[shard], &local);
     if (error != 0) {
         return error;
     }
+    rim_ref child = rim__ref_make(RIM_REF_ACTOR, shard, local);
+    error = is_tied(birth) ? tie(ctx, birth, child, NULL) : 0;
+    if (error != 0) {
+        rim__allotment_return(&ctx->allotments[shard], local);
+        return error;
+    }
     struct rim_msg *msg = rim__mesh_reserve(ctx->shard, shard, (uint32_t)rim__msg_span(0, size), false);
     if (msg == NULL) {
+        untie(ctx, birth, child);
         rim__allotment_return(&ctx->allotments[shard], local);
         return -RIM_EFULL;
     }
@@ -233,7 +290,7 @@ static int spawn_across(rim_ctx *ctx, uint32_t shard, const struct rim__birth *b
     if (birth->size > 0) {
         memcpy(body + 1, arg, birth->size);
     }
-    *out = rim__ref_make(RIM_REF_ACTOR, shard, local);
+    *out = child;
     return 0;
 }
 
@@ -248,6 +305,9 @@ int rim_spawn(rim_ctx *ctx, const rim_behaviour *behaviour, const rim_spawn_opti
     struct rim__birth birth = {.behaviour = behaviour,
                                .options = options != NULL ? *options : defaults,
                                .size = (uint32_t)size};
+    if (ctx->actor == NULL && is_tied(&birth)) {
+        return -RIM_ECONTEXT;
+    }
     return shard == ctx->shard->index ? spawn_here(ctx, &birth, arg, out) : spawn_across(ctx, shard, &birth, arg, out);
 }
 
@@ -321,12 +381,28 @@ static rim__cold void miscarry(rim_ctx *ctx, struct rim_msg *msg) {
     rim__log_write(&ctx->shard->log, RIM_LOG_ERROR, "out of memory: an actor spawned from elsewhere cannot be made");
     uint64_t local = msg->to;
     struct rim__actor *embryo = rim__actor_find(ctx, local);
-    rim__msg_release(ctx->shard, msg);
+    const struct rim__birth *birth = rim__msg_body(msg);
+    if (is_tied(birth)) {
+        rim__signal_answer(ctx, msg, RIM_SIGNAL_ABSENT,
+                           (struct rim__tie){.monitor = birth->monitor,
+                                             .number = RIM_EXIT_NOMEM,
+                                             .link = birth->options.link});
+    } else {
+        rim__msg_release(ctx->shard, msg);
+    }
     if (embryo != NULL) {
         rim__actor_bury(ctx, embryo, (rim_exit){.code = RIM_EXIT_NOMEM, .text = "out of memory"});
     } else {
         pass_over(ctx, local);
     }
+}
+
+/* The far ends of the spawner's link and monitor. 0 or -ENOMEM. */
+static int tie_back(rim_ctx *ctx, struct rim__actor *actor, const struct rim__birth *birth) {
+    if (birth->options.link && rim__link_arrive(ctx, actor, birth->spawner) != 0) {
+        return -ENOMEM;
+    }
+    return birth->options.monitor ? rim__monitor_arrive(ctx, actor, birth->spawner, birth->monitor) : 0;
 }
 
 void rim__actor_conceive(rim_ctx *ctx, struct rim_msg *msg) {
@@ -336,12 +412,15 @@ void rim__actor_conceive(rim_ctx *ctx, struct rim_msg *msg) {
     }
     const struct rim__birth *birth = rim__msg_body(msg);
     struct rim__actor *actor = make_at(ctx, msg->to, birth->behaviour->state_size);
-    if (actor == NULL) {
+    if (actor == NULL || (is_tied(birth) && tie_back(ctx, actor, birth) != 0)) {
         miscarry(ctx, msg);
         return;
     }
     actor->behaviour = birth->behaviour;
     configure(ctx, actor, &birth->options);
+    if (actor->head != NULL && !birth->options.trap_exit) {
+        rim__signal_resolve(ctx, actor);
+    }
     if (set_limits(ctx, actor, &birth->options) != 0) {
         actor->stop_asked = true;
     }

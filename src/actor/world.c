@@ -55,6 +55,7 @@ int rim__world_init(rim_ctx *ctx, struct rim__shard *shard, const struct rim__wo
     int error = rim__table_init(&ctx->actors, RIM_SLOTS_OWN);
     error = error != 0 ? error : rim__table_init(&ctx->requests, RIM_SLOTS);
     error = error != 0 ? error : rim__table_init(&ctx->timers, RIM_SLOTS);
+    error = error != 0 ? error : rim__table_init(&ctx->monitors, RIM_SLOTS);
     return error != 0 ? error : init_allotments(ctx);
 }
 
@@ -62,6 +63,8 @@ void rim__world_finish(rim_ctx *ctx) {
     rim__table_finish(&ctx->actors);
     rim__table_finish(&ctx->requests);
     rim__table_finish(&ctx->timers);
+    rim__table_finish(&ctx->monitors);
+    rim__bonds_finish(&ctx->bonds);
     for (uint32_t i = 0; ctx->allotments != NULL && i < ctx->shard->count; i++) {
         free(ctx->allotments[i].free);
     }
@@ -122,15 +125,17 @@ void rim_log(rim_ctx *ctx, int level, const char *format, ...) {
     va_end(args);
 }
 
-bool rim_cancel(rim_ctx *ctx, uint64_t timer_or_token) {
-    if (rim__ref_shard(timer_or_token) != ctx->shard->index) {
+bool rim_cancel(rim_ctx *ctx, uint64_t handle) {
+    if (rim__ref_shard(handle) != ctx->shard->index) {
         return false;
     }
-    switch (rim__ref_kind(timer_or_token)) {
+    switch (rim__ref_kind(handle)) {
     case RIM_REF_TIMER:
-        return rim__timer_cancel(ctx, timer_or_token);
+        return rim__timer_cancel(ctx, handle);
     case RIM_REF_REQUEST:
-        return rim__request_cancel(ctx, timer_or_token);
+        return rim__request_cancel(ctx, handle);
+    case RIM_REF_MONITOR:
+        return rim__monitor_cancel(ctx, handle);
     default:
         return false;
     }

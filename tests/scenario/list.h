@@ -59,6 +59,31 @@
     X(contract_05_stashed_request_is_answered_later)                                                                   \
     X(contract_05_stashed_request_expires)                                                                             \
     X(contract_05_stashed_request_fails_when_its_actor_ends)                                                           \
+    X(contract_06_monitor_fires_once_with_the_reason)                                                                  \
+    X(contract_06_monitor_fires_also_when_the_actor_stops_normally)                                                    \
+    X(contract_06_monitor_of_an_absent_actor_fires_with_that_reason)                                                   \
+    X(bad_arguments_of_link_h)                                                                                         \
+    X(contract_06_down_comes_after_everything_that_the_dead_actor_sent)                                                \
+    X(contract_06_place_of_a_down_is_reserved_in_a_full_mailbox)                                                       \
+    X(contract_06_each_monitor_fires_for_itself)                                                                       \
+    X(contract_06_monitor_of_oneself_never_fires)                                                                      \
+    X(contract_08_monitor_cancelled_while_queued_does_not_fire)                                                        \
+    X(contract_06_monitor_made_with_the_spawn_sees_a_failed_init)                                                      \
+    X(contract_06_actor_killed_before_its_birth_is_down)                                                               \
+    X(contract_06_linked_actor_ends_for_the_same_reason)                                                               \
+    X(contract_06_normal_end_does_not_end_the_linked)                                                                  \
+    X(contract_06_shutdown_ends_the_linked)                                                                            \
+    X(contract_06_linked_actor_that_traps_sees_killed)                                                                 \
+    X(contract_06_trapped_exit_comes_after_everything_that_the_dead_actor_sent)                                        \
+    X(contract_06_link_to_an_absent_actor_is_an_exit_signal)                                                           \
+    X(contract_06_linking_twice_is_one_link)                                                                           \
+    X(contract_06_links_work_in_both_directions)                                                                       \
+    X(contract_06_unlinked_actors_do_not_hear_of_each_other)                                                           \
+    X(contract_08_exit_event_of_an_unlinked_actor_does_not_arrive)                                                     \
+    X(contract_06_exit_signal_needs_no_link_and_normal_is_ignored)                                                     \
+    X(contract_06_normal_exit_signal_to_oneself_ends)                                                                  \
+    X(contract_06_kill_cannot_be_trapped_and_killed_can)                                                               \
+    X(contract_06_link_made_with_the_spawn_sees_a_failed_init)                                                         \
     X(contract_08_timer_cancelled_while_queued_does_not_fire)                                                          \
     X(contract_08_timeout_cancelled_while_queued_has_no_outcome)                                                       \
     X(contract_08_reply_to_a_cancelled_request_is_dropped_while_queued)                                                \

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * link.h - failure as a message: links, monitors, exit signals. They mean what they mean in Erlang/OTP: erlang:link/1,
+ * monitor/2, exit/2, process_flag(trap_exit). Called from handlers.
+ *
+ *     rim_mon mon = rim_monitor(ctx, worker, 0);      one RIM_DOWN when the worker ends, or if it is not there
+ *     rim_link(ctx, partner);                         who of the two fails ends the other as well
+ *     rim_trap_exit(ctx, true);                       ... or is a RIM_EXIT_SIGNAL event to it
+ *
+ * An actor that ends sends an exit signal to each actor that it is linked to, with its exit code. The receiver ends
+ * with the same code and text, at its next scheduling point and ahead of its queue. If it traps exits it gets an event
+ * instead. An exit as RIM_EXIT_NORMAL ends nobody, but traps see it.
+ *
+ *     Order    signals and RIM_DOWN come after everything that the dead actor sent to the receiver, and when its names
+ *              are free
+ *     Loss     none: place and memory are reserved when the link or the monitor is made. A system that stops its actors
+ *              (the last step of rim_system_stop) tells them nothing of each other any more
+ *     Threads  as actor.h: inside handlers only; the other actor may live on any shard
+ */
+#ifndef RINGMAIL_LINK_H
+#define RINGMAIL_LINK_H
+
+#include "ringmail/actor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* RIM_DOWN: the one event of a monitor: the actor has ended. Default: ignored. */
+typedef struct rim_down_event {
+    rim_mon monitor;
+    rim_ref who;
+    uint64_t cookie;
+    uint32_t code;  /* its exit code; RIM_EXIT_NOACTOR: there was none; RIM_EXIT_NOMEM also: its shard had no memory to
+                       watch it */
+    char text[100]; /* ends with a zero; a longer one is cut */
+} rim_down_event;
+
+/* RIM_EXIT_SIGNAL, to an actor that traps exits: one that it is linked to has ended, or somebody called rim_exit_send.
+   Default: ignored. */
+typedef struct rim_exit_event {
+    rim_ref from; /* who has ended, or who called */
+    uint32_t code;
+    bool linked;    /* it came by a link, which is gone now */
+    char text[107]; /* ends with a zero; a longer one is cut */
+} rim_exit_event;
+
+/*
+ * Links the caller and `who`, in both directions. Linking twice is one link; linking to oneself does nothing. If there
+ * is no such actor an exit signal with RIM_EXIT_NOACTOR arrives. 0, -RIM_EBADREF, -RIM_ECONTEXT (outside of an actor),
+ * -ENOMEM.
+ */
+RIM_API int rim_link(rim_ctx *ctx, rim_ref who);
+/* Ends the link, whoever made it. Afterwards no exit signal of it arrives, also if its event was already queued. 0 also
+   if there was no link; -RIM_EBADREF, -RIM_ECONTEXT, -ENOMEM (the link is as before). */
+RIM_API int rim_unlink(rim_ctx *ctx, rim_ref who);
+/*
+ * One RIM_DOWN event with `cookie` when `who` ends, or at once if there is no such actor. Each call makes a monitor of
+ * its own. One of oneself never fires. RIM_NIL: out of memory, or not an actor's reference (rim_error_text says which).
+ * rim_cancel ends a monitor: afterwards its event does not arrive, also if it was already queued.
+ */
+RIM_API rim_mon rim_monitor(rim_ctx *ctx, rim_ref who, uint64_t cookie);
+/* Whether exit signals are events from now on. Returns what it was. */
+RIM_API bool rim_trap_exit(rim_ctx *ctx, bool on);
+/*
+ * Sends an exit signal with this code and text (copied, at most 106 bytes; NULL is empty). If the receiver traps exits
+ * it gets an event, else it ends as if it had failed with that code; RIM_EXIT_NORMAL is ignored then, unless the caller
+ * sends it to itself. No link is needed, and none is made. 0 (also if there is no such actor), -RIM_EBADREF, -ENOMEM.
+ */
+RIM_API int rim_exit_send(rim_ctx *ctx, rim_ref to, uint32_t code, const char *text);
+/* Ends an actor as RIM_EXIT_KILLED, after the message that it is handling and ahead of its queue. It cannot be trapped;
+   what is queued is dead-lettered. 0 (also if there is no such actor), -RIM_EBADREF, -ENOMEM. */
+RIM_API int rim_kill(rim_ctx *ctx, rim_ref who);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

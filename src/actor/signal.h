@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * signal.h - what shards tell each other about links and monitors, and what link.c, monitor.c and signal.c share.
+ *
+ *     a message of kind RIM_KIND_SIGNAL, its tag one of:
+ *
+ *     LINK       from wants to be linked with to
+ *     UNLINK     from has ended its link with to; answered by UNLINKED, always
+ *     UNLINKED   the answer: to may forget the link
+ *     MONITOR    from watches to
+ *     DEMONITOR  from watches to no longer
+ *     ABSENT     the answer to LINK, MONITOR, or a birth with either: there is no such actor, or no memory
+ *     DOWN       from has ended, and to watches it
+ *     ENDED      from has ended, and is linked with to
+ *     EXIT       rim_exit_send
+ *     KILL       rim_kill
+ *
+ *     Order    as all messages from one shard to another; the backlog of reserved ones keeps it too
+ *     Loss     none. DOWN and ENDED are blocks that are made with the link or the monitor; UNLINKED and ABSENT are
+ *              written into the message that they answer
+ *     Threads  the shard's own
+ */
+#ifndef RINGMAIL_ACTOR_SIGNAL_H
+#define RINGMAIL_ACTOR_SIGNAL_H
+
+#include "actor/ctx.h"
+
+enum rim__signal {
+    RIM_SIGNAL_LINK = 1,
+    RIM_SIGNAL_UNLINK,
+    RIM_SIGNAL_UNLINKED,
+    RIM_SIGNAL_MONITOR,
+    RIM_SIGNAL_DEMONITOR,
+    RIM_SIGNAL_ABSENT,
+    RIM_SIGNAL_DOWN,  /* body: rim_down_event, without the cookie */
+    RIM_SIGNAL_ENDED, /* body: rim_exit_event */
+    RIM_SIGNAL_EXIT,  /* body: rim_exit_event */
+    RIM_SIGNAL_KILL,
+};
+
+/* The body of the others. */
+struct rim__tie {
+    rim_mon monitor; /* or RIM_NIL */
+    uint32_t number; /* UNLINK, UNLINKED: which one; ABSENT: the exit code */
+    bool link;       /* ABSENT: of a link */
+};
+
+static inline bool rim__signal_is_here(const rim_ctx *ctx, rim_ref ref) {
+    return (ref >> RIM_SHARD_SHIFT) == (ctx->here >> RIM_SHARD_SHIFT);
+}
+/* An actor of this shard, also one that is to be born; NULL: none, or no memory for the unborn one. */
+struct rim__actor *rim__signal_target(rim_ctx *ctx, rim_ref ref);
+/* To another shard. 0 or -ENOMEM. */
+int rim__signal_send(rim_ctx *ctx, enum rim__signal signal, rim_ref from, rim_ref to, struct rim__tie tie);
+/* The message itself becomes the answer to its sender. */
+void rim__signal_answer(rim_ctx *ctx, struct rim_msg *msg, enum rim__signal signal, struct rim__tie tie);
+void rim__signal_text(char *to, size_t size, const char *text);
+/* What stands for a code that came without a text. */
+const char *rim__signal_text_of(uint32_t code);
+
+/* link.c */
+/* A spawner and its child, which is `here` or still on its way. 0 or -ENOMEM: nothing is left then. */
+int rim__link_spawned(rim_ctx *ctx, rim_ref child, struct rim__actor *here);
+void rim__link_unspawn(rim_ctx *ctx, rim_ref child);
+/* The end of a link whose other end is on another shard. 0 or -ENOMEM. */
+int rim__link_arrive(rim_ctx *ctx, struct rim__actor *actor, rim_ref peer);
+void rim__link_signal(rim_ctx *ctx, struct rim_msg *msg, rim_ref to);
+void rim__link_peer_ended(rim_ctx *ctx, rim_ref owner, rim_ref peer, uint32_t code, const char *text);
+void rim__link_end(rim_ctx *ctx, struct rim__bond *bond, rim_exit why);
+/* The event of a link that takes effect now, at the birth of its owner. */
+void rim__link_resolve(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
+
+/* monitor.c */
+int rim__monitor_spawned(rim_ctx *ctx, rim_ref child, struct rim__actor *here, uint64_t cookie, rim_mon *out);
+void rim__monitor_unspawn(rim_ctx *ctx, rim_mon monitor);
+int rim__monitor_arrive(rim_ctx *ctx, struct rim__actor *actor, rim_ref watcher, rim_mon monitor);
+void rim__monitor_signal(rim_ctx *ctx, struct rim_msg *msg, rim_ref to);
+void rim__monitor_fire(rim_ctx *ctx, rim_mon monitor, uint32_t code, const char *text);
+void rim__monitor_watch_end(rim_ctx *ctx, struct rim__bond *bond, rim_exit why);
+/* The actor's own monitors end; and those of it by actors of this shard fire. */
+void rim__monitor_end_own(rim_ctx *ctx, struct rim__actor *actor);
+void rim__monitor_end_watchers(rim_ctx *ctx, struct rim__actor *actor, rim_exit why);
+
+#endif
