@@ -2,8 +2,8 @@
 /*
  * op.h - one I/O operation in flight, and the table of functions by which sockets reach a driver.
  *
- * Sockets and listeners are written once, above this; driver_uring.c, driver_epoll.c and driver_sim.c are its bodies. The table is
- * also the seam at which tests put faults.
+ * Sockets and listeners are written once, above this; driver_uring.c, driver_epoll.c and driver_sim.c are its bodies.
+ * The table is also the seam at which tests put faults.
  *
  *     Life     submit takes an idle op and owns it, and the memory that it names, until its terminal completion: the
  *              one with `more` false. Then, and only then, the op is idle again and may be submitted or freed. Each
