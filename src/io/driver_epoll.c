@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/sentinel.h"
 #include "io/drivers.h"
 #include "io/epoll.h"
 #include "io/epoll_files.h"
@@ -75,6 +76,17 @@ static void look(struct rim__epoll *epoll, uint64_t wait_ns) {
 
 /* ---- poll ---- */
 
+void rim__epoll_refuse_child(const struct rim__epoll *epoll) {
+    rim__log_write(epoll->log, RIM_LOG_ERROR, "epoll: a system does not survive fork, and this is the child of one");
+    rim__unreachable("used in a forked child");
+}
+
+static void check_process(const struct rim__epoll *epoll) {
+    if (rim__unlikely(!rim__epoll_is_ours(epoll))) {
+        rim__epoll_refuse_child(epoll);
+    }
+}
+
 /*
  * A shard that is busy, or looks out, polls very often. Whether sockets have news costs a system call to know: it is
  * worth that after some time, or at once if the last one had news. Wake-ups are not looked for: a shard that is awake
@@ -110,6 +122,7 @@ static void run_ops(struct rim__epoll *epoll) {
 static void poll_epoll(struct rim__driver *driver, uint64_t wait_ns) {
     struct rim__epoll *epoll = (struct rim__epoll *)driver;
     uint64_t before = driver->completions;
+    check_process(epoll);
     if ((epoll->starved.count | epoll->deadlines.count) != 0) {
         rim__epoll_ops_advance(epoll);
     }
@@ -190,6 +203,7 @@ static void release(struct rim__epoll *epoll) {
     if (epoll->event_fd >= 0) {
         close(epoll->event_fd);
     }
+    rim__sentinel_close(epoll->sentinel);
     if (out != 0) {
         rim__log_write(epoll->log, RIM_LOG_WARNING, "epoll: closed with %u buffers not home", out);
         return;
@@ -201,6 +215,7 @@ static void release(struct rim__epoll *epoll) {
 static void close_driver(struct rim__driver *driver, uint64_t patience_ns) {
     struct rim__epoll *epoll = (struct rim__epoll *)driver;
     (void)patience_ns;
+    check_process(epoll);
     epoll->is_closing = true;
     rim__epoll_ops_abandon(epoll);
     rim__epoll_ops_finish(epoll);
@@ -245,7 +260,11 @@ static int open_parts(struct rim__epoll *epoll, const struct rim__driver_options
     if (error == 0) {
         error = rim__epoll_buffers_open(&epoll->buffers, &buffers);
     }
-    return error != 0 ? error : open_descriptors(epoll);
+    epoll->sentinel = error == 0 ? rim__sentinel_open() : NULL;
+    if (epoll->sentinel == NULL) {
+        return error != 0 ? error : -ENOMEM;
+    }
+    return open_descriptors(epoll);
 }
 
 int rim__epoll_open(const struct rim__driver_options *options, struct rim__driver **driver, struct rim__io **io) {

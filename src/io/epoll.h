@@ -60,6 +60,7 @@ struct rim__epoll {
     struct rim__clock clock;
     struct rim__epoll_buffers buffers;
 
+    const uint32_t *sentinel; /* 0 in the child of a fork */
     int epoll_fd;
     int event_fd;      /* for wake; watched for ever, never read */
     bool is_closing;   /* nothing is submitted any more */
@@ -78,5 +79,11 @@ struct rim__epoll {
 static inline struct rim__epoll *rim__epoll_of_io(struct rim__io *io) {
     return rim__container_of(io, struct rim__epoll, io);
 }
+
+/* The child of a fork has the parent's epoll, and would take the parent's events: it is stopped by force. */
+static inline bool rim__epoll_is_ours(const struct rim__epoll *epoll) {
+    return *epoll->sentinel != 0;
+}
+void rim__epoll_refuse_child(const struct rim__epoll *epoll) rim__cold;
 
 #endif

@@ -69,6 +69,9 @@ static struct rim__epoll_side *side_of(const struct rim__epoll *epoll, const str
 
 int rim__epoll_ops_submit(struct rim__io *io, struct rim__op *op) {
     struct rim__epoll *epoll = rim__epoll_of_io(io);
+    if (rim__unlikely(!rim__epoll_is_ours(epoll))) {
+        rim__epoll_refuse_child(epoll);
+    }
     rim__assert(!op->in_flight);
     rim__assert(op->kind != RIM_OP_SEND || (op->send.iov_count > 0 && op->send.iov_count <= RIM_OP_IOV_MAX));
     if (epoll->is_closing) {
@@ -84,7 +87,9 @@ int rim__epoll_ops_submit(struct rim__io *io, struct rim__op *op) {
     op->in_flight = true;
     op->cancelling = false;
     io->operations_open++;
-    if (!side->blocked) {
+    if (op->kind == RIM_OP_RECV && epoll->starved.count > 0) {
+        append(&epoll->starved, side); /* behind those that have waited longer for a buffer */
+    } else if (!side->blocked) {
         append(&epoll->due, side);
     }
     return 0;

@@ -3,7 +3,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
+
+#include "base/sentinel.h"
 
 /* Newer than the oldest liburing that we build with: Linux 6.15. */
 #define FEAT_NO_IOWAIT  (1u << 17)
@@ -59,18 +60,6 @@ static int climb_down(struct rim__uring_ring *ring, uint32_t entries, uint32_t f
     }
 }
 
-/* A word that the child of a fork finds to be 0. */
-static int map_sentinel(struct rim__uring_ring *ring) {
-    void *at = mmap(NULL, sizeof *ring->sentinel, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED) {
-        return -errno;
-    }
-    (void)madvise(at, sizeof *ring->sentinel, MADV_WIPEONFORK);
-    *(uint32_t *)at = 1;
-    ring->sentinel = at;
-    return 0;
-}
-
 int rim__uring_ring_open(struct rim__uring_ring *ring, uint32_t entries, uint32_t flags) {
     memset(ring, 0, sizeof *ring);
     int error = climb_down(ring, entries < ENTRIES_MAX ? entries : ENTRIES_MAX, flags);
@@ -78,8 +67,10 @@ int rim__uring_ring_open(struct rim__uring_ring *ring, uint32_t entries, uint32_
         goto clear;
     }
     /* The wait with a limit is older than what we need otherwise. */
-    error = (ring->queues.features & IORING_FEAT_EXT_ARG) ? map_sentinel(ring) : -ENOSYS;
-    if (error != 0) {
+    error = (ring->queues.features & IORING_FEAT_EXT_ARG) ? 0 : -ENOSYS;
+    ring->sentinel = error == 0 ? rim__sentinel_open() : NULL;
+    if (ring->sentinel == NULL) {
+        error = error != 0 ? error : -ENOMEM;
         goto exit_queues;
     }
     /* A child that wrote here would write into the parent's queues. */
@@ -99,7 +90,7 @@ void rim__uring_ring_close(struct rim__uring_ring *ring) {
     if (ring->sentinel == NULL) {
         return;
     }
-    munmap((void *)ring->sentinel, sizeof *ring->sentinel);
+    rim__sentinel_close(ring->sentinel);
     io_uring_queue_exit(&ring->queues);
     memset(ring, 0, sizeof *ring);
 }

@@ -31,14 +31,22 @@ const struct rim__uring_traits *io_rig_traits(enum rim_wake_kind wake) {
     return &traits[wake];
 }
 
-void io_rig_open_uring(struct io_rig *rig, const rim_config *config, const struct rim__uring_traits *traits) {
+void io_rig_open(struct io_rig *rig, const rim_config *config, const struct rim__uring_traits *traits) {
     struct rim__driver_options options = {.log = &sink, .config = config, .traits = traits};
-    *rig = (struct io_rig){.sim = NULL};
-    CU_ASSERT_EQUAL_FATAL(rim__uring_open(&options, &rig->driver, &rig->io), 0);
+    *rig = (struct io_rig){.is_epoll = traits == NULL};
+    if (rig->is_epoll) {
+        CU_ASSERT_EQUAL_FATAL(rim__epoll_open(&options, &rig->driver, &rig->io), 0);
+    } else {
+        CU_ASSERT_EQUAL_FATAL(rim__uring_open(&options, &rig->driver, &rig->io), 0);
+    }
 }
 
-void io_rig_close_uring(struct io_rig *rig) {
-    CU_ASSERT_EQUAL(rim__uring_buffers_out(rig->driver), 0);
+uint32_t io_rig_buffers_out(const struct io_rig *rig) {
+    return rig->is_epoll ? rim__epoll_buffers_out(rig->driver) : rim__uring_buffers_out(rig->driver);
+}
+
+void io_rig_close(struct io_rig *rig) {
+    CU_ASSERT_EQUAL(io_rig_buffers_out(rig), 0);
     CU_ASSERT_EQUAL(rig->io->operations_open, 0);
     CU_ASSERT_EQUAL(rig->io->descriptors, 0);
     rig->driver->ops->close(rig->driver, 2000 * IO_MS);
@@ -131,4 +139,25 @@ void io_rig_poll(struct io_rig *rig, uint64_t wait_ns) {
         rig->sim->now_ns += 10000;
         rim__sim_settle(rig->sim);
     }
+}
+
+void io_line_up(struct io_line *line, struct io_rig *rig) {
+    static struct io_op connect;
+    line->listener = io_rig_listen(rig, "127.0.0.1", 0, &line->address);
+    io_op_init(&line->accept, rig, RIM_OP_ACCEPT, line->listener);
+    CU_ASSERT_EQUAL_FATAL(io_op_submit(&line->accept), 0);
+    line->connected = rig->io->ops->socket(rig->io, &line->address);
+    io_op_init(&connect, rig, RIM_OP_CONNECT, line->connected);
+    io_op_connect(&connect, &line->address, 5000 * IO_MS);
+    IO_UNTIL(rig, connect.terminals == 1 && line->accept.fd_count == 1);
+    CU_ASSERT_EQUAL(connect.last, 0);
+    line->accepted = line->accept.fds[0];
+}
+
+void io_line_stop_listening(struct io_line *line) {
+    io_op_cancel(&line->accept);
+    io_op_cancel(&line->accept); /* twice does no harm */
+    IO_UNTIL(line->accept.rig, line->accept.terminals == 1);
+    CU_ASSERT_EQUAL(line->accept.last, -ECANCELED);
+    line->accept.rig->io->ops->close(line->accept.rig->io, line->listener, false);
 }

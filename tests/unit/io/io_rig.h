@@ -26,6 +26,7 @@ struct io_rig {
     struct rim__driver *driver;
     struct rim__io *io;
     struct rim__sim *sim; /* NULL: a real one */
+    bool is_epoll;
 };
 
 /* An operation and all that became of it. */
@@ -46,9 +47,12 @@ struct io_op {
 
 /* What the probe found, for this way of waking. */
 const struct rim__uring_traits *io_rig_traits(enum rim_wake_kind wake);
-void io_rig_open_uring(struct io_rig *rig, const rim_config *config, const struct rim__uring_traits *traits);
+/* An io_uring driver with these traits, or, where they are NULL, an epoll driver. */
+void io_rig_open(struct io_rig *rig, const rim_config *config, const struct rim__uring_traits *traits);
+/* Receive buffers that are not at home. */
+uint32_t io_rig_buffers_out(const struct io_rig *rig);
 /* Closes it, and checks that everything is at home. */
-void io_rig_close_uring(struct io_rig *rig);
+void io_rig_close(struct io_rig *rig);
 
 void io_op_init(struct io_op *op, struct io_rig *rig, enum rim__op_kind kind, int fd);
 int io_op_submit(struct io_op *op);
@@ -58,6 +62,17 @@ void io_op_send(struct io_op *op, const void *bytes, size_t size);
 /* Connects to this address, at most so long. */
 void io_op_connect(struct io_op *op, const rim_address *address, uint64_t timeout_ns);
 void io_op_let_go(struct io_op *op);
+
+/* Two ends of a TCP connection, and the listener between them. */
+struct io_line {
+    int listener, connected, accepted;
+    rim_address address;
+    struct io_op accept;
+};
+
+void io_line_up(struct io_line *line, struct io_rig *rig);
+/* Cancels the accept, and closes the listener. */
+void io_line_stop_listening(struct io_line *line);
 
 int io_rig_listen(struct io_rig *rig, const char *host, uint32_t backlog, rim_address *bound);
 /* One poll that sleeps at most so long; simulated time passes. */

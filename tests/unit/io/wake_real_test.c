@@ -27,7 +27,7 @@ static bool is_foreign; /* wakes come as from a thread that is no shard */
 static void *play(void *arg) {
     struct side *self = arg, *other = &sides[1 - self->number];
     rim_config config = {.shards = 0};
-    io_rig_open_uring(&self->rig, &config, traits);
+    io_rig_open(&self->rig, &config, traits);
     pthread_barrier_wait(&barrier);
     for (uint32_t i = 0; i < TURNS; i++) {
         while (atomic_load(&turn) != self->number) {
@@ -41,8 +41,9 @@ static void *play(void *arg) {
     return NULL;
 }
 
-static void play_with(enum rim_wake_kind wake, bool foreign) {
-    traits = io_rig_traits(wake);
+/* NULL: epoll. */
+static void play_with(const struct rim__uring_traits *found, bool foreign) {
+    traits = found;
     is_foreign = foreign;
     atomic_store(&turn, 0);
     pthread_barrier_init(&barrier, NULL, 2);
@@ -58,15 +59,20 @@ static void play_with(enum rim_wake_kind wake, bool foreign) {
 }
 
 static void uring_wake_by_message_reaches_a_sleeper(void) {
-    play_with(RIM_WAKE_MSG_RING, false);
+    play_with(io_rig_traits(RIM_WAKE_MSG_RING), false);
 }
 
 static void uring_wake_by_eventfd_reaches_a_sleeper(void) {
-    play_with(RIM_WAKE_EVENTFD, false);
+    play_with(io_rig_traits(RIM_WAKE_EVENTFD), false);
 }
 
 static void uring_wake_by_a_foreign_thread_reaches_a_sleeper(void) {
-    play_with(RIM_WAKE_MSG_RING, true);
+    play_with(io_rig_traits(RIM_WAKE_MSG_RING), true);
+}
+
+static void epoll_wake_reaches_a_sleeper(void) {
+    play_with(NULL, false);
+    play_with(NULL, true);
 }
 
 static void *ring_many(void *arg) {
@@ -78,11 +84,11 @@ static void *ring_many(void *arg) {
     return NULL;
 }
 
-static void uring_is_woken_by_many_at_once(void) {
+static void wake_by_many(const struct rim__uring_traits *found) {
     static struct io_rig rig;
     pthread_t threads[RINGERS];
     rim_config config = {.shards = 0};
-    io_rig_open_uring(&rig, &config, io_rig_traits(RIM_WAKE_AUTO));
+    io_rig_open(&rig, &config, found);
     atomic_store(&rung, 0);
     for (uint32_t i = 0; i < RINGERS; i++) {
         CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, ring_many, rig.driver), 0);
@@ -95,12 +101,17 @@ static void uring_is_woken_by_many_at_once(void) {
         pthread_join(threads[i], NULL);
     }
     CU_ASSERT(rig.driver->wakes_received <= RINGERS * RINGS);
-    io_rig_close_uring(&rig);
+    io_rig_close(&rig);
+}
+
+static void driver_is_woken_by_many_at_once(void) {
+    wake_by_many(io_rig_traits(RIM_WAKE_AUTO));
+    wake_by_many(NULL);
 }
 
 #define TESTS(X)                                                                                                       \
     X(uring_wake_by_message_reaches_a_sleeper)                                                                         \
     X(uring_wake_by_eventfd_reaches_a_sleeper)                                                                         \
     X(uring_wake_by_a_foreign_thread_reaches_a_sleeper)                                                                \
-    X(uring_is_woken_by_many_at_once)
-UNIT_SUITE(wake_uring, TESTS)
+    X(epoll_wake_reaches_a_sleeper) X(driver_is_woken_by_many_at_once)
+UNIT_SUITE(wake_real, TESTS)
