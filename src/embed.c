@@ -66,13 +66,26 @@ static const struct rim__driver_ops none = {.poll = poll_nothing,
 
 /* ---- one shard ---- */
 
+/* All shards of a system have the same driver: only the one that is alone may still change it. */
+static int open_some_driver(struct rim__member *member) {
+    struct rim_system *system = member->system;
+    int error = rim__member_open(member);
+    if (error != 0 && system->count == 1 && rim__drivers_retreat(&system->choice, &system->log, error)) {
+        error = rim__member_open(member);
+    }
+    if (error != 0) {
+        rim__drivers_explain(&system->choice, &system->log, error);
+    }
+    return error;
+}
+
 static int open_driver(struct rim__member *member) {
     if (member->station != RIM_MEMBER_CLOSED) {
         return 0;
     }
     if (member->system->sim == NULL) {
         rim__shard_set_current(member->shard);
-        member->error = rim__member_open(member);
+        member->error = open_some_driver(member);
         rim__shard_set_current(NULL);
     }
     if (member->error == 0) {

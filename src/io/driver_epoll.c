@@ -157,11 +157,12 @@ static int descriptor(struct rim__driver *driver) {
     return ((const struct rim__epoll *)driver)->epoll_fd;
 }
 
+/* Runs nothing: what there is to run is for the next poll, whose completions make the shard ready. */
 static uint64_t rest(struct rim__driver *driver, uint64_t wait_ns) {
     struct rim__epoll *epoll = (struct rim__epoll *)driver;
     look(epoll, 0);
-    run_ops(epoll);
-    return epoll->found ? 0 : shorten(epoll, wait_ns);
+    bool may_feed = epoll->starved.count != 0 && epoll->buffers.home_count != 0;
+    return epoll->found || may_feed ? 0 : shorten(epoll, wait_ns);
 }
 
 /* ---- the plain socket calls ---- */
