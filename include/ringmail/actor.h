@@ -108,7 +108,8 @@ typedef struct rim_behaviour {
     const rim_handler *on; /* rows by tag; a missing row means the tag's default (see enum rim_tag) */
     uint32_t on_count;     /* rows in `on` */
     uint32_t protocol;     /* 0, or the number of the typed protocol whose messages the rows from RIM_USER on take */
-    /* Runs first, before any message. RIM_DONE or the actor ends as RIM_EXIT_INIT. `arg` is spawn's, borrowed. */
+    /* Runs first, before any message. RIM_DONE; or RIM_STOP: the actor is not needed, and ends as RIM_EXIT_NORMAL; else
+       it ends as RIM_EXIT_INIT. `arg` is spawn's, borrowed. */
     rim_verdict (*init)(rim_ctx *ctx, void *self, const void *arg, size_t size);
     /* Runs last, once, if init succeeded. It may send; it cannot receive. */
     void (*exit)(rim_ctx *ctx, void *self, rim_exit why);
@@ -128,6 +129,7 @@ enum rim_tag {
     RIM_DOWN = 6,        /* link.h: of a monitor; default: ignored */
     RIM_EXIT_SIGNAL = 7, /* link.h: to an actor that traps exits; default: ignored */
     /* 8 to 11 are kept for stopping, names and groups */
+    RIM_STARTED = 12,       /* rim_started_event: asked for by the option acknowledge; default: ignored */
     RIM_LISTENING = 16,     /* socket.h */
     RIM_SOCKET_OPEN = 17,   /* socket.h */
     RIM_SOCKET_DATA = 18,   /* socket.h */
@@ -200,6 +202,7 @@ typedef struct rim_spawn_options {
     bool monitor;           /* by the spawner, in one step with the spawn; not from a foreign thread */
     uint64_t monitor_cookie;
     rim_mon *monitor_out; /* the monitor, if not NULL */
+    bool acknowledge;     /* the spawner gets RIM_STARTED; not from a foreign thread */
 } rim_spawn_options;
 
 /*
@@ -207,10 +210,25 @@ typedef struct rim_spawn_options {
  * init, which runs as the actor's first turn on its own shard. The reference is good from the moment of return: what
  * is sent to it, by anyone who is told it, waits until the actor is there. Returns 0, -EINVAL (table or options),
  * -ENOMEM, -RIM_ELIMIT (no more slots for actors), -RIM_EFULL (the way to that shard is full: try again later),
- * -RIM_ECONTEXT (link or monitor without an actor that spawns).
+ * -RIM_ECONTEXT (link, monitor or acknowledge without an actor that spawns).
  */
 RIM_API RIM_MUST_CHECK int rim_spawn(rim_ctx *ctx, const rim_behaviour *behaviour, const rim_spawn_options *options,
                                      const void *arg, size_t size, rim_ref *out);
+
+/*
+ * RIM_STARTED, to the spawner of an actor with the option `acknowledge`: its init has succeeded. It is not lost: who
+ * gets no RIM_STARTED gets RIM_DOWN, given a monitor; an actor that cannot send it for want of memory ends as
+ * RIM_EXIT_NOMEM.
+ */
+typedef struct rim_started_event {
+    rim_ref who;
+} rim_started_event;
+
+/* In init: the actor has not started when init returns, but when it calls rim_start_confirm. 0, -RIM_ECONTEXT outside
+   of init, -ENOMEM. */
+RIM_API int rim_start_defer(rim_ctx *ctx);
+/* Now it has started. 0, also if nobody waits for that; -ENOMEM: call it again, or end. */
+RIM_API int rim_start_confirm(rim_ctx *ctx);
 
 /* ---- the world ---- */
 

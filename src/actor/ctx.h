@@ -114,6 +114,8 @@ struct rim__belongings {
     struct rim__own *bonds;                   /* its links, and monitors of it from other shards (bond.h) */
     const rim_exit_event *doom;               /* the exit signal that ends it; NULL: none, or no memory for it */
     struct rim_msg *doom_msg;                 /* where that lies, if it is no link's */
+    rim_ref starter;                          /* who waits for the confirmation of a start that was deferred */
+    bool start_deferred;                      /* in init */
 };
 
 /* ---- the world ---- */
@@ -204,7 +206,7 @@ static inline void rim__own_unlink(struct rim__own *own) {
 struct rim__birth {
     const rim_behaviour *behaviour;
     rim_spawn_options options;
-    rim_ref spawner; /* with the options link or monitor */
+    rim_ref spawner; /* RIM_NIL: a foreign thread */
     rim_mon monitor; /* with the option monitor */
     uint32_t size;   /* of the argument, which follows */
 };
@@ -213,6 +215,8 @@ struct rim__actor *rim__actor_embryo(rim_ctx *ctx, uint64_t local);
 /* run.c */
 void rim__actor_run(struct rim__shard *shard, struct rim__task *task);
 rim_verdict rim__call(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg); /* looks the tag up and calls */
+/* start.c: init has succeeded: whoever asked for that is told. The verdict of the turn. */
+rim_verdict rim__start_done(rim_ctx *ctx, struct rim__actor *actor, const struct rim__birth *birth);
 /* deliver.c */
 void rim__actor_deliver(struct rim__shard *shard, struct rim_msg *msg);
 /* The same for an actor that is known: into its mailbox, or refused. */

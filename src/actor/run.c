@@ -81,6 +81,7 @@ static rim_verdict give_birth(rim_ctx *ctx, struct rim__actor *actor, struct rim
     }
     if (verdict == RIM_DONE) {
         actor->stage = RIM_STAGE_ALIVE;
+        verdict = rim__start_done(ctx, actor, birth);
     }
     return verdict;
 }
@@ -159,7 +160,8 @@ static rim_exit why_failed(const rim_ctx *ctx, const struct rim__actor *actor, r
 static rim__cold void end(rim_ctx *ctx, struct rim__actor *actor, rim_verdict verdict) {
     rim_exit_event reason; /* outlives what it was sent in */
     rim_exit why = {.code = RIM_EXIT_NORMAL, .text = "stopped"};
-    if (verdict == RIM_FAIL || (actor->stage == RIM_STAGE_UNBORN && !actor->stop_asked)) {
+    bool is_not_needed = verdict == RIM_STOP && actor->stage == RIM_STAGE_UNBORN;
+    if (verdict == RIM_FAIL || (actor->stage == RIM_STAGE_UNBORN && !actor->stop_asked && !is_not_needed)) {
         why = why_failed(ctx, actor, verdict);
     } else if (actor->mode & RIM_MODE_OVERFLOWN) {
         why = (rim_exit){.code = RIM_EXIT_MAILBOX, .text = "its mailbox overflowed"};

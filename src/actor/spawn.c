@@ -159,7 +159,6 @@ struct rim__belongings *rim__actor_belongings(rim_ctx *ctx, struct rim__actor *a
 
 static int tie(rim_ctx *ctx, struct rim__birth *birth, rim_ref child, struct rim__actor *here) {
     const rim_spawn_options *options = &birth->options;
-    birth->spawner = ctx->actor->ref;
     if (options->link && rim__link_spawned(ctx, child, here) != 0) {
         return -ENOMEM;
     }
@@ -192,7 +191,7 @@ static const rim_spawn_options defaults;
 
 /* Init's argument waits as the first message. Without init and argument there is nothing to wait for. */
 static int queue_birth(rim_ctx *ctx, struct rim__actor *actor, const struct rim__birth *birth, const void *arg) {
-    if (birth->behaviour->init == NULL) {
+    if (birth->behaviour->init == NULL && !birth->options.acknowledge) {
         actor->stage = RIM_STAGE_ALIVE;
         return 0;
     }
@@ -305,7 +304,9 @@ int rim_spawn(rim_ctx *ctx, const rim_behaviour *behaviour, const rim_spawn_opti
     struct rim__birth birth = {.behaviour = behaviour,
                                .options = options != NULL ? *options : defaults,
                                .size = (uint32_t)size};
-    if (ctx->actor == NULL && is_tied(&birth)) {
+    if (ctx->actor != NULL) {
+        birth.spawner = ctx->actor->ref;
+    } else if (is_tied(&birth) || birth.options.acknowledge) {
         return -RIM_ECONTEXT;
     }
     return shard == ctx->shard->index ? spawn_here(ctx, &birth, arg, out) : spawn_across(ctx, shard, &birth, arg, out);
