@@ -10,6 +10,7 @@
  *     ringmail/socket.h   TCP listeners and connections
  *     ringmail/offload.h  blocking work on helper threads
  *     ringmail/stats.h    counters
+ *     ringmail/supervisor.h  actors that start, restart and stop others
  *     ringmail/error.h    error codes
  *     ringmail/typed.h    typed messages, checked by the compiler
  *     ringmail/sim.h      the simulated world
@@ -27,6 +28,7 @@
 #include "ringmail/sim.h"
 #include "ringmail/socket.h"
 #include "ringmail/stats.h"
+#include "ringmail/supervisor.h"
 #include "ringmail/typed.h"
 
 #endif

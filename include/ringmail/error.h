@@ -32,7 +32,13 @@ extern "C" {
     X(RIM_ELIMIT, 4106, "a configured limit is reached: see the limits in rim_config and rim_spawn_options")           \
     X(RIM_ETOOBIG, 4107, "the message body is larger than RIM_BODY_MAX")                                               \
     X(RIM_ECONTEXT, 4108, "the call is not allowed here: it needs a handler's context, or another state")              \
-    X(RIM_EDROPPED, 4109, "the receiver's mailbox was full, and it drops messages then")
+    X(RIM_EDROPPED, 4109, "the receiver's mailbox was full, and it drops messages then")                               \
+    X(RIM_ESTARTED, 4110, "a child with this id runs already, or is being started")                                    \
+    X(RIM_EPRESENT, 4111, "a child with this id is there and does not run: restart it, or delete it first")            \
+    X(RIM_ENOCHILD, 4112, "the supervisor has no such child")                                                          \
+    X(RIM_ERUNNING, 4113, "the child runs: terminate it first")                                                        \
+    X(RIM_ERESTARTING, 4114, "the child has failed and waits for its restart: terminate it first")                     \
+    X(RIM_ESTART, 4115, "the child did not start: its init failed, and the log says why")
 
 #define RIM_ERROR_ENUM_(name, value, text) name = (value),
 enum rim_error { RIM_ERRORS(RIM_ERROR_ENUM_) RIM_ERROR_LAST };

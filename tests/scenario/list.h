@@ -158,7 +158,42 @@
     X(socket_that_half_closed_still_reads)                                                                             \
     X(socket_close_flushes)                                                                                            \
     X(socket_flushes_when_its_owner_ends)                                                                              \
-    X(socket_abort_resets_the_peer)
+    X(socket_abort_resets_the_peer)                                                                                    \
+    X(otp_sup_start_normal)                                                                                            \
+    X(otp_sup_start_ignore_child)                                                                                      \
+    X(otp_sup_start_ignore_temporary_child)                                                                            \
+    X(otp_sup_start_ignore_temporary_child_start_child)                                                                \
+    X(otp_sup_start_ignore_temporary_child_start_child_simple)                                                         \
+    X(otp_sup_start_ignore_permanent_child_start_child_simple)                                                         \
+    X(otp_sup_start_error_return)                                                                                      \
+    X(otp_sup_start_fail)                                                                                              \
+    X(otp_sup_start_child_returns_error)                                                                               \
+    X(otp_sup_start_restart_child_returns_error)                                                                       \
+    X(otp_sup_start_child_returns_error_simple)                                                                        \
+    X(otp_sup_start_map)                                                                                               \
+    X(otp_sup_start_map_simple)                                                                                        \
+    X(otp_sup_start_map_faulty_specs)                                                                                  \
+    X(otp_sup_stop_infinity)                                                                                           \
+    X(otp_sup_stop_timeout)                                                                                            \
+    X(otp_sup_stop_timeout_dynamic)                                                                                    \
+    X(otp_sup_stop_brutal_kill)                                                                                        \
+    X(otp_sup_stop_brutal_kill_dynamic)                                                                                \
+    X(otp_sup_stop_race)                                                                                               \
+    X(otp_sup_stop_non_shutdown_exit_dynamic)                                                                          \
+    X(contract_07_child_may_end_with_a_code_of_its_own_when_it_is_stopped)                                             \
+    X(otp_child_adm)                                                                                                   \
+    X(otp_child_adm_simple)                                                                                            \
+    X(contract_07_only_a_dynamic_supervisor_starts_children_of_a_template)                                             \
+    X(otp_count_children)                                                                                              \
+    X(otp_count_children_supervisor)                                                                                   \
+    X(otp_count_restarting_children)                                                                                   \
+    X(otp_order_of_children)                                                                                           \
+    X(contract_07_whole_tree_is_listed)                                                                                \
+    X(otp_do_not_save_child_specs_for_temporary_children)                                                              \
+    X(otp_child_specs)                                                                                                 \
+    X(otp_child_specs_map)                                                                                             \
+    X(otp_sup_flags)                                                                                                   \
+    X(actor_that_has_started_is_told_to_who_asked)
 
 struct scenario;
 #define LIST_DECLARE(name) void name(struct scenario *s);
