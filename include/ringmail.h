@@ -13,6 +13,7 @@
  *     ringmail/supervisor.h  actors that start, restart and stop others
  *     ringmail/error.h    error codes
  *     ringmail/typed.h    typed messages, checked by the compiler
+ *     ringmail/upgrade.h  new code for actors that live
  *     ringmail/sim.h      the simulated world
  */
 #ifndef RINGMAIL_H
@@ -30,5 +31,6 @@
 #include "ringmail/stats.h"
 #include "ringmail/supervisor.h"
 #include "ringmail/typed.h"
+#include "ringmail/upgrade.h"
 
 #endif

@@ -80,7 +80,7 @@ int rim_system_spawn(rim_system *system, const rim_behaviour *behaviour, const r
     if (error != 0) {
         return error;
     }
-    struct rim__birth birth = {.behaviour = behaviour, .size = (uint32_t)size};
+    struct rim__birth birth = {.behaviour = behaviour, .version = behaviour->version, .size = (uint32_t)size};
     birth.options = options != NULL ? *options : (rim_spawn_options){0};
     error = push_birth(system, &birth, arg, shard, local);
     if (error != 0) {

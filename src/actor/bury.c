@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "actor/become.h"
 #include "actor/mailbox.h"
 #include "actor/send.h"
 
@@ -109,14 +110,16 @@ void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
     local = rim__table_remove(&ctx->actors, local); /* from here on it is not found */
     delist(ctx, actor);
     rim__bury_return_slot(ctx, local);
+    size_t inline_size = rim__become_inline_size(actor);
     if (actor->belongings != NULL) {
         end_belongings(ctx, actor);
         /* Here an actor's names and groups are let go: before anybody is told of its end. */
         rim__signal_end_all(ctx, actor, why);
         fire_watches(ctx, actor->belongings);
+        rim__become_end(ctx, actor);
         rim__memory_free(&ctx->shard->memory, actor->belongings, sizeof *actor->belongings);
     }
-    rim__memory_free(&ctx->shard->memory, actor, sizeof *actor + actor->state_size);
+    rim__memory_free(&ctx->shard->memory, actor, sizeof *actor + inline_size);
 }
 
 int rim_stop(rim_ctx *ctx, rim_ref who) {

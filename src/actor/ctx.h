@@ -70,9 +70,11 @@ struct rim__job;
 
 /* Bits of an actor's marks. */
 enum {
-    RIM_MARK_TRAPS = 1 << 0,  /* exit signals are events */
-    RIM_MARK_DOOMED = 1 << 1, /* an exit signal has come: with stop_asked, and belongings->doom says why */
-    RIM_MARK_KILLED = 1 << 2, /* with stop_asked: by rim_kill */
+    RIM_MARK_TRAPS = 1 << 0,   /* exit signals are events */
+    RIM_MARK_DOOMED = 1 << 1,  /* an exit signal has come: with stop_asked, and belongings->doom says why */
+    RIM_MARK_KILLED = 1 << 2,  /* with stop_asked: by rim_kill */
+    RIM_MARK_MOVED = 1 << 3,   /* its state is not behind it, but where its belongings say */
+    RIM_MARK_CHANGED = 1 << 4, /* something is to be done about that when its turn ends */
 };
 
 struct rim__actor {
@@ -95,9 +97,15 @@ struct rim__actor {
     struct rim__actor *older, *newer;   /* by time of spawn, for an orderly stop */
 };
 
-#define RIM_ACTOR_STATE(actor) ((void *)((actor) + 1))
 _Static_assert(sizeof(struct rim__actor) % 16 == 0, "the state behind it is aligned to 16");
 _Static_assert(sizeof(struct rim__actor) <= 128, "an idle actor is two cache lines and its state");
+
+/* Another table, and a state to go with it. See become.h. */
+struct rim__change {
+    const rim_behaviour *from, *to;
+    int (*migrate)(rim_ctx *ctx, const void *old, void *fresh, const void *arg); /* may be NULL */
+    const void *arg;
+};
 
 /* What few actors have. */
 struct rim__belongings {
@@ -116,7 +124,16 @@ struct rim__belongings {
     struct rim_msg *doom_msg;                 /* where that lies, if it is no link's */
     rim_ref starter;                          /* who waits for the confirmation of a start that was deferred */
     bool start_deferred;                      /* in init */
+    void *state;                              /* where the actor's state lies, if it has moved */
+    uint32_t inline_size;                     /* of the state behind the actor, if it has moved */
+    struct rim__away *spent;                  /* states that a handler may still have, until its turn ends */
+    struct rim__change change;                /* waits for the last request; `to` NULL: none */
 };
+
+static inline void *rim__actor_state(const struct rim__actor *actor) {
+    return rim__likely(!(actor->marks & RIM_MARK_MOVED)) ? (void *)(actor + 1) : actor->belongings->state;
+}
+#define RIM_ACTOR_STATE(actor) rim__actor_state(actor)
 
 /* ---- the world ---- */
 
@@ -131,6 +148,8 @@ struct rim__allotment {
     uint32_t in_use; /* actors there that we spawned, as far as we know */
 };
 
+struct rim__overtaken;
+struct rim__upgrade;
 struct rim__want;
 struct rim__full; /* an actor elsewhere that is known to be full */
 
@@ -157,6 +176,9 @@ struct rim_ctx {
     rim_ref refusal_to;
     struct rim__allotment *allotments; /* by shard */
     rim_ref dead_watchers[RIM_DEAD_WATCHERS];
+    struct rim__overtaken *overtaken;              /* tables that others have replaced */
+    struct rim__upgrade *upgrades;                 /* those that were asked for here */
+    bool migrating;                                /* a migrate function runs */
     uint64_t held;                                 /* actors held */
     int64_t busy;                                  /* rim__ctx_busy */
     uint64_t turn_ns;                              /* of one actor */
@@ -205,6 +227,7 @@ static inline void rim__own_unlink(struct rim__own *own) {
 /* spawn.c */
 struct rim__birth {
     const rim_behaviour *behaviour;
+    uint32_t version; /* of the behaviour, which may be unloaded when its birth comes */
     rim_spawn_options options;
     rim_ref spawner; /* RIM_NIL: a foreign thread */
     rim_mon monitor; /* with the option monitor */

@@ -4,6 +4,7 @@
  */
 #include "actor/mailbox.h"
 #include "actor/spawn.h"
+#include "actor/upgrade.h"
 #include "shard/offload.h"
 
 /* From this many waiting messages on, what comes in a parcel is copied out of it: a slow actor must not keep parcels
@@ -150,6 +151,9 @@ static void deliver_other(rim_ctx *ctx, struct rim_msg *msg) {
         return;
     case RIM_KIND_ORDER:
         rim__order_obey(ctx, msg);
+        return;
+    case RIM_KIND_UPGRADE:
+        rim__upgrade_notice(ctx, msg);
         return;
     case RIM_KIND_HELPED:
         rim__offload_deliver(ctx->shard, msg);

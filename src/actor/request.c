@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "actor/become.h"
 #include "actor/mailbox.h"
 #include "actor/send.h"
 
@@ -251,6 +252,9 @@ void rim__request_outcome(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg
     *verdict = request->on_outcome(ctx, RIM_ACTOR_STATE(actor), request->cookie, error,
                                    error == 0 ? rim__msg_body(msg) : NULL, error == 0 ? msg : NULL);
     free_request(ctx, request);
+    if (rim__unlikely((actor->marks & RIM_MARK_CHANGED) != 0) && *verdict == RIM_DONE) {
+        rim__become_settle(ctx, actor); /* it may have been the last that a change waited for */
+    }
 }
 
 bool rim__request_cancel(rim_ctx *ctx, uint64_t token) {

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "actor/become.h"
 #include "actor/mailbox.h"
 
 #define CLOCK_EVERY 16u /* messages between two looks at the clock */
@@ -191,6 +192,9 @@ void rim__actor_run(struct rim__shard *shard, struct rim__task *task) {
     ctx->actor = NULL;
     if (rim__unlikely(actor->told)) {
         rim__room_check(ctx, actor);
+    }
+    if (rim__unlikely(actor->marks & RIM_MARK_CHANGED)) {
+        rim__become_settle(ctx, actor);
     }
     if (actor->head != NULL && !actor->held) {
         rim__run_queue_push(&shard->ready, task); /* behind the others */

@@ -11,6 +11,7 @@
 #include "actor/send.h"
 #include "actor/signal.h"
 #include "actor/spawn.h"
+#include "actor/upgrade.h"
 
 void rim__allotment_range(uint32_t spawner, uint32_t shards, uint32_t *first, uint32_t *end) {
     uint32_t each = (RIM_SLOTS - RIM_SLOTS_OWN) / (shards + 1) / RIM_CHUNK_SLOTS * RIM_CHUNK_SLOTS;
@@ -301,7 +302,9 @@ int rim_spawn(rim_ctx *ctx, const rim_behaviour *behaviour, const rim_spawn_opti
     if (error != 0) {
         return error;
     }
+    behaviour = rim__upgrade_newest(ctx, behaviour, behaviour->version);
     struct rim__birth birth = {.behaviour = behaviour,
+                               .version = behaviour->version,
                                .options = options != NULL ? *options : defaults,
                                .size = (uint32_t)size};
     if (ctx->actor != NULL) {
@@ -412,12 +415,13 @@ void rim__actor_conceive(rim_ctx *ctx, struct rim_msg *msg) {
         return;
     }
     const struct rim__birth *birth = rim__msg_body(msg);
-    struct rim__actor *actor = make_at(ctx, msg->to, birth->behaviour->state_size);
+    const rim_behaviour *behaviour = rim__upgrade_newest(ctx, birth->behaviour, birth->version);
+    struct rim__actor *actor = make_at(ctx, msg->to, behaviour->state_size);
     if (actor == NULL || (is_tied(birth) && tie_back(ctx, actor, birth) != 0)) {
         miscarry(ctx, msg);
         return;
     }
-    actor->behaviour = birth->behaviour;
+    actor->behaviour = behaviour;
     configure(ctx, actor, &birth->options);
     if (actor->head != NULL && !birth->options.trap_exit) {
         rim__signal_resolve(ctx, actor);

@@ -8,6 +8,7 @@
 
 #include "actor/mailbox.h"
 #include "actor/send.h"
+#include "actor/upgrade.h"
 
 #define PUBLISH_EVERY 256u /* ticks */
 
@@ -60,6 +61,7 @@ int rim__world_init(rim_ctx *ctx, struct rim__shard *shard, const struct rim__wo
 }
 
 void rim__world_finish(rim_ctx *ctx) {
+    rim__upgrade_finish(ctx);
     rim__table_finish(&ctx->actors);
     rim__table_finish(&ctx->requests);
     rim__table_finish(&ctx->timers);
@@ -139,15 +141,6 @@ bool rim_cancel(rim_ctx *ctx, uint64_t handle) {
     default:
         return false;
     }
-}
-
-int rim_become(rim_ctx *ctx, const rim_behaviour *behaviour) {
-    bool ok = ctx->actor != NULL && behaviour != NULL && behaviour->name != NULL &&
-              behaviour->state_size <= ctx->actor->state_size && (behaviour->on_count == 0 || behaviour->on != NULL);
-    if (ok) {
-        ctx->actor->behaviour = behaviour;
-    }
-    return ok ? 0 : -EINVAL;
 }
 
 /* ---- for the I/O layer (actor.h) ---- */

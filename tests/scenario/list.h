@@ -140,6 +140,13 @@
     X(contract_09_stop_waits_for_a_job_that_runs)                                                                      \
     X(contract_09_job_that_holds_up_a_stop_is_named)                                                                   \
     X(bad_arguments_of_offload_h)                                                                                      \
+    X(actor_becomes_another_with_a_larger_state)                                                                       \
+    X(upgrade_changes_all_actors_on_all_shards)                                                                        \
+    X(upgrade_also_changes_who_is_spawned_later)                                                                       \
+    X(upgrade_leaves_those_whose_migration_fails)                                                                      \
+    X(upgrade_waits_for_open_requests)                                                                                 \
+    X(upgrade_changes_the_one_who_asks_too)                                                                            \
+    X(upgrade_is_refused_where_the_versions_do_not_fit)                                                                \
     X(typed_messages_arrive_and_mistyped_ones_do_not)                                                                  \
     X(socket_chaos_ends_well)                                                                                          \
     X(socket_connect_is_refused)                                                                                       \
