@@ -15,7 +15,7 @@
 int rim__become_change(rim_ctx *ctx, struct rim__actor *actor, const struct rim__change *change);
 /* At the end of the turn in which its last request had its outcome. 0 or -ENOMEM. */
 int rim__become_later(rim_ctx *ctx, struct rim__actor *actor, const struct rim__change *change);
-/* The end of a turn of an actor whose `changed` is set. */
+/* The end of a turn of an actor that is marked as changed. */
 void rim__become_settle(rim_ctx *ctx, struct rim__actor *actor);
 /* The actor ends, and has belongings; the last that looks at its state. */
 void rim__become_end(rim_ctx *ctx, struct rim__actor *actor);
