@@ -9,6 +9,7 @@
  *     ringmail/embed.h    shards stepped by the caller's own loop
  *     ringmail/socket.h   TCP listeners and connections
  *     ringmail/offload.h  blocking work on helper threads
+ *     ringmail/name.h     names of actors
  *     ringmail/stats.h    counters
  *     ringmail/supervisor.h  actors that start, restart and stop others
  *     ringmail/error.h    error codes
@@ -24,6 +25,7 @@
 #include "ringmail/error.h"
 #include "ringmail/link.h"
 #include "ringmail/mailbox.h"
+#include "ringmail/name.h"
 #include "ringmail/offload.h"
 #include "ringmail/runtime.h"
 #include "ringmail/sim.h"

@@ -4,8 +4,10 @@
  * to choose, as every shard's are, under one lock.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "actor/name.h"
 #include "system.h"
 
 static int take_slot(rim_system *system, uint32_t shard, uint64_t *local) {
@@ -49,12 +51,9 @@ static int choose_shard(rim_system *system, const rim_spawn_options *options, ui
 
 static int push_birth(rim_system *system, const struct rim__birth *birth, const void *arg, uint32_t shard,
                       uint64_t local) {
-    char body[sizeof *birth + RIM_SPAWN_ARG_MAX];
-    memcpy(body, birth, sizeof *birth);
-    if (birth->size > 0) {
-        memcpy(body + sizeof *birth, arg, birth->size);
-    }
-    struct rim_msg *msg = rim__inlet_msg(RIM_KIND_SPAWN, 0, body, (uint32_t)sizeof *birth + birth->size);
+    _Alignas(struct rim__birth) char body[sizeof *birth + RIM_SPAWN_ARG_MAX + RIM_NAME_MAX];
+    rim__birth_write((struct rim__birth *)body, birth, arg);
+    struct rim_msg *msg = rim__inlet_msg(RIM_KIND_SPAWN, 0, body, rim__birth_size(birth));
     if (msg == NULL) {
         return -ENOMEM;
     }
@@ -82,6 +81,7 @@ int rim_system_spawn(rim_system *system, const rim_behaviour *behaviour, const r
     }
     struct rim__birth birth = {.behaviour = behaviour, .version = behaviour->version, .size = (uint32_t)size};
     birth.options = options != NULL ? *options : (rim_spawn_options){0};
+    birth.name_size = (uint32_t)rim__name_size(birth.options.name);
     error = push_birth(system, &birth, arg, shard, local);
     if (error != 0) {
         rim__foreign_slot_free(system, shard, local);
@@ -114,4 +114,60 @@ int rim_system_send(rim_system *system, rim_ref to, uint32_t tag, const void *bo
         rim__inlet_msg_free(msg);
     }
     return error;
+}
+
+/* ---- names, for rim_system_find ---- */
+
+struct rim__foreign_name {
+    struct rim__map_node node;
+    rim_ref owner;
+    size_t size;
+    char text[];
+};
+
+static uint64_t hash_of(const rim_system *system, const char *name, size_t size) {
+    return rim__map_hash(system->config.seed, name, size);
+}
+
+struct rim__foreign_name *rim__foreign_name_make(const char *name, size_t size) {
+    struct rim__foreign_name *made = malloc(sizeof *made + size);
+    if (made != NULL) {
+        made->size = size;
+        memcpy(made->text, name, size);
+    }
+    return made;
+}
+
+void rim__foreign_name_free(struct rim__foreign_name *name) {
+    free(name);
+}
+
+void rim__foreign_name_bind(rim_system *system, struct rim__foreign_name *name, rim_ref owner) {
+    name->owner = owner;
+    pthread_mutex_lock(&system->foreign_lock);
+    rim__map_put(&system->names, &name->node, hash_of(system, name->text, name->size));
+    pthread_mutex_unlock(&system->foreign_lock);
+}
+
+void rim__foreign_name_unbind(rim_system *system, struct rim__foreign_name *name) {
+    pthread_mutex_lock(&system->foreign_lock);
+    rim__map_remove(&system->names, &name->node);
+    pthread_mutex_unlock(&system->foreign_lock);
+    free(name);
+}
+
+rim_ref rim_system_find(rim_system *system, const char *name) {
+    size_t size = rim__name_size(name);
+    uint64_t hash = hash_of(system, size > 0 ? name : "", size);
+    rim_ref found = RIM_NIL;
+    pthread_mutex_lock(&system->foreign_lock);
+    struct rim__map_node *node = rim__map_first(&system->names, hash);
+    for (; node != NULL && found == RIM_NIL; node = rim__map_match(node->next, hash)) {
+        const struct rim__foreign_name *bound = rim__container_of(node, struct rim__foreign_name, node);
+        if (bound->size == size && memcmp(bound->text, name, size) == 0) {
+            found = bound->owner;
+        }
+    }
+    pthread_mutex_unlock(&system->foreign_lock);
+    return found;
 }

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "actor/name.h"
 #include "base/assert.h"
 #include "system.h"
 
@@ -144,6 +145,7 @@ static int make_member(struct rim_system *system, uint32_t index) {
                                        .mailbox_bytes = config->mailbox_bytes,
                                        .budget = config->budget,
                                        .turn_ns = RIM_US(config->turn_us),
+                                       .hash_seed = config->seed,
                                        .io_stats = add_io_stats,
                                        .wall_ms = wall_ms};
     int error = rim__shard_init(member->shard, &shard);
@@ -228,6 +230,7 @@ int rim_system_create(const rim_config *config, rim_system **out) {
                                     .arg = system->config.log_arg,
                                     .level = system->config.log_level};
     pthread_mutex_init(&system->foreign_lock, NULL);
+    rim__map_init(&system->names);
     rim__gate_init(&system->opened);
     rim__gate_init(&system->go);
     rim__gate_init(&system->looped);
@@ -424,6 +427,8 @@ static void note_leaks(struct rim_system *system) {
 void rim__system_let_close(struct rim_system *system) {
     for (uint32_t i = 0; i < system->count; i++) {
         rim__room_finish(system->members[i].ctx);
+        rim__spread_finish(system->members[i].ctx);
+        rim__name_finish(system->members[i].ctx);
     }
     knock_for(&system->close, system->count);
     for (uint32_t i = system->embedded; system->sim != NULL && i < system->count; i++) {
@@ -470,6 +475,7 @@ void rim_system_destroy(rim_system *system) {
     free(system->members);
     free(system->shards);
     free(system->foreign);
+    rim__map_finish(&system->names);
     pthread_mutex_destroy(&system->foreign_lock);
     rim__gate_finish(&system->opened);
     rim__gate_finish(&system->go);

@@ -12,6 +12,7 @@
 #include "actor/spawn.h"
 #include "actor/world.h"
 #include "base/cpu.h"
+#include "base/map.h"
 #include "io/drivers.h"
 #include "io/io.h"
 #include "io/sim_helper.h"
@@ -62,6 +63,7 @@ struct rim_system {
     struct rim__allotment *foreign; /* by shard; slots that foreign threads chose; under the lock */
 
     struct rim__offload *offload; /* helper threads */
+    struct rim__map names;        /* that actors have, for threads that are no shard; under the lock */
 
     bool leaks; /* found at the end */
 };

@@ -84,6 +84,7 @@ enum {
     RIM_EXIT_INIT,       /* its init did not succeed; the text is that of its rim_fail */
     RIM_EXIT_MAILBOX,    /* its mailbox overflowed, and its policy is RIM_OVERFLOW_STOP */
     RIM_EXIT_NOACTOR,    /* of a link or monitor of an actor that is not there */
+    RIM_EXIT_NAME = 16,  /* the name that it was spawned with is taken */
     RIM_EXIT_USER = 256,
 };
 
@@ -203,6 +204,8 @@ typedef struct rim_spawn_options {
     uint64_t monitor_cookie;
     rim_mon *monitor_out; /* the monitor, if not NULL */
     bool acknowledge;     /* the spawner gets RIM_STARTED; not from a foreign thread */
+    const char *name;     /* NULL: none; else claimed before init runs (name.h). If it is taken, init does not run and
+                             the actor ends as RIM_EXIT_NAME */
 } rim_spawn_options;
 
 /*

@@ -6,6 +6,7 @@
 
 #include "actor/become.h"
 #include "actor/mailbox.h"
+#include "actor/name.h"
 #include "actor/send.h"
 
 /* One by one: a request to itself that ends here puts its failure behind the others. */
@@ -100,6 +101,7 @@ void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
                        why.code, why.text);
     }
     say_goodbye(ctx, actor, why);
+    rim__name_end_all(ctx, actor); /* before anybody hears of the end: what follows uses the same lanes */
     uint64_t local = rim__ref_local(actor->ref);
     if (actor->ready && ctx->actor != actor) { /* the running actor is in no queue */
         rim__run_queue_remove(&ctx->shard->ready, &actor->task);
@@ -113,7 +115,6 @@ void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
     size_t inline_size = rim__become_inline_size(actor);
     if (actor->belongings != NULL) {
         end_belongings(ctx, actor);
-        /* Here an actor's names and groups are let go: before anybody is told of its end. */
         rim__signal_end_all(ctx, actor, why);
         fire_watches(ctx, actor->belongings);
         rim__become_end(ctx, actor);

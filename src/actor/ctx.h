@@ -110,6 +110,8 @@ struct rim__change {
 /* What few actors have. */
 struct rim__belongings {
     struct rim__own *timers, *requests, *deferred, *blocks, *wants;
+    struct rim__own *names, *seekers; /* name_claim.c, name_find.c */
+    int32_t name_error;               /* of the name that it was spawned with */
     struct rim__watch *watches;
     struct rim__want *waiters, **waiters_end; /* who waits for room here, first come first served */
     uint64_t memory_used, memory_max;         /* of rim_alloc */
@@ -152,6 +154,8 @@ struct rim__overtaken;
 struct rim__upgrade;
 struct rim__want;
 struct rim__full; /* an actor elsewhere that is known to be full */
+struct rim__names;
+struct rim__spread;
 
 struct rim_ctx {
     struct rim__shard *shard;
@@ -175,6 +179,8 @@ struct rim_ctx {
     rim_refused_event refusal;                     /* gathered, not sent yet; count 0: none */
     rim_ref refusal_to;
     struct rim__allotment *allotments; /* by shard */
+    struct rim__names *names;
+    struct rim__spread *owed; /* word to other shards that found no memory (spread.h) */
     rim_ref dead_watchers[RIM_DEAD_WATCHERS];
     struct rim__overtaken *overtaken;              /* tables that others have replaced */
     struct rim__upgrade *upgrades;                 /* those that were asked for here */
@@ -227,11 +233,12 @@ static inline void rim__own_unlink(struct rim__own *own) {
 /* spawn.c */
 struct rim__birth {
     const rim_behaviour *behaviour;
-    uint32_t version; /* of the behaviour, which may be unloaded when its birth comes */
-    rim_spawn_options options;
-    rim_ref spawner; /* RIM_NIL: a foreign thread */
-    rim_mon monitor; /* with the option monitor */
-    uint32_t size;   /* of the argument, which follows */
+    uint32_t version;          /* of the behaviour, which may be unloaded when its birth comes */
+    rim_spawn_options options; /* without the name's pointer */
+    rim_ref spawner;           /* RIM_NIL: a foreign thread */
+    rim_mon monitor;           /* with the option monitor */
+    uint32_t size;             /* of the argument, which follows */
+    uint32_t name_size;        /* of the name, which follows the argument; 0: none */
 };
 void rim__actor_conceive(rim_ctx *ctx, struct rim_msg *birth);
 struct rim__actor *rim__actor_embryo(rim_ctx *ctx, uint64_t local);

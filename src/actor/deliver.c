@@ -3,6 +3,7 @@
  * shard->deliver: a message has arrived on this shard, from a parcel, the inlet or the mesh itself.
  */
 #include "actor/mailbox.h"
+#include "actor/name.h"
 #include "actor/spawn.h"
 #include "actor/upgrade.h"
 #include "shard/offload.h"
@@ -160,6 +161,9 @@ static void deliver_other(rim_ctx *ctx, struct rim_msg *msg) {
         return;
     case RIM_KIND_SIGNAL:
         rim__signal_deliver(ctx, msg);
+        return;
+    case RIM_KIND_NAME:
+        rim__name_deliver(ctx, msg);
         return;
     case RIM_KIND_TELL:
     case RIM_KIND_ASK:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
 
+#include "actor/name.h"
 #include "actor/world.h"
 #include "shard/offload.h"
 
@@ -14,6 +15,8 @@ static void announce_closing(rim_ctx *ctx) {
             rim__send_event(ctx, RIM_NIL, actor->ref, RIM_CLOSING, NULL, 0);
         }
     }
+    rim__name_home_stop(ctx);
+    rim__name_seek_stop(ctx);
 }
 
 /* ---- probing ---- */
@@ -46,8 +49,8 @@ static void describe(const rim_ctx *ctx, char text[RIM_PROBE_TEXT]) {
 static void probe(rim_ctx *ctx, struct rim__probe *out) {
     *out = (struct rim__probe){
         .idle = ctx->stats.queued == 0 && ctx->stats.requests_open == 0 && ctx->busy == 0 &&
-                ctx->stats.jobs_open == 0 && ctx->shard->mesh.backlog == 0 && ctx->refusal.count == 0 &&
-                rim__run_queue_is_empty(&ctx->shard->ready),
+                ctx->stats.jobs_open == 0 && ctx->shard->mesh.backlog == 0 && ctx->owed == NULL &&
+                ctx->refusal.count == 0 && rim__run_queue_is_empty(&ctx->shard->ready),
         .posted = ctx->shard->mesh.posted,
         .drained = ctx->shard->mesh.drained,
         .lost = ctx->lost,

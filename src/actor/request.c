@@ -14,6 +14,8 @@
 
 #include "actor/become.h"
 #include "actor/mailbox.h"
+#include "actor/name.h"
+#include "actor/request.h"
 #include "actor/send.h"
 
 /* What requests and deferred requests have in common; both are in ctx->requests, and know their handle. */
@@ -33,6 +35,7 @@ struct request {
     struct rim_msg timeout; /* with its token and body behind it */
     struct rim__msg_token timeout_token;
     int32_t timeout_error;
+    uint64_t word; /* the answer of a request that the runtime answered itself */
 };
 
 /* A request taken for later, at the receiver. */
@@ -85,10 +88,8 @@ static void leave_job(rim_ctx *ctx, struct request *request) {
     }
 }
 
-static void time_out(struct rim__shard *shard, struct rim__timer *timer) {
-    rim_ctx *ctx = shard->world;
-    struct request *request = rim__container_of(timer, struct request, deadline);
-    leave_job(ctx, request);
+/* An outcome of the runtime's own, by the message that lies in the record. */
+static void settle_by_record(rim_ctx *ctx, struct request *request, int error) {
     request->timeout = (struct rim_msg){
         .to = rim__ref_local(request->pending.owner->ref),
         .kind = RIM_KIND_FAILURE,
@@ -96,10 +97,17 @@ static void time_out(struct rim__shard *shard, struct rim__timer *timer) {
         .size = sizeof request->timeout_error,
     };
     request->timeout_token.token = request->pending.handle;
-    request->timeout_error = -ETIMEDOUT;
+    request->timeout_error = error;
     ctx->stats.sent++;
-    ctx->stats.timeouts++;
     answered(ctx, request, &request->timeout);
+}
+
+static void time_out(struct rim__shard *shard, struct rim__timer *timer) {
+    rim_ctx *ctx = shard->world;
+    struct request *request = rim__container_of(timer, struct request, deadline);
+    leave_job(ctx, request);
+    ctx->stats.timeouts++;
+    settle_by_record(ctx, request, -ETIMEDOUT);
 }
 _Static_assert(offsetof(struct request, timeout_token) == offsetof(struct request, timeout) + sizeof(struct rim_msg),
                "the token lies behind the message");
@@ -216,6 +224,31 @@ void rim__request_undo(rim_ctx *ctx, rim_token token) {
     rim__request_cancel(ctx, token);
 }
 
+/* ---- requests that the runtime answers (request.h) ---- */
+
+uint64_t rim__request_deadline(const rim_ctx *ctx, rim_token token) {
+    const struct request *request = find(ctx, token);
+    return request->deadline.deadline_ns;
+}
+
+bool rim__request_is_open(const rim_ctx *ctx, rim_token token) {
+    const struct request *request = find(ctx, token);
+    return request != NULL && !request->answered;
+}
+
+bool rim__request_is_there(const rim_ctx *ctx, rim_token token) {
+    return find(ctx, token) != NULL;
+}
+
+void rim__request_settle(rim_ctx *ctx, rim_token token, int error, uint64_t word) {
+    struct request *request = find(ctx, token);
+    if (request != NULL && !request->answered) {
+        request->word = word;
+        ctx->stats.timeouts += error == -ETIMEDOUT;
+        settle_by_record(ctx, request, error);
+    }
+}
+
 /* ---- the outcome ---- */
 
 /* The body of a failure is its code; that of a failed job is the job's memory. */
@@ -246,11 +279,13 @@ void rim__request_outcome(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg
         rim__request_drop(ctx, msg);
         return;
     }
-    int error = msg->kind == RIM_KIND_FAILURE ? failure_of(msg) : 0;
+    bool reply = msg->kind != RIM_KIND_FAILURE; /* a failure without an error is an answer of the runtime's own */
+    int error = reply ? 0 : failure_of(msg);
+    const void *body = reply ? rim__msg_body(msg) : &request->word;
     retire(ctx, &request->pending);
     ctx->stats.requests_open--;
-    *verdict = request->on_outcome(ctx, RIM_ACTOR_STATE(actor), request->cookie, error,
-                                   error == 0 ? rim__msg_body(msg) : NULL, error == 0 ? msg : NULL);
+    *verdict = request->on_outcome(ctx, RIM_ACTOR_STATE(actor), request->cookie, error, error == 0 ? body : NULL,
+                                   reply ? msg : NULL);
     free_request(ctx, request);
     if (rim__unlikely((actor->marks & RIM_MARK_CHANGED) != 0) && *verdict == RIM_DONE) {
         rim__become_settle(ctx, actor); /* it may have been the last that a change waited for */
@@ -271,6 +306,7 @@ bool rim__request_cancel(rim_ctx *ctx, uint64_t token) {
     } else {
         free_request(ctx, request);
     }
+    rim__name_cancelled(ctx, token);
     return true;
 }
 

@@ -7,6 +7,7 @@
 
 #include "actor/become.h"
 #include "actor/mailbox.h"
+#include "actor/name.h"
 
 #define CLOCK_EVERY 16u /* messages between two looks at the clock */
 
@@ -76,6 +77,11 @@ static rim_verdict give_birth(rim_ctx *ctx, struct rim__actor *actor, struct rim
     const struct rim__birth *birth = rim__msg_body(msg);
     rim_verdict verdict = RIM_DONE;
     ctx->stats.handled--; /* nobody sent it */
+    int name_error = rim__name_birth_error(actor);
+    if (name_error != 0) {
+        return rim_fail(ctx, name_error == -RIM_ETAKEN ? RIM_EXIT_NAME : RIM_EXIT_NOMEM, "its name: %s",
+                        rim_strerror(name_error));
+    }
     if (actor->behaviour->init != NULL) {
         const void *arg = birth->size > 0 ? birth + 1 : NULL;
         verdict = actor->behaviour->init(ctx, RIM_ACTOR_STATE(actor), arg, birth->size);
@@ -151,7 +157,7 @@ static rim_verdict work_off(rim_ctx *ctx, struct rim__actor *actor) {
 
 static rim_exit why_failed(const rim_ctx *ctx, const struct rim__actor *actor, rim_verdict verdict) {
     bool told = ctx->fail_code != 0 && verdict == RIM_FAIL;
-    if (actor->stage == RIM_STAGE_UNBORN) {
+    if (actor->stage == RIM_STAGE_UNBORN && rim__name_birth_error(actor) == 0) {
         return (rim_exit){.code = RIM_EXIT_INIT, .text = told ? ctx->fail_text : "its init did not succeed"};
     }
     return told ? (rim_exit){.code = ctx->fail_code, .text = ctx->fail_text}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "actor/mailbox.h"
+#include "actor/name.h"
 #include "actor/send.h"
 #include "actor/signal.h"
 #include "actor/spawn.h"
@@ -68,6 +69,9 @@ int rim__spawn_check(const rim_behaviour *behaviour, const rim_spawn_options *op
         return -EINVAL;
     }
     if (behaviour->on_count > 0 && behaviour->on == NULL) {
+        return -EINVAL;
+    }
+    if (options != NULL && options->name != NULL && rim__name_size(options->name) == 0) {
         return -EINVAL;
     }
     bool place_ok = options == NULL || (options->place >= RIM_HERE && options->place <= RIM_BY_HASH);
@@ -190,21 +194,32 @@ static void untie(rim_ctx *ctx, const struct rim__birth *birth, rim_ref child) {
 
 static const rim_spawn_options defaults;
 
-/* Init's argument waits as the first message. Without init and argument there is nothing to wait for. */
+uint32_t rim__birth_size(const struct rim__birth *birth) {
+    return (uint32_t)sizeof *birth + birth->size + birth->name_size;
+}
+
+void rim__birth_write(struct rim__birth *to, const struct rim__birth *birth, const void *arg) {
+    *to = *birth;
+    to->options.name = NULL; /* its text comes along */
+    if (birth->size > 0) {
+        memcpy(to + 1, arg, birth->size);
+    }
+    if (birth->name_size > 0) {
+        memcpy((char *)(to + 1) + birth->size, birth->options.name, birth->name_size);
+    }
+}
+
+/* Init's argument waits as the first message. Without init and name there is nothing to wait for. */
 static int queue_birth(rim_ctx *ctx, struct rim__actor *actor, const struct rim__birth *birth, const void *arg) {
-    if (birth->behaviour->init == NULL && !birth->options.acknowledge) {
+    if (birth->behaviour->init == NULL && !birth->options.acknowledge && birth->name_size == 0) {
         actor->stage = RIM_STAGE_ALIVE;
         return 0;
     }
-    struct rim_msg *msg = rim__msg_create(ctx->shard, RIM_KIND_SPAWN, RIM_MSG_RESERVED, 0, sizeof *birth + birth->size);
+    struct rim_msg *msg = rim__msg_create(ctx->shard, RIM_KIND_SPAWN, RIM_MSG_RESERVED, 0, rim__birth_size(birth));
     if (msg == NULL) {
         return -ENOMEM;
     }
-    struct rim__birth *body = rim__msg_body(msg);
-    *body = *birth;
-    if (birth->size > 0) {
-        memcpy(body + 1, arg, birth->size);
-    }
+    rim__birth_write(rim__msg_body(msg), birth, arg);
     msg->from = RIM_NIL;
     msg->to = rim__ref_local(actor->ref);
     actor->stage = RIM_STAGE_UNBORN;
@@ -227,8 +242,12 @@ static int equip(rim_ctx *ctx, struct rim__actor *actor, struct rim__birth *birt
     if (error != 0) {
         return error;
     }
-    error = queue_birth(ctx, actor, birth, arg);
-    if (error != 0 && is_tied(birth)) {
+    if (birth->name_size > 0) {
+        error = rim__name_claim_birth(ctx, actor, birth->options.name, birth->name_size);
+    }
+    error = error != 0 ? error : queue_birth(ctx, actor, birth, arg);
+    if (error != 0) {
+        rim__name_unclaim_birth(ctx, actor);
         untie(ctx, birth, actor->ref);
     }
     return error;
@@ -261,7 +280,7 @@ static int spawn_here(rim_ctx *ctx, struct rim__birth *birth, const void *arg, r
 /* ---- elsewhere ---- */
 
 static int spawn_across(rim_ctx *ctx, uint32_t shard, struct rim__birth *birth, const void *arg, rim_ref *out) {
-    uint32_t size = (uint32_t)sizeof *birth + birth->size;
+    uint32_t size = rim__birth_size(birth);
     uint64_t local;
     int error = rim__allotment_take(&ctx->allotments[shard], &local);
     if (error != 0) {
@@ -285,11 +304,7 @@ static int spawn_across(rim_ctx *ctx, uint32_t shard, struct rim__birth *birth, 
     msg->flags |= RIM_MSG_RESERVED;
     msg->tag = 0;
     msg->size = size;
-    struct rim__birth *body = rim__msg_body(msg);
-    *body = *birth;
-    if (birth->size > 0) {
-        memcpy(body + 1, arg, birth->size);
-    }
+    rim__birth_write(rim__msg_body(msg), birth, arg);
     *out = child;
     return 0;
 }
@@ -306,7 +321,8 @@ int rim_spawn(rim_ctx *ctx, const rim_behaviour *behaviour, const rim_spawn_opti
     struct rim__birth birth = {.behaviour = behaviour,
                                .version = behaviour->version,
                                .options = options != NULL ? *options : defaults,
-                               .size = (uint32_t)size};
+                               .size = (uint32_t)size,
+                               .name_size = options != NULL ? (uint32_t)rim__name_size(options->name) : 0};
     if (ctx->actor != NULL) {
         birth.spawner = ctx->actor->ref;
     } else if (is_tied(&birth) || birth.options.acknowledge) {
@@ -435,5 +451,9 @@ void rim__actor_conceive(rim_ctx *ctx, struct rim_msg *msg) {
     actor->stage = RIM_STAGE_UNBORN;
     msg->from = RIM_NIL;
     rim__mailbox_push_front(ctx, actor, msg);
+    if (birth->name_size > 0) {
+        const char *name = (const char *)(birth + 1) + birth->size;
+        actor->stop_asked = actor->stop_asked || rim__name_claim_birth(ctx, actor, name, birth->name_size) != 0;
+    }
     rim__actor_wake(ctx, actor);
 }

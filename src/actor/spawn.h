@@ -10,6 +10,9 @@
 #define RIM_SPAWN_ARG_MAX 1024u /* bytes of init's argument: it travels in a parcel */
 #define RIM_STATE_MAX     (1u << 30)
 
+/* A birth as it travels: with its argument and its name behind it. */
+uint32_t rim__birth_size(const struct rim__birth *birth);
+void rim__birth_write(struct rim__birth *to, const struct rim__birth *birth, const void *arg);
 int rim__spawn_check(const rim_behaviour *behaviour, const rim_spawn_options *options, size_t size);
 /* Sets *shard, unless it is to be RIM_HERE. 0 or -EINVAL. */
 int rim__spawn_place(const rim_ctx *any, const rim_spawn_options *options, uint32_t *shard);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "actor/mailbox.h"
+#include "actor/name.h"
 #include "actor/send.h"
 #include "actor/upgrade.h"
 
@@ -16,6 +17,9 @@ static void settle(struct rim__shard *shard) {
     rim_ctx *ctx = shard->world;
     if (rim__unlikely(ctx->refusal.count > 0)) {
         rim__room_flush(ctx);
+    }
+    if (rim__unlikely(ctx->owed != NULL)) {
+        rim__spread_retry(ctx);
     }
     if (rim__unlikely(shard->ticks % PUBLISH_EVERY == 0)) {
         rim__stats_publish(ctx);
@@ -57,11 +61,13 @@ int rim__world_init(rim_ctx *ctx, struct rim__shard *shard, const struct rim__wo
     error = error != 0 ? error : rim__table_init(&ctx->requests, RIM_SLOTS);
     error = error != 0 ? error : rim__table_init(&ctx->timers, RIM_SLOTS);
     error = error != 0 ? error : rim__table_init(&ctx->monitors, RIM_SLOTS);
+    error = error != 0 ? error : rim__name_init(ctx, options->hash_seed);
     return error != 0 ? error : init_allotments(ctx);
 }
 
 void rim__world_finish(rim_ctx *ctx) {
     rim__upgrade_finish(ctx);
+    rim__name_finish(ctx);
     rim__table_finish(&ctx->actors);
     rim__table_finish(&ctx->requests);
     rim__table_finish(&ctx->timers);

@@ -11,6 +11,7 @@ struct rim__world_options {
     rim_system *system;
     uint32_t mailbox_count, mailbox_bytes, budget;
     uint64_t turn_ns;
+    uint64_t hash_seed; /* the same for all shards of a system */
     void (*io_stats)(rim_ctx *ctx, rim_stats *stats);
     uint64_t (*wall_ms)(const rim_ctx *ctx);
 };

@@ -112,6 +112,16 @@
     X(bad_arguments_of_embed_h)                                                                                        \
     X(bad_arguments_of_actor_h)                                                                                        \
     X(bad_arguments_of_runtime_h)                                                                                      \
+    X(names_are_found_on_every_shard_by_all_who_hear_of_them)                                                          \
+    X(names_belong_to_one_actor_at_most)                                                                               \
+    X(names_are_free_when_the_end_of_their_owner_is_known)                                                             \
+    X(names_that_are_taken_are_refused_or_waited_for)                                                                  \
+    X(names_can_be_waited_for_until_somebody_has_them)                                                                 \
+    X(names_are_claimed_with_the_spawn)                                                                                \
+    X(names_are_claimed_with_a_spawn_from_outside)                                                                     \
+    X(names_that_are_waited_for_do_not_hold_up_a_stop)                                                                 \
+    X(names_agree_on_all_shards_after_churn)                                                                           \
+    X(bad_arguments_of_name_h)                                                                                         \
     X(bad_arguments_of_stats_h_and_error_h)                                                                            \
     X(bad_arguments_of_sim_h)                                                                                          \
     X(contract_05_expired_request_is_not_run)                                                                          \
