@@ -129,7 +129,8 @@ enum rim_tag {
     RIM_DEAD_LETTER = 5, /* rim_dead_letter: to the actor that asked for them (rim_watch_dead_letters) */
     RIM_DOWN = 6,        /* link.h: of a monitor; default: ignored */
     RIM_EXIT_SIGNAL = 7, /* link.h: to an actor that traps exits; default: ignored */
-    /* 8 to 11 are kept for stopping, names and groups */
+    RIM_DRAIN = 8,       /* link.h: no body: the end of the backlog, see rim_end; default: the actor stops */
+    /* 9 to 11 are kept for suspended actors, names and groups */
     RIM_STARTED = 12,       /* rim_started_event: asked for by the option acknowledge; default: ignored */
     RIM_LISTENING = 16,     /* socket.h */
     RIM_SOCKET_OPEN = 17,   /* socket.h */

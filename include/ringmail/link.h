@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * link.h - failure as a message: links, monitors, exit signals. They mean what they mean in Erlang/OTP: erlang:link/1,
- * monitor/2, exit/2, process_flag(trap_exit). Called from handlers.
+ * link.h - failure as a message: links, monitors, exit signals; and the three words for stopping. The first three mean
+ * what they mean in Erlang/OTP: erlang:link/1, monitor/2, exit/2, process_flag(trap_exit). Called from handlers.
  *
  *     rim_mon mon = rim_monitor(ctx, worker, 0);      one RIM_DOWN when the worker ends, or if it is not there
  *     rim_link(ctx, partner);                         who of the two fails ends the other as well
@@ -71,6 +71,47 @@ RIM_API int rim_exit_send(rim_ctx *ctx, rim_ref to, uint32_t code, const char *t
 /* Ends an actor as RIM_EXIT_KILLED, after the message that it is handling and ahead of its queue. It cannot be trapped;
    what is queued is dead-lettered. 0 (also if there is no such actor), -RIM_EBADREF, -ENOMEM. */
 RIM_API int rim_kill(rim_ctx *ctx, rim_ref who);
+
+/* ---- ending an actor, with a report ---- */
+
+/*
+ * RIM_DRAIN, no body: the last message, behind the backlog; admission is closed: what is sent from now on is refused or
+ * dead-lettered with -RIM_ECLOSED, but for replies, events and the like, whose places are reserved. Default: the actor
+ * stops normally. With a row it may go on until it has finished what it had begun, and then returns RIM_STOP.
+ */
+enum rim_word {
+    RIM_WORD_DRAIN, /* the backlog is worked off, then RIM_DRAIN; at the deadline the actor is killed */
+    RIM_WORD_STOP,  /* after the current message; the backlog is dead-lettered (as rim_stop) */
+    RIM_WORD_KILL,  /* the same ahead of everything, as RIM_EXIT_KILLED (as rim_kill) */
+};
+
+typedef struct rim_ending {
+    rim_ref who;
+    enum rim_word word;
+    uint64_t timeout_ns; /* mandatory: 0 is -EINVAL */
+    rim_outcome on_outcome;
+    uint64_t cookie; /* handed to on_outcome */
+} rim_ending;
+
+/* The body of the outcome, whatever its error. */
+typedef struct rim_end_report {
+    rim_ref who;
+    uint32_t code;       /* its exit code; RIM_EXIT_NOACTOR: it was gone before */
+    uint64_t lost;       /* messages and requests that were dead-lettered in its mailbox, and what rim_end_note added */
+    char held_up_by[96]; /* what was not done at the deadline, by name; empty if it ended in time */
+} rim_end_report;
+
+/*
+ * Ends an actor. on_outcome is called exactly once, unless it is cancelled or the caller ends: with error 0 (it has
+ * ended, in time), -ETIMEDOUT (it was killed at the deadline), -ENOMEM (nothing was done: its shard had no memory for
+ * it), or -EBUSY (a second after the deadline its handler still has not returned: it ends when that does). Several
+ * actors may end the same one; each gets a report. `out`, which may be NULL, is for rim_cancel: that calls off the
+ * outcome, not the end. 0, -EINVAL, -RIM_EBADREF, -RIM_ECONTEXT, -ENOMEM.
+ */
+RIM_API RIM_MUST_CHECK int rim_end(rim_ctx *ctx, const rim_ending *ending, rim_token *out);
+/* For an actor that is being ended and ends others with it: adds to its own report what they lost, and what held them
+   up (NULL or empty: nothing; the first text stays). */
+RIM_API void rim_end_note(rim_ctx *ctx, uint64_t lost, const char *held_up_by);
 
 #ifdef __cplusplus
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bond.h - one end of a link, or the far end of a monitor from another shard. It hangs in its owner's belongings, and
- * is found by owner and key in one table for the shard: an actor may have many.
+ * bond.h - one end of a link, or the far end of a monitor from another shard or of a rim_end. It hangs in its owner's
+ * belongings, and is found by owner and key in one table for the shard: an actor may have many.
  *
  *     link       key: the actor at the other end         struct in link.c
  *     monitor    key: the monitor's handle, elsewhere    struct in monitor.c
+ *     closing    key: the handle of a rim_end            struct in closing.c
  *
  *     Threads  the shard's own
  */

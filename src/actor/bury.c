@@ -26,6 +26,8 @@ static void empty_mailbox(rim_ctx *ctx, struct rim__actor *actor) {
             rim__monitor_drop(ctx, msg);
         } else if (msg->kind == RIM_KIND_EXIT) {
             rim__link_drop(ctx, msg);
+        } else if (msg->kind == RIM_KIND_REPORT) {
+            rim__ending_drop(ctx, msg);
         } else if (msg->kind == RIM_KIND_FAILURE && (msg->flags & RIM_MSG_EMBEDDED)) {
             rim__request_drop(ctx, msg);
         } else {
@@ -108,6 +110,9 @@ void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
     }
     actor->ready = true; /* nothing queues it again */
     ctx->held -= actor->held;
+    if (actor->marks & RIM_MARK_REPORT) {
+        rim__closing_count(actor);
+    }
     empty_mailbox(ctx, actor);
     local = rim__table_remove(&ctx->actors, local); /* from here on it is not found */
     delist(ctx, actor);

@@ -22,7 +22,14 @@
 
 /* ---- references ---- */
 
-enum { RIM_REF_ACTOR = 1, RIM_REF_REQUEST = 2, RIM_REF_TIMER = 3, RIM_REF_DEFERRED = 4, RIM_REF_MONITOR = 5 };
+enum {
+    RIM_REF_ACTOR = 1,
+    RIM_REF_REQUEST = 2,
+    RIM_REF_TIMER = 3,
+    RIM_REF_DEFERRED = 4,
+    RIM_REF_MONITOR = 5,
+    RIM_REF_ENDING = 6
+};
 
 #define RIM_KIND_SHIFT  60
 #define RIM_NODE_SHIFT  48
@@ -75,6 +82,8 @@ enum {
     RIM_MARK_KILLED = 1 << 2,  /* with stop_asked: by rim_kill */
     RIM_MARK_MOVED = 1 << 3,   /* its state is not behind it, but where its belongings say */
     RIM_MARK_CHANGED = 1 << 4, /* something is to be done about that when its turn ends */
+    RIM_MARK_CLOSED = 1 << 5,  /* it is being drained: nothing new is admitted. Its bound is 0 */
+    RIM_MARK_REPORT = 1 << 6,  /* somebody wants to hear how it ends */
 };
 
 struct rim__actor {
@@ -130,6 +139,8 @@ struct rim__belongings {
     uint32_t inline_size;                     /* of the state behind the actor, if it has moved */
     struct rim__away *spent;                  /* states that a handler may still have, until its turn ends */
     struct rim__change change;                /* waits for the last request; `to` NULL: none */
+    struct rim__own *endings;                 /* outcomes of rim_end that it waits for */
+    uint64_t lost;                            /* of the report on its end */
 };
 
 static inline void *rim__actor_state(const struct rim__actor *actor) {
@@ -168,7 +179,7 @@ struct rim_ctx {
     rim_stats stats;
     struct rim__table requests; /* and deferred ones */
     struct rim__table timers;
-    struct rim__table monitors;
+    struct rim__table monitors; /* and endings */
     struct rim__bonds bonds;
     uint32_t unlinks; /* numbers them */
     bool ending;      /* the actors are being stopped: they are told nothing of each other any more */
@@ -296,6 +307,14 @@ void rim__link_drop(rim_ctx *ctx, struct rim_msg *msg);
 rim_verdict rim__monitor_event(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
 void rim__monitor_drop(rim_ctx *ctx, struct rim_msg *msg);
 bool rim__monitor_cancel(rim_ctx *ctx, uint64_t monitor);
+/* ending.c: the outcome of rim_end at its turn, and when a mailbox is being emptied */
+rim_verdict rim__ending_event(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
+void rim__ending_drop(rim_ctx *ctx, struct rim_msg *msg);
+bool rim__ending_cancel(rim_ctx *ctx, uint64_t token);
+/* closing.c: an actor that is being ended. Nothing new is admitted, also after its birth. */
+void rim__closing_shut(struct rim__actor *actor);
+/* Before its mailbox is emptied: counts what is lost, if somebody wants to know. */
+void rim__closing_count(struct rim__actor *actor);
 /* heap.c */
 void rim__heap_end_all(rim_ctx *ctx, struct rim__actor *actor);
 /* room.c */
@@ -310,7 +329,7 @@ void rim__room_notice(rim_ctx *ctx, struct rim_msg *msg);
 void rim__room_end_all(rim_ctx *ctx, struct rim__actor *actor);
 void rim__room_finish(rim_ctx *ctx);
 /* overflow.c: what becomes of a message for which there is no room. ROOM: now there is some. */
-enum rim__fate { RIM_FATE_ROOM, RIM_FATE_REFUSED, RIM_FATE_DROPPED };
+enum rim__fate { RIM_FATE_ROOM, RIM_FATE_REFUSED, RIM_FATE_DROPPED, RIM_FATE_CLOSED };
 enum rim__fate rim__overflow(rim_ctx *ctx, struct rim__actor *actor, enum rim__kind kind, uint32_t size);
 /* pressure.c: whether a message that was under way is let in, although senders are held back. */
 bool rim__pressure_admits(const struct rim__actor *actor, uint32_t size);

@@ -13,7 +13,7 @@
 #define COPY_OUT_FROM 512u
 
 static bool is_counted(const struct rim_msg *msg) {
-    return msg->kind >= RIM_KIND_TELL && msg->kind <= RIM_KIND_EXIT;
+    return msg->kind >= RIM_KIND_TELL && msg->kind <= RIM_KIND_REPORT;
 }
 
 static rim_ref whole(const rim_ctx *ctx, const struct rim_msg *msg) {
@@ -60,6 +60,9 @@ static rim__cold bool find_room(rim_ctx *ctx, struct rim__actor *actor, struct r
     case RIM_FATE_DROPPED:
         rim__dead_letter(ctx, msg, actor->ref, -RIM_EDROPPED);
         return false;
+    case RIM_FATE_CLOSED:
+        rim__dead_letter(ctx, msg, actor->ref, -RIM_ECLOSED);
+        return false;
     case RIM_FATE_REFUSED:
         break;
     }
@@ -69,6 +72,10 @@ static rim__cold bool find_room(rim_ctx *ctx, struct rim__actor *actor, struct r
 }
 
 static rim__cold void deliver_urgent(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+    if (actor->marks & RIM_MARK_CLOSED) {
+        rim__dead_letter(ctx, msg, actor->ref, -RIM_ECLOSED);
+        return;
+    }
     struct rim_msg **place = rim__urgent_place(actor);
     if (place != NULL) {
         rim__urgent_insert(ctx, actor, place, msg);
@@ -173,6 +180,8 @@ static void deliver_other(rim_ctx *ctx, struct rim_msg *msg) {
     case RIM_KIND_TIMER:
     case RIM_KIND_DOWN:
     case RIM_KIND_EXIT:
+    case RIM_KIND_DRAIN:
+    case RIM_KIND_REPORT:
         break;
     }
     rim__unreachable("a kind of message that is not delivered");

@@ -15,6 +15,7 @@
 #include "actor/signal.h"
 
 struct monitor {
+    uint64_t handle;     /* first, as in all that is in ctx->monitors */
     struct rim__own own; /* of the watcher */
     struct rim__own at;  /* of the watched actor, if `here` */
     struct rim__actor *owner;
@@ -45,13 +46,13 @@ static void unhook(struct monitor *monitor) {
 
 static void retire(rim_ctx *ctx, struct monitor *monitor) {
     unhook(monitor);
-    rim__table_remove(&ctx->monitors, rim__ref_local(monitor->event.monitor));
+    rim__table_remove(&ctx->monitors, rim__ref_local(monitor->handle));
     rim__own_unlink(&monitor->own);
 }
 
 static struct monitor *find(const rim_ctx *ctx, rim_mon handle) {
     struct monitor *monitor = rim__table_find(&ctx->monitors, rim__ref_local(handle));
-    return monitor != NULL && monitor->event.monitor == handle ? monitor : NULL;
+    return monitor != NULL && monitor->handle == handle ? monitor : NULL;
 }
 
 static struct monitor *make_monitor(rim_ctx *ctx, rim_ref who, uint64_t cookie) {
@@ -68,7 +69,7 @@ static struct monitor *make_monitor(rim_ctx *ctx, rim_ref who, uint64_t cookie) 
     }
     monitor->owner = owner;
     monitor->here = monitor->queued = false;
-    monitor->event.monitor = rim__ref_make(RIM_REF_MONITOR, ctx->shard->index, local);
+    monitor->handle = monitor->event.monitor = rim__ref_make(RIM_REF_MONITOR, ctx->shard->index, local);
     monitor->event.who = who;
     monitor->event.cookie = cookie;
     rim__own_link(&belongings->monitors, &monitor->own);

@@ -39,6 +39,9 @@ static bool drop_old(rim_ctx *ctx, struct rim__actor *actor, uint32_t size) {
 }
 
 enum rim__fate rim__overflow(rim_ctx *ctx, struct rim__actor *actor, enum rim__kind kind, uint32_t size) {
+    if ((actor->marks & RIM_MARK_CLOSED) && (kind == RIM_KIND_TELL || kind == RIM_KIND_ASK)) {
+        return RIM_FATE_CLOSED;
+    }
     if ((actor->mode & RIM_MODE_PRESSED) || (kind != RIM_KIND_TELL && kind != RIM_KIND_ASK)) {
         return RIM_FATE_REFUSED;
     }

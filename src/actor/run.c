@@ -21,8 +21,8 @@ static rim_handler row_for(const rim_behaviour *behaviour, uint32_t tag) {
 
 /* No row takes it. Events have a default; what somebody sent becomes a dead letter. */
 static rim__cold rim_verdict handle_rowless(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
-    if (msg->tag < RIM_USER && msg->kind >= RIM_KIND_EVENT && msg->kind <= RIM_KIND_EXIT) {
-        return msg->tag == RIM_SOCKET_CLOSED ? RIM_STOP : RIM_DONE;
+    if (msg->tag < RIM_USER && msg->kind >= RIM_KIND_EVENT && msg->kind <= RIM_KIND_REPORT) {
+        return msg->tag == RIM_SOCKET_CLOSED || msg->tag == RIM_DRAIN ? RIM_STOP : RIM_DONE;
     }
     ctx->stats.handled--; /* work_off counts it, and it is counted once */
     rim__dead_count(ctx, &(rim_dead_letter){.from = msg->from,
@@ -99,6 +99,7 @@ static rim__cold rim_verdict handle_rare(rim_ctx *ctx, struct rim__actor *actor,
     case RIM_KIND_SPAWN:
         return give_birth(ctx, actor, msg);
     case RIM_KIND_EVENT:
+    case RIM_KIND_DRAIN:
         return call_row(ctx, actor, msg);
     case RIM_KIND_TIMER:
         return rim__timer_event(ctx, actor, msg);
@@ -106,6 +107,8 @@ static rim__cold rim_verdict handle_rare(rim_ctx *ctx, struct rim__actor *actor,
         return rim__monitor_event(ctx, actor, msg);
     case RIM_KIND_EXIT:
         return rim__link_event(ctx, actor, msg);
+    case RIM_KIND_REPORT:
+        return rim__ending_event(ctx, actor, msg);
     case RIM_KIND_FAILURE:
     case RIM_KIND_REPLY:
         rim__request_outcome(ctx, actor, msg, &verdict);

@@ -44,6 +44,12 @@ static rim__cold int send_refused(rim_ctx *ctx) {
     return -RIM_EFULL;
 }
 
+static rim__cold int send_closed(rim_ctx *ctx) {
+    ctx->stats.sent++;
+    ctx->stats.refused++;
+    return -RIM_ECLOSED;
+}
+
 /* What put_local and push_owned return for a message that the receiver's policy has dropped: the send has succeeded,
    but there is nothing to write a body into. */
 enum { DROPPED = 1 };
@@ -69,6 +75,8 @@ static rim__cold int send_overflow(rim_ctx *ctx, struct rim__actor *actor, struc
         return 0;
     case RIM_FATE_DROPPED:
         return send_dropped(ctx, &sending);
+    case RIM_FATE_CLOSED:
+        return send_closed(ctx);
     case RIM_FATE_REFUSED:
         break;
     }
@@ -93,6 +101,9 @@ static rim__always_inline void fill_head(const rim_ctx *ctx, struct rim_msg *msg
 
 static rim__cold int put_urgent(rim_ctx *ctx, struct rim__actor *actor, const struct rim__sending *sending,
                                 struct rim_msg **out) {
+    if (actor->marks & RIM_MARK_CLOSED) {
+        return send_closed(ctx);
+    }
     struct rim_msg **place = rim__urgent_place(actor);
     if (place == NULL) {
         return send_refused(ctx);

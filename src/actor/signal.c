@@ -30,7 +30,7 @@ const char *rim__signal_text_of(uint32_t code) {
 
 /* ---- across ---- */
 
-static struct rim_msg *reserve(rim_ctx *ctx, enum rim__signal signal, rim_ref from, rim_ref to, size_t size) {
+struct rim_msg *rim__signal_reserve(rim_ctx *ctx, enum rim__signal signal, rim_ref from, rim_ref to, size_t size) {
     struct rim_msg *msg =
         rim__mesh_reserve(ctx->shard, rim__ref_shard(to), (uint32_t)rim__msg_span(RIM_MSG_RESERVED, size), true);
     if (msg != NULL) {
@@ -45,7 +45,7 @@ static struct rim_msg *reserve(rim_ctx *ctx, enum rim__signal signal, rim_ref fr
 }
 
 int rim__signal_send(rim_ctx *ctx, enum rim__signal signal, rim_ref from, rim_ref to, struct rim__tie tie) {
-    struct rim_msg *msg = reserve(ctx, signal, from, to, sizeof tie);
+    struct rim_msg *msg = rim__signal_reserve(ctx, signal, from, to, sizeof tie);
     if (msg == NULL) {
         return -ENOMEM;
     }
@@ -112,14 +112,20 @@ static void receive_exit(rim_ctx *ctx, rim_ref to, struct rim_msg *msg) {
     }
 }
 
-static void receive_kill(rim_ctx *ctx, rim_ref to) {
-    struct rim__actor *actor = rim__signal_target(ctx, to);
-    if (actor != NULL && !actor->stop_asked) {
+void rim__signal_kill(rim_ctx *ctx, struct rim__actor *actor) {
+    if (!actor->stop_asked) {
         actor->stop_asked = true;
         actor->marks |= RIM_MARK_KILLED;
         if (actor->stage != RIM_STAGE_EMBRYO) {
             rim__actor_wake(ctx, actor);
         }
+    }
+}
+
+static void receive_kill(rim_ctx *ctx, rim_ref to) {
+    struct rim__actor *actor = rim__signal_target(ctx, to);
+    if (actor != NULL) {
+        rim__signal_kill(ctx, actor);
     }
 }
 
@@ -138,7 +144,9 @@ void rim__signal_resolve(rim_ctx *ctx, struct rim__actor *actor) {
 static void receive_absent(rim_ctx *ctx, struct rim_msg *msg, rim_ref to) {
     const struct rim__tie *tie = rim__msg_body(msg);
     const char *text = rim__signal_text_of(tie->number);
-    if (tie->monitor != RIM_NIL) {
+    if (rim__ref_kind(tie->monitor) == RIM_REF_ENDING) {
+        rim__ending_absent(ctx, tie->monitor, tie->number);
+    } else if (tie->monitor != RIM_NIL) {
         rim__monitor_fire(ctx, tie->monitor, tie->number, text);
     }
     if (tie->link) {
@@ -187,6 +195,13 @@ void rim__signal_deliver(rim_ctx *ctx, struct rim_msg *msg) {
         receive_kill(ctx, to);
         rim__msg_release(ctx->shard, msg);
         return;
+    case RIM_SIGNAL_END:
+        rim__closing_arrive(ctx, msg, to);
+        return;
+    case RIM_SIGNAL_REPORT:
+        rim__ending_finish(ctx, rim__msg_body(msg));
+        rim__msg_release(ctx->shard, msg);
+        return;
     }
     rim__unreachable("a signal that there is not");
 }
@@ -196,11 +211,17 @@ void rim__signal_deliver(rim_ctx *ctx, struct rim_msg *msg) {
 void rim__signal_end_all(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
     struct rim__belongings *belongings = actor->belongings;
     rim__monitor_end_own(ctx, actor);
+    rim__ending_end_own(ctx, actor);
     while (belongings->bonds != NULL) {
         struct rim__bond *bond = rim__container_of(belongings->bonds, struct rim__bond, own);
-        if (rim__ref_kind(bond->key) == RIM_REF_MONITOR) {
+        switch (rim__ref_kind(bond->key)) {
+        case RIM_REF_MONITOR:
             rim__monitor_watch_end(ctx, bond, why);
-        } else {
+            break;
+        case RIM_REF_ENDING:
+            rim__closing_end(ctx, actor, bond, why);
+            break;
+        default:
             rim__link_end(ctx, bond, why);
         }
     }
@@ -229,7 +250,7 @@ int rim_exit_send(rim_ctx *ctx, rim_ref to, uint32_t code, const char *text) {
     bool here = rim__signal_is_here(ctx, to);
     struct rim_msg *msg =
         here ? rim__msg_create(ctx->shard, RIM_KIND_EVENT, RIM_MSG_RESERVED, RIM_EXIT_SIGNAL, sizeof(rim_exit_event))
-             : reserve(ctx, RIM_SIGNAL_EXIT, rim_self(ctx), to, sizeof(rim_exit_event));
+             : rim__signal_reserve(ctx, RIM_SIGNAL_EXIT, rim_self(ctx), to, sizeof(rim_exit_event));
     if (msg == NULL) {
         return -ENOMEM;
     }

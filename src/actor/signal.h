@@ -14,6 +14,8 @@
  *     ENDED      from has ended, and is linked with to
  *     EXIT       rim_exit_send
  *     KILL       rim_kill
+ *     END        rim_end; answered by ABSENT or, when to has ended, by
+ *     REPORT     how it ended
  *
  *     Order    as all messages from one shard to another; the backlog of reserved ones keeps it too
  *     Loss     none. DOWN and ENDED are blocks that are made with the link or the monitor; UNLINKED and ABSENT are
@@ -36,11 +38,13 @@ enum rim__signal {
     RIM_SIGNAL_ENDED, /* body: rim_exit_event */
     RIM_SIGNAL_EXIT,  /* body: rim_exit_event */
     RIM_SIGNAL_KILL,
+    RIM_SIGNAL_END,    /* body: struct rim__end_order */
+    RIM_SIGNAL_REPORT, /* body: struct rim__end_result */
 };
 
 /* The body of the others. */
 struct rim__tie {
-    rim_mon monitor; /* or RIM_NIL */
+    rim_mon monitor; /* or an ending; or RIM_NIL */
     uint32_t number; /* UNLINK, UNLINKED: which one; ABSENT: the exit code */
     bool link;       /* ABSENT: of a link */
 };
@@ -51,12 +55,40 @@ static inline bool rim__signal_is_here(const rim_ctx *ctx, rim_ref ref) {
 /* An actor of this shard, also one that is to be born; NULL: none, or no memory for the unborn one. */
 struct rim__actor *rim__signal_target(rim_ctx *ctx, rim_ref ref);
 /* To another shard. 0 or -ENOMEM. */
+/* A signal with a body of that size, to be written at once. NULL: out of memory. */
+struct rim_msg *rim__signal_reserve(rim_ctx *ctx, enum rim__signal signal, rim_ref from, rim_ref to, size_t size);
 int rim__signal_send(rim_ctx *ctx, enum rim__signal signal, rim_ref from, rim_ref to, struct rim__tie tie);
 /* The message itself becomes the answer to its sender. */
 void rim__signal_answer(rim_ctx *ctx, struct rim_msg *msg, enum rim__signal signal, struct rim__tie tie);
 void rim__signal_text(char *to, size_t size, const char *text);
 /* What stands for a code that came without a text. */
 const char *rim__signal_text_of(uint32_t code);
+
+struct rim__end_order {
+    uint64_t ending; /* the handle at the asker's */
+    uint64_t deadline_ns;
+    enum rim_word word;
+};
+
+struct rim__end_result {
+    uint64_t ending;
+    int32_t error;
+    rim_end_report report;
+};
+
+/* rim_kill has reached its receiver. */
+void rim__signal_kill(rim_ctx *ctx, struct rim__actor *actor);
+
+/* ending.c: the asker's side */
+void rim__ending_finish(rim_ctx *ctx, const struct rim__end_result *result);
+/* There is no such actor, or its shard has no memory. */
+void rim__ending_absent(rim_ctx *ctx, uint64_t handle, uint32_t code);
+void rim__ending_end_own(rim_ctx *ctx, struct rim__actor *actor);
+
+/* closing.c: the other */
+int rim__closing_begin(rim_ctx *ctx, struct rim__actor *actor, rim_ref asker, const struct rim__end_order *order);
+void rim__closing_arrive(rim_ctx *ctx, struct rim_msg *msg, rim_ref to);
+void rim__closing_end(rim_ctx *ctx, struct rim__actor *actor, struct rim__bond *bond, rim_exit why);
 
 /* link.c */
 /* A spawner and its child, which is `here` or still on its way. 0 or -ENOMEM: nothing is left then. */

@@ -439,6 +439,9 @@ void rim__actor_conceive(rim_ctx *ctx, struct rim_msg *msg) {
     }
     actor->behaviour = behaviour;
     configure(ctx, actor, &birth->options);
+    if (actor->marks & RIM_MARK_CLOSED) {
+        rim__closing_shut(actor);
+    }
     if (actor->head != NULL && !birth->options.trap_exit) {
         rim__signal_resolve(ctx, actor);
     }

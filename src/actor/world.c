@@ -144,6 +144,8 @@ bool rim_cancel(rim_ctx *ctx, uint64_t handle) {
         return rim__request_cancel(ctx, handle);
     case RIM_REF_MONITOR:
         return rim__monitor_cancel(ctx, handle);
+    case RIM_REF_ENDING:
+        return rim__ending_cancel(ctx, handle);
     default:
         return false;
     }

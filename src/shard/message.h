@@ -33,6 +33,8 @@ enum rim__kind {
     RIM_KIND_TIMER,      /* embedded in a timer that fired */
     RIM_KIND_DOWN,       /* embedded in a monitor that fired */
     RIM_KIND_EXIT,       /* embedded in a link whose other end has ended */
+    RIM_KIND_DRAIN,      /* embedded in what ends its receiver: the last of the backlog */
+    RIM_KIND_REPORT,     /* embedded: the outcome of a rim_end */
     RIM_KIND_SPAWN,      /* struct rim__birth and init's argument: make the actor `to` */
     RIM_KIND_STOP,       /* stop the actor `to` */
     RIM_KIND_SLOT,       /* the slot of `from`, which this shard spawned into, is free again */

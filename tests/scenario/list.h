@@ -84,6 +84,16 @@
     X(contract_06_normal_exit_signal_to_oneself_ends)                                                                  \
     X(contract_06_kill_cannot_be_trapped_and_killed_can)                                                               \
     X(contract_06_link_made_with_the_spawn_sees_a_failed_init)                                                         \
+    X(contract_09_drain_of_a_million_messages_loses_none)                                                              \
+    X(contract_09_drain_closes_admission_in_one_step_here)                                                             \
+    X(contract_09_drained_actor_may_finish_what_it_has_begun)                                                          \
+    X(contract_09_request_to_a_drained_actor_elsewhere_fails_as_closed)                                                \
+    X(contract_09_drain_that_takes_too_long_is_a_kill_that_names_the_culprit)                                          \
+    X(contract_09_stop_says_how_much_was_lost)                                                                         \
+    X(contract_09_kill_goes_ahead_of_a_full_mailbox)                                                                   \
+    X(contract_09_report_adds_up_over_a_subtree)                                                                       \
+    X(contract_09_ending_an_actor_that_has_ended_says_so)                                                              \
+    X(contract_09_handler_that_does_not_return_is_reported)                                                            \
     X(contract_08_timer_cancelled_while_queued_does_not_fire)                                                          \
     X(contract_08_timeout_cancelled_while_queued_has_no_outcome)                                                       \
     X(contract_08_reply_to_a_cancelled_request_is_dropped_while_queued)                                                \
