@@ -5,6 +5,8 @@
  *     ringmail/actor.h    actors, messages, requests, timers
  *     ringmail/mailbox.h  pressure, urgent messages, the stash
  *     ringmail/link.h     links, monitors, exit signals
+ *     ringmail/request.h  forwarding, deadlines, asking many at once
+ *     ringmail/sequence.h requests one after the other
  *     ringmail/runtime.h  systems of shards
  *     ringmail/embed.h    shards stepped by the caller's own loop
  *     ringmail/socket.h   TCP listeners and connections
@@ -27,7 +29,9 @@
 #include "ringmail/mailbox.h"
 #include "ringmail/name.h"
 #include "ringmail/offload.h"
+#include "ringmail/request.h"
 #include "ringmail/runtime.h"
+#include "ringmail/sequence.h"
 #include "ringmail/sim.h"
 #include "ringmail/socket.h"
 #include "ringmail/stats.h"

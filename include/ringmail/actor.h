@@ -318,14 +318,18 @@ typedef struct rim_ask {
     rim_msg *msg;        /* instead of tag, body and size: a message of the caller's, consumed whatever is returned */
     uint64_t timeout_ns; /* mandatory: 0 is -EINVAL */
     rim_outcome on_outcome;
-    uint64_t cookie; /* handed to on_outcome */
+    uint64_t cookie;     /* handed to on_outcome */
+    rim_token on_behalf; /* made for this request, which the caller took for later (rim_defer): its deadline is the
+                            latest. RIM_NIL: for the request in hand, if there is one */
+    bool own_time;       /* not for the request in hand: its deadline does not count */
 } rim_ask;
 
 /*
- * Sends a request. 0: on_outcome will be called exactly once, unless the request is cancelled or the asker ends. Else
- * (the codes of rim_send, -EINVAL for a missing timeout or callback, -RIM_ELIMIT for too many requests at once) it
- * will not be called. `out`, which may be NULL, is for rim_cancel. The reply's place is reserved: replies are never
- * refused for want of room.
+ * Sends a request. It ends at the latest when the request for which it is made does: the one that is being handled, or
+ * `on_behalf`. 0: on_outcome will be called exactly once, unless the request is cancelled or the asker ends. Else
+ * (the codes of rim_send, -EINVAL for a missing timeout or callback, -RIM_ELIMIT for too many requests at once,
+ * -RIM_EBADREF for an `on_behalf` that is answered) it will not be called. `out`, which may be NULL, is for rim_cancel.
+ * The reply's place is reserved: replies are never refused for want of room.
  */
 RIM_API RIM_MUST_CHECK int rim_request(rim_ctx *ctx, const rim_ask *ask, rim_token *out);
 /* True while a request is being handled, and not yet answered or deferred. */
@@ -350,8 +354,8 @@ RIM_API rim_timer rim_after(rim_ctx *ctx, uint64_t delay_ns, uint64_t cookie);
 RIM_API rim_timer rim_every(rim_ctx *ctx, uint64_t first_ns, uint64_t period_ns, uint64_t cookie);
 
 /*
- * Cancels a timer, a request or a monitor of the calling actor. True if it was pending: afterwards nothing of it
- * arrives, also if its event was already queued. False if it is over, or not the caller's.
+ * Cancels a timer, a request, a gathering, a sequence or a monitor of the calling actor. True if it was pending:
+ * afterwards nothing of it arrives, also if its event was already queued. False if it is over, or not the caller's.
  */
 RIM_API bool rim_cancel(rim_ctx *ctx, uint64_t handle);
 

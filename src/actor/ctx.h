@@ -28,7 +28,9 @@ enum {
     RIM_REF_TIMER = 3,
     RIM_REF_DEFERRED = 4,
     RIM_REF_MONITOR = 5,
-    RIM_REF_ENDING = 6
+    RIM_REF_ENDING = 6,
+    RIM_REF_GATHER = 8,
+    RIM_REF_SEQUENCE = 9,
 };
 
 #define RIM_KIND_SHIFT  60
@@ -121,6 +123,7 @@ struct rim__belongings {
     struct rim__own *timers, *requests, *deferred, *blocks, *wants;
     struct rim__own *names, *seekers; /* name_claim.c, name_find.c */
     int32_t name_error;               /* of the name that it was spawned with */
+    struct rim__own *gathers, *sequences;
     struct rim__watch *watches;
     struct rim__want *waiters, **waiters_end; /* who waits for room here, first come first served */
     uint64_t memory_used, memory_max;         /* of rim_alloc */
@@ -170,11 +173,14 @@ struct rim__spread;
 
 struct rim_ctx {
     struct rim__shard *shard;
-    struct rim__actor *actor; /* whose handler runs */
-    struct rim_msg *current;  /* the message that it handles */
-    bool taken;               /* rim_take has it */
-    bool asked;               /* it is a request that still needs an answer */
-    uint64_t here;            /* a reference of this shard, without its local part */
+    struct rim__actor *actor;  /* whose handler runs */
+    struct rim_msg *current;   /* the message that it handles; NULL when it is somebody else's by now */
+    rim_ref taken_from;        /* whose it was then */
+    bool taken;                /* it is not the turn's to release */
+    bool asked;                /* it is a request that still needs an answer */
+    rim_ref asker;             /* of that request */
+    struct rim__msg_token ask; /* deadline_ns 0: there is none; else it may have been taken for later */
+    uint64_t here;             /* a reference of this shard, without its local part */
     struct rim__table actors;
     rim_stats stats;
     struct rim__table requests; /* and deferred ones */
@@ -276,11 +282,32 @@ void rim__request_drop(rim_ctx *ctx, struct rim_msg *msg);
 void rim__request_end_all(rim_ctx *ctx, struct rim__actor *actor);
 bool rim__request_cancel(rim_ctx *ctx, uint64_t token);
 void rim__request_fail(rim_ctx *ctx, rim_ref from, uint64_t token, int error);
+/* When a request that is made now ends at the latest. -RIM_EBADREF: not for the one that it is said to be for. */
+int rim__request_limit(const rim_ctx *ctx, const rim_ask *ask, uint64_t *deadline_ns);
 /* A request that no message asks: of `ask` only timeout, callback and cookie count. Its outcome comes by
    rim__request_deliver, with the token. `job` may be NULL. 0, or the codes of rim_request. */
 int rim__request_open(rim_ctx *ctx, const rim_ask *ask, struct rim__job *job, rim_token *out);
 /* As if it had never been. */
 void rim__request_undo(rim_ctx *ctx, rim_token token);
+/* answer.c: the request in hand has its answer, or is another's now. */
+static inline void rim__answer_done(rim_ctx *ctx) {
+    ctx->asked = false;
+    ctx->ask.deadline_ns = 0;
+}
+/* The message in hand is somebody else's now, or gone. */
+static inline void rim__hand_over(rim_ctx *ctx, rim_ref from) {
+    ctx->taken = true;
+    ctx->taken_from = from;
+    ctx->current = NULL;
+}
+/* Of a request that the caller took for later. -RIM_EBADREF: there is no such one. */
+int rim__answer_deadline(const rim_ctx *ctx, rim_token request, uint64_t *deadline_ns);
+void rim__answer_end_all(rim_ctx *ctx, struct rim__actor *actor);
+/* gather.c, sequence.c */
+bool rim__gather_cancel(rim_ctx *ctx, uint64_t token);
+void rim__gather_end_all(rim_ctx *ctx, struct rim__actor *actor);
+bool rim__sequence_cancel(rim_ctx *ctx, uint64_t token);
+void rim__sequence_end_all(rim_ctx *ctx, struct rim__actor *actor);
 /* job.c */
 /* Its request has ended without it: it is withdrawn, or let run, and cleans up after itself. */
 void rim__job_abandon(rim_ctx *ctx, struct rim__job *job);

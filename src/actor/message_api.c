@@ -91,12 +91,13 @@ static struct rim_msg *copy_embedded(rim_ctx *ctx, const struct rim_msg *msg) {
 }
 
 rim_msg *rim_take(rim_ctx *ctx, rim_msg *msg) {
-    if (msg != ctx->current || ctx->taken) {
+    if (msg == NULL || msg != ctx->current || ctx->taken) {
         return NULL;
     }
     if (msg->flags & RIM_MSG_EMBEDDED) {
         return copy_embedded(ctx, msg);
     }
+    rim_ref from = msg->from;
     struct rim_msg *kept = msg;
     if (msg->flags & (RIM_MSG_IN_PARCEL | RIM_MSG_FOREIGN)) {
         kept = rim__msg_move_out(ctx->shard, msg);
@@ -104,7 +105,7 @@ rim_msg *rim_take(rim_ctx *ctx, rim_msg *msg) {
             return NULL;
         }
     }
-    ctx->taken = true;
+    rim__hand_over(ctx, from); /* a request can still be answered */
     kept->flags &= (uint16_t) ~(RIM_MSG_RESERVED | RIM_MSG_URGENT | RIM_MSG_RETURNED);
     return kept;
 }

@@ -15,18 +15,12 @@
 #include "actor/become.h"
 #include "actor/mailbox.h"
 #include "actor/name.h"
+#include "actor/pending.h"
 #include "actor/request.h"
 #include "actor/send.h"
 
-/* What requests and deferred requests have in common; both are in ctx->requests, and know their handle. */
-struct pending {
-    struct rim__own own;
-    uint64_t handle;
-    struct rim__actor *owner;
-};
-
 struct request {
-    struct pending pending;
+    struct rim__pending pending;
     struct rim__timer deadline;
     rim_outcome on_outcome;
     uint64_t cookie;
@@ -38,32 +32,9 @@ struct request {
     uint64_t word; /* the answer of a request that the runtime answered itself */
 };
 
-/* A request taken for later, at the receiver. */
-struct deferred {
-    struct pending pending;
-    rim_ref asker;
-    uint64_t token;
-};
-
-static void *find(const rim_ctx *ctx, uint64_t handle) {
-    struct pending *pending = rim__table_find(&ctx->requests, rim__ref_local(handle));
-    return pending != NULL && pending->handle == handle ? pending : NULL;
-}
-
-static int add(rim_ctx *ctx, struct pending *pending, unsigned kind, struct rim__own **list) {
-    uint64_t local;
-    int error = rim__table_add(&ctx->requests, pending, &local);
-    if (error == 0) {
-        pending->handle = rim__ref_make(kind, ctx->shard->index, local);
-        pending->owner = ctx->actor;
-        rim__own_link(list, &pending->own);
-    }
-    return error;
-}
-
-static void retire(rim_ctx *ctx, struct pending *pending) {
-    rim__table_remove(&ctx->requests, rim__ref_local(pending->handle));
-    rim__own_unlink(&pending->own);
+static struct request *find(const rim_ctx *ctx, uint64_t handle) {
+    struct rim__pending *pending = rim__pending_find(ctx, handle);
+    return pending != NULL ? rim__container_of(pending, struct request, pending) : NULL;
 }
 
 static void free_request(rim_ctx *ctx, struct request *request) {
@@ -149,7 +120,27 @@ static int send_ask(rim_ctx *ctx, const rim_ask *ask, const struct request *requ
     return error == -ENOTRECOVERABLE ? -ENOMEM : error;
 }
 
+int rim__request_limit(const rim_ctx *ctx, const rim_ask *ask, uint64_t *deadline_ns) {
+    uint64_t limit_ns = UINT64_MAX; /* when the request that this one is made for ends */
+    if (ask->on_behalf != RIM_NIL) {
+        int error = rim__answer_deadline(ctx, ask->on_behalf, &limit_ns);
+        if (error != 0) {
+            return error;
+        }
+    } else if (!ask->own_time && ctx->ask.deadline_ns != 0) {
+        limit_ns = ctx->ask.deadline_ns;
+    }
+    uint64_t own_ns = ask->timeout_ns > UINT64_MAX / 2 ? UINT64_MAX / 2 : ctx->shard->now_ns + ask->timeout_ns;
+    *deadline_ns = own_ns < limit_ns ? own_ns : limit_ns;
+    return 0;
+}
+
 static struct request *make_request(rim_ctx *ctx, const rim_ask *ask, int *error) {
+    uint64_t deadline_ns;
+    *error = rim__request_limit(ctx, ask, &deadline_ns);
+    if (*error != 0) {
+        return NULL;
+    }
     struct rim__belongings *belongings = rim__actor_belongings(ctx, ctx->actor);
     struct request *request = belongings != NULL ? rim__memory_alloc(&ctx->shard->memory, sizeof *request) : NULL;
     if (request == NULL) {
@@ -162,13 +153,11 @@ static struct request *make_request(rim_ctx *ctx, const rim_ask *ask, int *error
     request->answered = false;
     request->job = NULL;
     request->timeout_token.token = RIM_NIL;
-    *error = add(ctx, &request->pending, RIM_REF_REQUEST, &belongings->requests);
+    *error = rim__pending_add(ctx, &request->pending, RIM_REF_REQUEST, &belongings->requests);
     if (*error != 0) {
         free_request(ctx, request);
         return NULL;
     }
-    uint64_t now_ns = ctx->shard->now_ns;
-    uint64_t deadline_ns = ask->timeout_ns > UINT64_MAX / 2 ? UINT64_MAX / 2 : now_ns + ask->timeout_ns;
     rim__timer_arm(&ctx->shard->timers, &request->deadline, deadline_ns);
     return request;
 }
@@ -182,7 +171,7 @@ static int request_with(rim_ctx *ctx, const rim_ask *ask, rim_msg **msg, rim_tok
     error = send_ask(ctx, ask, request, msg);
     if (error != 0) {
         rim__timer_disarm(&ctx->shard->timers, &request->deadline);
-        retire(ctx, &request->pending);
+        rim__pending_retire(ctx, &request->pending);
         free_request(ctx, request);
         return error;
     }
@@ -282,7 +271,7 @@ void rim__request_outcome(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg
     bool reply = msg->kind != RIM_KIND_FAILURE; /* a failure without an error is an answer of the runtime's own */
     int error = reply ? 0 : failure_of(msg);
     const void *body = reply ? rim__msg_body(msg) : &request->word;
-    retire(ctx, &request->pending);
+    rim__pending_retire(ctx, &request->pending);
     ctx->stats.requests_open--;
     *verdict = request->on_outcome(ctx, RIM_ACTOR_STATE(actor), request->cookie, error, error == 0 ? body : NULL,
                                    reply ? msg : NULL);
@@ -298,7 +287,7 @@ bool rim__request_cancel(rim_ctx *ctx, uint64_t token) {
         return false;
     }
     leave_job(ctx, request);
-    retire(ctx, &request->pending);
+    rim__pending_retire(ctx, &request->pending);
     ctx->stats.requests_open--;
     rim__timer_disarm(&ctx->shard->timers, &request->deadline);
     if (request->timeout_token.token == token) {
@@ -315,199 +304,16 @@ static void end_requests(rim_ctx *ctx, struct rim__actor *actor) {
     while (actor->belongings->requests != NULL) {
         struct request *request = rim__container_of(actor->belongings->requests, struct request, pending.own);
         leave_job(ctx, request);
-        retire(ctx, &request->pending);
+        rim__pending_retire(ctx, &request->pending);
         ctx->stats.requests_open--;
         rim__timer_disarm(&ctx->shard->timers, &request->deadline);
         free_request(ctx, request);
     }
 }
 
-/* ---- answering ---- */
-
-bool rim_is_request(const rim_ctx *ctx) {
-    return ctx->asked;
-}
-
-static struct rim__sending answer_to(rim_ref asker, uint64_t token, enum rim__kind kind) {
-    return (struct rim__sending){.to = asker, .kind = kind, .flags = RIM_MSG_TOKEN | RIM_MSG_RESERVED, .token = token};
-}
-
-/* To an asker on this shard an answer need not pass through a mesh, but it must find its request. */
-static int send_answer(rim_ctx *ctx, const struct rim__sending *sending) {
-    if (rim__ref_shard(sending->token) != ctx->shard->index) {
-        return rim__send_copy(ctx, sending);
-    }
-    struct rim_msg *msg = rim__msg_create(ctx->shard, sending->kind, sending->flags, sending->tag, sending->size);
-    if (msg == NULL) {
-        return -ENOMEM;
-    }
-    msg->from = rim_self(ctx);
-    msg->to = rim__ref_local(sending->to);
-    rim__msg_token(msg)->token = sending->token;
-    if (sending->size > 0) {
-        memcpy(rim__msg_body(msg), sending->body, sending->size);
-    }
-    ctx->stats.sent++;
-    rim__request_deliver(ctx, msg);
-    return 0;
-}
-
-void rim__request_fail(rim_ctx *ctx, rim_ref from, uint64_t token, int error) {
-    int32_t body = error;
-    struct rim__sending sending = answer_to(from, token, RIM_KIND_FAILURE);
-    sending.body = &body;
-    sending.size = sizeof body;
-    if (send_answer(ctx, &sending) != 0) {
-        rim__log_write(&ctx->shard->log, RIM_LOG_ERROR, "out of memory: a request will time out instead of failing");
-    }
-}
-
-rim_token rim_defer(rim_ctx *ctx) {
-    struct rim__belongings *belongings = ctx->asked ? rim__actor_belongings(ctx, ctx->actor) : NULL;
-    struct deferred *deferred = belongings != NULL ? rim__memory_alloc(&ctx->shard->memory, sizeof *deferred) : NULL;
-    if (deferred == NULL) {
-        return RIM_NIL;
-    }
-    deferred->asker = ctx->current->from;
-    deferred->token = rim__msg_token(ctx->current)->token;
-    if (add(ctx, &deferred->pending, RIM_REF_DEFERRED, &belongings->deferred) != 0) {
-        rim__memory_free(&ctx->shard->memory, deferred, sizeof *deferred);
-        return RIM_NIL;
-    }
-    ctx->asked = false;
-    return deferred->pending.handle;
-}
-
-/* Whom an answer goes to. The request is still open: a failed answer may be tried again. */
-static int find_asker(rim_ctx *ctx, rim_token request, struct rim__sending *sending) {
-    if (request == RIM_NIL) {
-        if (!ctx->asked) {
-            return -RIM_EBADREF;
-        }
-        *sending = answer_to(ctx->current->from, rim__msg_token(ctx->current)->token, RIM_KIND_REPLY);
-        return 0;
-    }
-    struct deferred *deferred = rim__ref_kind(request) == RIM_REF_DEFERRED ? find(ctx, request) : NULL;
-    if (deferred == NULL || deferred->pending.owner != ctx->actor) {
-        return -RIM_EBADREF;
-    }
-    *sending = answer_to(deferred->asker, deferred->token, RIM_KIND_REPLY);
-    return 0;
-}
-
-/* The request has its answer. */
-static void settle(rim_ctx *ctx, rim_token request) {
-    if (request == RIM_NIL) {
-        ctx->asked = false;
-        return;
-    }
-    struct deferred *deferred = find(ctx, request);
-    retire(ctx, &deferred->pending);
-    rim__memory_free(&ctx->shard->memory, deferred, sizeof *deferred);
-}
-
-int rim_reply(rim_ctx *ctx, rim_token request, uint32_t tag, const void *body, size_t size) {
-    struct rim__sending sending;
-    int error = size > RIM_BODY_MAX ? -RIM_ETOOBIG : find_asker(ctx, request, &sending);
-    if (error != 0) {
-        return error;
-    }
-    sending.tag = tag;
-    sending.body = body;
-    sending.size = size;
-    error = send_answer(ctx, &sending);
-    if (error == 0) {
-        settle(ctx, request);
-    }
-    return error;
-}
-
-/* By pointer, to an asker on this shard. */
-static int reply_out_here(rim_ctx *ctx, const struct rim__sending *sending, struct rim_msg *msg) {
-    uint32_t flags = sending->flags | RIM_MSG_OUT, size = msg->size;
-    struct rim_msg *head = rim__msg_create(ctx->shard, RIM_KIND_REPLY, flags, sending->tag, size);
-    if (head == NULL) {
-        return -ENOMEM;
-    }
-    struct rim__body *body = rim__send_detach(ctx, msg);
-    if (body == NULL) {
-        rim__memory_free(&ctx->shard->memory, head, rim__msg_span(flags, size));
-        return -ENOMEM;
-    }
-    head->from = rim_self(ctx);
-    head->to = rim__ref_local(sending->to);
-    rim__msg_token(head)->token = sending->token;
-    *(struct rim__body **)rim__msg_after(head) = body;
-    ctx->stats.sent++;
-    rim__request_deliver(ctx, head);
-    return 0;
-}
-
-static int reply_owned_here(rim_ctx *ctx, struct rim__sending *sending, struct rim_msg *msg) {
-    if ((msg->flags & RIM_MSG_OUT) || msg->size > RIM_MSG_INLINE_MAX) {
-        return reply_out_here(ctx, sending, msg);
-    }
-    sending->body = rim__msg_body(msg);
-    sending->size = msg->size;
-    int error = send_answer(ctx, sending);
-    if (error == 0) {
-        rim__msg_release(ctx->shard, msg);
-    }
-    return error;
-}
-
-static int reply_owned(rim_ctx *ctx, rim_token request, rim_msg **msg) {
-    struct rim__sending sending;
-    int error = find_asker(ctx, request, &sending);
-    if (error != 0) {
-        return error;
-    }
-    sending.tag = (*msg)->tag;
-    sending.returned = msg;
-    if (rim__ref_shard(sending.token) == ctx->shard->index) {
-        error = reply_owned_here(ctx, &sending, *msg);
-    } else {
-        error = rim__send_owned(ctx, &sending, *msg);
-    }
-    if (error == 0 || error == -ENOTRECOVERABLE) {
-        *msg = NULL;
-    }
-    if (error == 0) {
-        settle(ctx, request);
-    }
-    return error == -ENOTRECOVERABLE ? -ENOMEM : error;
-}
-
-int rim_reply_msg(rim_ctx *ctx, rim_token request, rim_msg *msg) {
-    if (msg == NULL) {
-        return -EINVAL;
-    }
-    int error = reply_owned(ctx, request, &msg);
-    rim_msg_free(ctx, msg);
-    return error;
-}
-
-int rim_refuse(rim_ctx *ctx, rim_token request, int error) {
-    struct rim__sending sending;
-    int found = find_asker(ctx, request, &sending);
-    if (found != 0) {
-        return found;
-    }
-    rim__request_fail(ctx, sending.to, sending.token, error < 0 ? error : -RIM_EREFUSED);
-    settle(ctx, request);
-    return 0;
-}
-
-static void end_deferred(rim_ctx *ctx, struct rim__actor *actor) {
-    while (actor->belongings->deferred != NULL) {
-        struct deferred *deferred = rim__container_of(actor->belongings->deferred, struct deferred, pending.own);
-        rim__request_fail(ctx, deferred->asker, deferred->token, -RIM_EDOWN);
-        retire(ctx, &deferred->pending);
-        rim__memory_free(&ctx->shard->memory, deferred, sizeof *deferred);
-    }
-}
-
 void rim__request_end_all(rim_ctx *ctx, struct rim__actor *actor) {
+    rim__sequence_end_all(ctx, actor);
+    rim__gather_end_all(ctx, actor);
     end_requests(ctx, actor);
-    end_deferred(ctx, actor);
+    rim__answer_end_all(ctx, actor);
 }

@@ -65,7 +65,10 @@ static rim_verdict handle_ask(rim_ctx *ctx, struct rim__actor *actor, struct rim
         return RIM_DONE;
     }
     ctx->asked = true;
+    ctx->asker = from;
+    ctx->ask = token;
     rim_verdict verdict = call_row(ctx, actor, msg);
+    ctx->ask.deadline_ns = 0;
     if (rim__unlikely(ctx->asked)) {
         ctx->asked = false;
         rim__request_fail(ctx, from, token.token, -RIM_ENOREPLY);
@@ -193,6 +196,7 @@ void rim__actor_run(struct rim__shard *shard, struct rim__task *task) {
     ctx->fail_code = 0; /* of a rim_fail whose verdict was not returned */
     rim_verdict verdict = work_off(ctx, actor);
     ctx->current = NULL;
+    ctx->taken = false;
     if (rim__unlikely(verdict != RIM_DONE || actor->stop_asked)) {
         end(ctx, actor, verdict);
         ctx->actor = NULL;

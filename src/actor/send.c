@@ -13,6 +13,13 @@ static rim_ref sender(const rim_ctx *ctx) {
     return ctx->actor != NULL ? ctx->actor->ref : RIM_NIL;
 }
 
+static rim__always_inline rim_ref sender_of(const rim_ctx *ctx, const struct rim__sending *sending) {
+    if (sending->as == RIM_NIL) {
+        return sender(ctx);
+    }
+    return sending->as == RIM_SEND_AS_NOBODY ? RIM_NIL : sending->as;
+}
+
 int rim__send_check_other(const rim_ctx *ctx, rim_ref to) {
     if (rim__ref_kind(to) != RIM_REF_ACTOR) {
         return -RIM_EBADREF;
@@ -30,7 +37,7 @@ static rim__cold struct rim__actor *unborn(rim_ctx *ctx, rim_ref to) {
 
 static rim__cold int send_to_nobody(rim_ctx *ctx, struct rim__sending sending) {
     ctx->stats.sent++;
-    rim__dead_count(ctx, &(rim_dead_letter){.from = sender(ctx),
+    rim__dead_count(ctx, &(rim_dead_letter){.from = sender_of(ctx, &sending),
                                             .to = sending.to,
                                             .tag = sending.tag,
                                             .reason = -RIM_EDOWN,
@@ -55,7 +62,7 @@ static rim__cold int send_closed(rim_ctx *ctx) {
 enum { DROPPED = 1 };
 
 static rim__cold int send_dropped(rim_ctx *ctx, const struct rim__sending *sending) {
-    rim_ref from = sending->as != RIM_NIL ? sending->as : sender(ctx);
+    rim_ref from = sender_of(ctx, sending);
     ctx->stats.sent++;
     rim__dead_count(ctx, &(rim_dead_letter){.from = from,
                                             .to = sending->to,
@@ -87,7 +94,7 @@ static rim__cold int send_overflow(rim_ctx *ctx, struct rim__actor *actor, struc
 static rim__always_inline void fill_head(const rim_ctx *ctx, struct rim_msg *msg, const struct rim__sending *sending,
                                          uint32_t home) {
     *msg = (struct rim_msg){
-        .from = sending->as != RIM_NIL ? sending->as : sender(ctx),
+        .from = sender_of(ctx, sending),
         .to = rim__ref_local(sending->to),
         .kind = sending->kind,
         .flags = (uint16_t)(sending->flags | home),

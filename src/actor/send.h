@@ -7,9 +7,11 @@
 
 #include "actor/ctx.h"
 
+#define RIM_SEND_AS_NOBODY UINT64_MAX /* the sender is to be RIM_NIL */
+
 struct rim__sending {
     rim_ref to; /* checked */
-    rim_ref as; /* the sender, where it is not the actor whose handler runs */
+    rim_ref as; /* the sender, where it is not the actor whose handler runs; or RIM_SEND_AS_NOBODY */
     enum rim__kind kind;
     uint32_t flags;       /* RIM_MSG_TOKEN, RIM_MSG_RESERVED */
     uint64_t token;       /* with RIM_MSG_TOKEN */

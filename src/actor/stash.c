@@ -43,6 +43,7 @@ int rim_stash(rim_ctx *ctx, rim_msg *msg) {
     if (belongings->stash_count >= stash_max(ctx->actor)) {
         return -RIM_EFULL;
     }
+    rim_ref from = msg->from;
     struct rim_msg *kept = msg;
     if (msg->flags & (RIM_MSG_IN_PARCEL | RIM_MSG_FOREIGN)) { /* the parcel must go home */
         kept = rim__msg_move_out(ctx->shard, msg);
@@ -52,8 +53,8 @@ int rim_stash(rim_ctx *ctx, rim_msg *msg) {
     }
     kept->flags &= (uint16_t) ~(RIM_MSG_URGENT | RIM_MSG_RETURNED);
     append(belongings, kept);
-    ctx->taken = true;
-    ctx->asked = false;
+    rim__hand_over(ctx, from);
+    rim__answer_done(ctx);
     ctx->stats.queued++;
     ctx->stats.handled--;
     return 0;

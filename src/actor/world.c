@@ -87,7 +87,10 @@ rim_ref rim_self(const rim_ctx *ctx) {
 }
 
 rim_ref rim_sender(const rim_ctx *ctx) {
-    return ctx->current != NULL ? ctx->current->from : RIM_NIL;
+    if (rim__unlikely(ctx->current == NULL)) {
+        return ctx->taken ? ctx->taken_from : RIM_NIL;
+    }
+    return ctx->current->from;
 }
 
 uint64_t rim_now(const rim_ctx *ctx) {
@@ -146,6 +149,10 @@ bool rim_cancel(rim_ctx *ctx, uint64_t handle) {
         return rim__monitor_cancel(ctx, handle);
     case RIM_REF_ENDING:
         return rim__ending_cancel(ctx, handle);
+    case RIM_REF_GATHER:
+        return rim__gather_cancel(ctx, handle);
+    case RIM_REF_SEQUENCE:
+        return rim__sequence_cancel(ctx, handle);
     default:
         return false;
     }

@@ -94,6 +94,38 @@
     X(contract_09_report_adds_up_over_a_subtree)                                                                       \
     X(contract_09_ending_an_actor_that_has_ended_says_so)                                                              \
     X(contract_09_handler_that_does_not_return_is_reported)                                                            \
+    X(contract_05_forwarded_request_is_answered_to_its_asker_here)                                                     \
+    X(contract_05_forwarded_request_is_answered_to_its_asker_across)                                                   \
+    X(contract_05_forward_to_one_that_has_ended_fails_the_request)                                                     \
+    X(contract_05_forward_to_a_full_one_leaves_the_request_in_hand)                                                    \
+    X(contract_05_forwarded_request_that_is_dropped_fails)                                                             \
+    X(request_forwarding_keeps_nobody_as_the_sender)                                                                   \
+    X(contract_05_deadline_travels_with_what_is_asked_at_once)                                                         \
+    X(contract_05_deadline_does_not_lengthen_a_shorter_one)                                                            \
+    X(contract_05_deadline_does_not_travel_where_it_is_not_wanted)                                                     \
+    X(contract_05_deadline_travels_on_behalf_of_a_deferred_request)                                                    \
+    X(contract_05_nothing_is_asked_on_behalf_of_an_answered_request)                                                   \
+    X(contract_05_what_is_asked_in_its_name_ends_with_a_request)                                                       \
+    X(contract_05_gathering_has_one_outcome_with_all_answers)                                                          \
+    X(contract_05_gathering_waits_for_all_when_some_fail)                                                              \
+    X(contract_05_gathering_ends_with_its_quorum)                                                                      \
+    X(contract_05_gathering_ends_when_its_quorum_is_out_of_reach)                                                      \
+    X(contract_05_gathering_ends_at_its_deadline)                                                                      \
+    X(contract_05_gathering_that_is_cancelled_has_no_outcome)                                                          \
+    X(contract_05_gathering_ends_with_its_actor)                                                                       \
+    X(contract_05_gathering_that_cannot_be_sent_has_no_outcome)                                                        \
+    X(request_gathering_refuses_what_is_wrong)                                                                         \
+    X(sequence_runs_its_steps_one_after_the_other)                                                                     \
+    X(sequence_goes_where_its_steps_say)                                                                               \
+    X(sequence_takes_the_error_branch)                                                                                 \
+    X(sequence_ends_at_the_deadline_of_the_whole)                                                                      \
+    X(sequence_that_fails_at_once_has_no_end)                                                                          \
+    X(contract_08_sequence_that_is_cancelled_has_no_end)                                                               \
+    X(sequence_ends_with_its_actor)                                                                                    \
+    X(sequence_runs_beside_others_of_its_actor)                                                                        \
+    X(sequence_refuses_what_is_wrong)                                                                                  \
+    X(contract_05_deadline_travels_along_a_sequence)                                                                   \
+    X(contract_05_request_whose_message_was_taken_is_answered)                                                         \
     X(contract_08_timer_cancelled_while_queued_does_not_fire)                                                          \
     X(contract_08_timeout_cancelled_while_queued_has_no_outcome)                                                       \
     X(contract_08_reply_to_a_cancelled_request_is_dropped_while_queued)                                                \
