@@ -129,6 +129,8 @@ typedef struct rim_closed_event {
 RIM_API int rim_socket_write(rim_ctx *ctx, rim_ref socket, const void *bytes, size_t size);
 /* Writes the body of a message, whatever its tag, without a copy; consumes the message whatever it returns. */
 RIM_API int rim_socket_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg *msg);
+/* The same, but consumes the message (and sets *msg to NULL) only on success. */
+RIM_API RIM_MUST_CHECK int rim_socket_try_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg **msg);
 /* RIM_SOCKET_SENT with `cookie`, to the caller, once everything written so far has left. */
 RIM_API int rim_socket_flush(rim_ctx *ctx, rim_ref socket, uint64_t cookie);
 /* Half-close: the peer sees the end after what was written; receiving goes on. */

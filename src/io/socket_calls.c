@@ -72,23 +72,44 @@ static bool keeps_buffer(rim_ctx *ctx, const rim_msg *msg) {
     return service != NULL && (msg->flags & RIM_MSG_OUT) != 0 && rim__msg_out(msg)->release == service->buffer_release;
 }
 
-int rim_socket_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg *msg) {
-    size_t size = rim_size(msg);
+static int write_copy(rim_ctx *ctx, rim_ref socket, rim_msg **msg) {
+    int result = rim_socket_write(ctx, socket, rim_body(*msg), rim_size(*msg));
+    if (result == 0) {
+        rim_msg_free(ctx, *msg);
+        *msg = NULL;
+    }
+    return result;
+}
+
+int rim_socket_try_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg **msg) {
+    if (*msg == NULL) {
+        return -EINVAL;
+    }
     struct rim__socket *direct = find_direct(ctx, socket);
-    bool is_small = size <= RIM_OUTGOING_SMALL;
+    bool is_small = rim_size(*msg) <= RIM_OUTGOING_SMALL;
     bool waits = direct == NULL || direct->output.out.bytes > 0;
-    if (is_small || (waits && keeps_buffer(ctx, msg))) {
-        int result = rim_socket_write(ctx, socket, rim_body(msg), size);
-        rim_msg_free(ctx, msg);
-        return result;
+    if (is_small || (waits && keeps_buffer(ctx, *msg))) {
+        return write_copy(ctx, socket, msg);
     }
     if (direct == NULL) {
-        rim_msg_retag(msg, RIM_SOCKET_WRITE);
-        return rim_send_msg(ctx, socket, msg);
+        uint32_t tag = rim_tag(*msg);
+        rim_msg_retag(*msg, RIM_SOCKET_WRITE);
+        int result = rim_try_send(ctx, socket, msg);
+        if (*msg != NULL) {
+            rim_msg_retag(*msg, tag);
+        }
+        return result;
     }
-    rim__output_append(direct, msg);
+    rim__output_append(direct, *msg);
+    *msg = NULL;
     start_send(ctx, direct);
     return 0;
+}
+
+int rim_socket_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg *msg) {
+    int result = rim_socket_try_write_msg(ctx, socket, &msg);
+    rim_msg_free(ctx, msg);
+    return result;
 }
 
 int rim_socket_flush(rim_ctx *ctx, rim_ref socket, uint64_t cookie) {
