@@ -12,6 +12,9 @@
  *     ringmail/socket.h   TCP listeners and connections
  *     ringmail/offload.h  blocking work on helper threads
  *     ringmail/name.h     names of actors
+ *     ringmail/buffer.h   bytes that grow
+ *     ringmail/stream.h   reading lines and blocks from a socket
+ *     ringmail/pipeline.h replies in order
  *     ringmail/stats.h    counters
  *     ringmail/supervisor.h  actors that start, restart and stop others
  *     ringmail/error.h    error codes
@@ -24,18 +27,21 @@
 
 #include "ringmail/actor.h"
 #include "ringmail/embed.h"
+#include "ringmail/buffer.h"
 #include "ringmail/error.h"
 #include "ringmail/link.h"
 #include "ringmail/mailbox.h"
 #include "ringmail/name.h"
 #include "ringmail/offload.h"
 #include "ringmail/request.h"
+#include "ringmail/pipeline.h"
 #include "ringmail/runtime.h"
 #include "ringmail/sequence.h"
 #include "ringmail/sim.h"
 #include "ringmail/socket.h"
 #include "ringmail/stats.h"
 #include "ringmail/supervisor.h"
+#include "ringmail/stream.h"
 #include "ringmail/typed.h"
 #include "ringmail/upgrade.h"
 
