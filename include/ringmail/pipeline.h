@@ -35,14 +35,14 @@ typedef struct rim_pipeline_limits {
 } rim_pipeline_limits;
 
 /* A reply's place in the order; numbers count up from 1. */
-typedef uint64_t rim_place;
+typedef uint64_t rim_pipeline_place;
 
 /* Private, but for its size. */
 typedef struct rim_pipeline {
     rim_ref socket;
     rim_pipeline_limits limits;
     struct rim__place *places;
-    rim_place first; /* the oldest */
+    rim_pipeline_place first; /* the oldest */
     uint32_t count;
     uint32_t room;        /* a power of two, or 0 */
     size_t request_bytes; /* of the places */
@@ -67,16 +67,17 @@ RIM_API void rim_pipeline_free(rim_ctx *ctx, rim_pipeline *pipeline);
  * The place of the next reply. `request_bytes` is what the request takes while it is under way; it counts until the
  * place is out. Also where rim_pipeline_takes_more says no. 0: out of memory.
  */
-RIM_API rim_place rim_pipeline_reserve(rim_ctx *ctx, rim_pipeline *pipeline, size_t request_bytes);
+RIM_API rim_pipeline_place rim_pipeline_reserve(rim_ctx *ctx, rim_pipeline *pipeline, size_t request_bytes);
 /* Adds a copy of the bytes to a reply. 0; -RIM_EBADREF: there is no such place, or it is out; -ENOMEM: the reply is not
    whole, and the next flush ends the connection. */
-RIM_API int rim_pipeline_write(rim_ctx *ctx, rim_pipeline *pipeline, rim_place place, const void *bytes, size_t size);
+RIM_API int rim_pipeline_write(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipeline_place place, const void *bytes,
+                               size_t size);
 /* Adds the body of a message, without a copy if it is large; consumes the message whatever it returns. */
-RIM_API int rim_pipeline_write_msg(rim_ctx *ctx, rim_pipeline *pipeline, rim_place place, rim_msg *msg);
+RIM_API int rim_pipeline_write_msg(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipeline_place place, rim_msg *msg);
 /* Says that a reply is whole. It goes out when all before it have. 0 or -RIM_EBADREF. */
-RIM_API int rim_pipeline_end(rim_ctx *ctx, rim_pipeline *pipeline, rim_place place);
+RIM_API int rim_pipeline_end(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipeline_place place);
 /* For a request that wants no reply: what is, or will be, written to the place is dropped. */
-RIM_API int rim_pipeline_mute(rim_ctx *ctx, rim_pipeline *pipeline, rim_place place);
+RIM_API int rim_pipeline_mute(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipeline_place place);
 /* Places that are not out. */
 RIM_API uint32_t rim_pipeline_count(const rim_pipeline *pipeline);
 

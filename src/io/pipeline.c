@@ -38,11 +38,11 @@ void rim_pipeline_init(rim_pipeline *pipeline, rim_ref socket, const rim_pipelin
 
 /* ---- places ---- */
 
-static struct rim__place *at(const rim_pipeline *pipeline, rim_place place) {
+static struct rim__place *at(const rim_pipeline *pipeline, rim_pipeline_place place) {
     return &pipeline->places[place & (pipeline->room - 1)];
 }
 
-static struct rim__place *find(const rim_pipeline *pipeline, rim_place place) {
+static struct rim__place *find(const rim_pipeline *pipeline, rim_pipeline_place place) {
     return place - pipeline->first < pipeline->count ? at(pipeline, place) : NULL;
 }
 
@@ -61,11 +61,11 @@ static bool grow(rim_ctx *ctx, rim_pipeline *pipeline) {
     return true;
 }
 
-rim_place rim_pipeline_reserve(rim_ctx *ctx, rim_pipeline *pipeline, size_t request_bytes) {
+rim_pipeline_place rim_pipeline_reserve(rim_ctx *ctx, rim_pipeline *pipeline, size_t request_bytes) {
     if (rim__unlikely(pipeline->count == pipeline->room) && !grow(ctx, pipeline)) {
         return 0;
     }
-    rim_place place = pipeline->first + pipeline->count++;
+    rim_pipeline_place place = pipeline->first + pipeline->count++;
     *at(pipeline, place) = (struct rim__place){.request_bytes = request_bytes};
     pipeline->request_bytes += request_bytes;
     return place;
@@ -200,11 +200,11 @@ static struct part *add_part(rim_ctx *ctx, rim_pipeline *pipeline, struct rim__p
 }
 
 /* Whether a reply is written straight behind what is on its way out: the usual case. */
-static bool is_next(const rim_pipeline *pipeline, const struct rim__place *found, rim_place place) {
+static bool is_next(const rim_pipeline *pipeline, const struct rim__place *found, rim_pipeline_place place) {
     return place == pipeline->first && found->parts == NULL;
 }
 
-int rim_pipeline_write(rim_ctx *ctx, rim_pipeline *pipeline, rim_place place, const void *bytes, size_t size) {
+int rim_pipeline_write(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipeline_place place, const void *bytes, size_t size) {
     struct rim__place *found = find(pipeline, place);
     if (found == NULL || found->ended) {
         return -RIM_EBADREF;
@@ -228,7 +228,7 @@ int rim_pipeline_write(rim_ctx *ctx, rim_pipeline *pipeline, rim_place place, co
     return 0;
 }
 
-int rim_pipeline_write_msg(rim_ctx *ctx, rim_pipeline *pipeline, rim_place place, rim_msg *msg) {
+int rim_pipeline_write_msg(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipeline_place place, rim_msg *msg) {
     if (msg == NULL) {
         return -EINVAL;
     }
@@ -253,7 +253,7 @@ int rim_pipeline_write_msg(rim_ctx *ctx, rim_pipeline *pipeline, rim_place place
     return 0;
 }
 
-int rim_pipeline_end(rim_ctx *ctx, rim_pipeline *pipeline, rim_place place) {
+int rim_pipeline_end(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipeline_place place) {
     struct rim__place *found = find(pipeline, place);
     if (found == NULL || found->ended) {
         return -RIM_EBADREF;
@@ -265,7 +265,7 @@ int rim_pipeline_end(rim_ctx *ctx, rim_pipeline *pipeline, rim_place place) {
     return 0;
 }
 
-int rim_pipeline_mute(rim_ctx *ctx, rim_pipeline *pipeline, rim_place place) {
+int rim_pipeline_mute(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipeline_place place) {
     struct rim__place *found = find(pipeline, place);
     if (found == NULL) {
         return -RIM_EBADREF;

@@ -82,7 +82,7 @@ struct server {
     size_t block; /* bytes of a block that is to come; 0: none */
     bool is_alone;
     struct {
-        rim_place place;
+        rim_pipeline_place place;
         unsigned long number;
         char kind;
     } asked[PLACES]; /* by place */
@@ -106,7 +106,7 @@ static void server_exit(rim_ctx *ctx, void *self, rim_exit why) {
     rim_pipeline_free(ctx, &server->pipeline);
 }
 
-static void write_text(rim_ctx *ctx, struct server *server, rim_place place, unsigned long number, char end) {
+static void write_text(rim_ctx *ctx, struct server *server, rim_pipeline_place place, unsigned long number, char end) {
     rim_buffer text = {0};
     (void)rim_buffer_format(ctx, &text, "%lu%c", number, end);
     SCENARIO_CHECK(server->world->s, rim_pipeline_write(ctx, &server->pipeline, place, text.bytes, text.size) == 0);
@@ -119,7 +119,7 @@ static void released(void *bytes, void *arg) {
     atomic_fetch_add(&world->released, 1);
 }
 
-static void write_large(rim_ctx *ctx, struct server *server, rim_place place) {
+static void write_large(rim_ctx *ctx, struct server *server, rim_pipeline_place place) {
     struct world *world = server->world;
     rim_msg *msg = rim_msg_wrap(ctx, RIM_USER, large, sizeof large, released, world);
     SCENARIO_CHECK(world->s, msg != NULL);
@@ -129,7 +129,7 @@ static void write_large(rim_ctx *ctx, struct server *server, rim_place place) {
 
 static void answer(rim_ctx *ctx, struct server *server, uint64_t cookie) {
     struct world *world = server->world;
-    rim_place place = server->asked[cookie].place;
+    rim_pipeline_place place = server->asked[cookie].place;
     char kind = server->asked[cookie].kind;
     if (kind == 'l') {
         write_large(ctx, server, place);
@@ -157,7 +157,7 @@ static rim_verdict server_outcome(rim_ctx *ctx, void *self, uint64_t cookie, int
     return read_requests(ctx, server, NULL, 0) ? RIM_DONE : RIM_FAIL;
 }
 
-static void ask(rim_ctx *ctx, struct server *server, rim_place place, char kind, unsigned long number) {
+static void ask(rim_ctx *ctx, struct server *server, rim_pipeline_place place, char kind, unsigned long number) {
     uint64_t cookie = place % PLACES;
     rim_ask question = {.to = server->world->workers[number % WORKERS],
                         .tag = WORK,
@@ -186,7 +186,7 @@ static void run_request(rim_ctx *ctx, struct server *server, const char *line, s
         server->block = number;
         return;
     }
-    rim_place place = rim_pipeline_reserve(ctx, &server->pipeline, 100);
+    rim_pipeline_place place = rim_pipeline_reserve(ctx, &server->pipeline, 100);
     SCENARIO_CHECK(server->world->s, place != 0);
     if (text[0] == 'q') {
         SCENARIO_CHECK(server->world->s, rim_pipeline_mute(ctx, &server->pipeline, place) == 0);
@@ -215,7 +215,7 @@ static bool read_request(rim_ctx *ctx, struct server *server) {
         rim_stream_need(&server->stream, server->block);
         return false;
     }
-    rim_place place = rim_pipeline_reserve(ctx, &server->pipeline, server->block);
+    rim_pipeline_place place = rim_pipeline_reserve(ctx, &server->pipeline, server->block);
     rim_msg *msg = rim_stream_take(ctx, &server->stream, RIM_USER, server->block);
     SCENARIO_CHECK(server->world->s, rim_pipeline_write_msg(ctx, &server->pipeline, place, msg) == 0);
     SCENARIO_CHECK(server->world->s, rim_pipeline_end(ctx, &server->pipeline, place) == 0);
@@ -462,8 +462,8 @@ static rim_verdict mistakes_init(rim_ctx *ctx, void *self, const void *arg, size
     SCENARIO_CHECK(s, rim_pipeline_end(ctx, &pipeline, 1) == -RIM_EBADREF);
     SCENARIO_CHECK(s, rim_pipeline_mute(ctx, &pipeline, 1) == -RIM_EBADREF);
     SCENARIO_CHECK(s, rim_pipeline_write_msg(ctx, &pipeline, 1, NULL) == -EINVAL);
-    rim_place first = rim_pipeline_reserve(ctx, &pipeline, 0);
-    rim_place second = rim_pipeline_reserve(ctx, &pipeline, 0);
+    rim_pipeline_place first = rim_pipeline_reserve(ctx, &pipeline, 0);
+    rim_pipeline_place second = rim_pipeline_reserve(ctx, &pipeline, 0);
     SCENARIO_CHECK(s, first == 1 && second == 2 && rim_pipeline_count(&pipeline) == 2);
     SCENARIO_CHECK(s, rim_pipeline_write_msg(ctx, &pipeline, 3, rim_msg_new(ctx, RIM_USER, 10)) == -RIM_EBADREF);
     SCENARIO_CHECK(s, rim_pipeline_write_msg(ctx, &pipeline, 2, rim_msg_new(ctx, RIM_USER, 5000)) == 0);

@@ -64,7 +64,7 @@ static void connection_exit(rim_ctx *ctx, void *state, rim_exit why UNUSED) {
     rim_pipeline_free(ctx, &self->pipeline);
 }
 
-static void write_reply(rim_ctx *ctx, struct connection *self, rim_place place, const char *text) {
+static void write_reply(rim_ctx *ctx, struct connection *self, rim_pipeline_place place, const char *text) {
     rim_pipeline_write(ctx, &self->pipeline, place, text, strlen(text));
     rim_pipeline_end(ctx, &self->pipeline, place);
 }
@@ -76,7 +76,7 @@ static void run_line(rim_ctx *ctx, struct connection *self, const char *line, si
         rim_pipeline_finish(&self->pipeline);
         return;
     }
-    rim_place place = rim_pipeline_reserve(ctx, &self->pipeline, size);
+    rim_pipeline_place place = rim_pipeline_reserve(ctx, &self->pipeline, size);
     rim_ask ask = {.to = *self->worker,
                    .tag = COUNT,
                    .body = line,
