@@ -200,6 +200,13 @@
     X(upgrade_changes_the_one_who_asks_too)                                                                            \
     X(upgrade_is_refused_where_the_versions_do_not_fit)                                                                \
     X(typed_messages_arrive_and_mistyped_ones_do_not)                                                                  \
+    X(stream_gives_back_lines_and_blocks_of_any_pieces)                                                                \
+    X(stream_keeps_what_it_must_and_nothing_else)                                                                      \
+    X(buffer_grows_within_its_actors_memory)                                                                           \
+    X(pipeline_replies_in_the_order_of_the_requests)                                                                   \
+    X(pipeline_stops_reading_when_the_peer_does_not_read)                                                              \
+    X(pipeline_lets_go_of_all_when_the_peer_is_gone)                                                                   \
+    X(pipeline_refuses_places_that_are_not_there)                                                                      \
     X(socket_chaos_ends_well)                                                                                          \
     X(socket_connect_is_refused)                                                                                       \
     X(socket_connect_times_out)                                                                                        \
@@ -253,14 +260,6 @@
     X(otp_child_specs_map)                                                                                             \
     X(otp_sup_flags)                                                                                                   \
     X(actor_that_has_started_is_told_to_who_asked)
-    X(stream_gives_back_lines_and_blocks_of_any_pieces)                                                                \
-    X(stream_keeps_what_it_must_and_nothing_else)                                                                      \
-    X(buffer_grows_within_its_actors_memory)                                                                           \
-    X(pipeline_replies_in_the_order_of_the_requests)                                                                   \
-    X(pipeline_stops_reading_when_the_peer_does_not_read)                                                              \
-    X(pipeline_lets_go_of_all_when_the_peer_is_gone)                                                                   \
-    X(pipeline_refuses_places_that_are_not_there)                                                                      \
-    X(socket_abort_resets_the_peer)
 
 struct scenario;
 #define LIST_DECLARE(name) void name(struct scenario *s);
