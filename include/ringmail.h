@@ -21,6 +21,8 @@
  *     ringmail/typed.h    typed messages, checked by the compiler
  *     ringmail/upgrade.h  new code for actors that live
  *     ringmail/sim.h      the simulated world
+ *     ringmail/kit.h      a test kit: probes, expectations, faults
+ *     ringmail/record.h   the inbox of a live actor, written down
  */
 #ifndef RINGMAIL_H
 #define RINGMAIL_H
@@ -29,12 +31,14 @@
 #include "ringmail/embed.h"
 #include "ringmail/buffer.h"
 #include "ringmail/error.h"
+#include "ringmail/kit.h"
 #include "ringmail/link.h"
 #include "ringmail/mailbox.h"
 #include "ringmail/name.h"
 #include "ringmail/offload.h"
 #include "ringmail/request.h"
 #include "ringmail/pipeline.h"
+#include "ringmail/record.h"
 #include "ringmail/runtime.h"
 #include "ringmail/sequence.h"
 #include "ringmail/sim.h"

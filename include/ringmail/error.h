@@ -40,8 +40,9 @@ extern "C" {
     X(RIM_ERESTARTING, 4114, "the child has failed and waits for its restart: terminate it first")                     \
     X(RIM_ESTART, 4115, "the child did not start: its init failed, and the log says why")                              \
     X(RIM_ETAKEN, 4116, "the name is taken: an actor has it")                                                          \
-    X(RIM_ENOBODY, 4117, "nobody has this name, or the group or pool has no members")\
-    X(RIM_ECLOSED, 4118, "the receiver is being drained: it works off what it has and takes nothing new")
+    X(RIM_ENOBODY, 4117, "nobody has this name, or the group or pool has no members")                                  \
+    X(RIM_ECLOSED, 4118, "the receiver is being drained: it works off what it has and takes nothing new")              \
+    X(RIM_EKIT, 4119, "a test of the kit failed: rim_kit_failure says what")
 
 #define RIM_ERROR_ENUM_(name, value, text) name = (value),
 enum rim_error { RIM_ERRORS(RIM_ERROR_ENUM_) RIM_ERROR_LAST };

@@ -29,7 +29,9 @@ extern "C" {
     X(accept_error, "an accept fails (ECONNABORTED, EMFILE)")                                                          \
     X(refuse_connect, "a connect is refused")                                                                          \
     X(slow_connect, "a connect takes seconds")                                                                         \
-    X(lane_full, "the way to another shard has no parcel left")
+    X(lane_full, "the way to another shard has no parcel left")                                                        \
+    X(crash, "a turn of an actor fails instead of running, and its message is gone")                                   \
+    X(no_memory, "an allocation in a shard's turn fails")
 
 typedef struct rim_sim_options {
 #define RIM_SIM_FIELD_(name, text) uint32_t name;
@@ -47,6 +49,8 @@ RIM_API uint64_t rim_sim_run(rim_system *system, uint64_t duration_ns);
 RIM_API uint64_t rim_sim_now(const rim_system *system);
 /* A hash over everything that happened: two runs of one seed on one build give the same. */
 RIM_API uint64_t rim_sim_trace(const rim_system *system);
+/* Changes how often faults strike from now on; NULL: none. A system that is not simulated takes no notice. */
+RIM_API void rim_sim_set_faults(rim_system *system, const rim_sim_options *faults);
 /* How often the fault with this index (in the order of RIM_SIM_FAULTS) has struck; its name, NULL past the last. */
 RIM_API uint64_t rim_sim_fault_count(const rim_system *system, uint32_t index);
 RIM_API const char *rim_sim_fault_name(uint32_t index);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "actor/become.h"
+#include "actor/record.h"
 #include "actor/spawn.h"
 
 /* In front of a state that does not lie behind its actor. */
@@ -93,7 +94,7 @@ int rim__become_change(rim_ctx *ctx, struct rim__actor *actor, const struct rim_
     bool unborn = actor->stage != RIM_STAGE_ALIVE; /* its state is empty */
     bool fits = change->to->state_size <= actor->state_size;
     if (fits && (unborn || change->migrate == NULL)) {
-        actor->behaviour = change->to;
+        rim__record_swap(actor, change->to);
         return 0;
     }
     if (!unborn && change->migrate == NULL) {
@@ -112,7 +113,7 @@ int rim__become_change(rim_ctx *ctx, struct rim__actor *actor, const struct rim_
         return error;
     }
     move_state(ctx, actor, fresh);
-    actor->behaviour = change->to;
+    rim__record_swap(actor, change->to);
     return 0;
 }
 
@@ -163,7 +164,7 @@ void rim__become_settle(rim_ctx *ctx, struct rim__actor *actor) {
         return;
     }
     belongings->change = (struct rim__change){.to = NULL};
-    if (actor->behaviour != change.from) {
+    if (rim__record_table(actor) != change.from) {
         return; /* it has become something else meanwhile */
     }
     int error = rim__become_change(ctx, actor, &change);

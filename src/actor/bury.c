@@ -7,6 +7,7 @@
 #include "actor/become.h"
 #include "actor/mailbox.h"
 #include "actor/name.h"
+#include "actor/record.h"
 #include "actor/send.h"
 
 /* One by one: a request to itself that ends here puts its failure behind the others. */
@@ -80,6 +81,7 @@ static void end_belongings(rim_ctx *ctx, struct rim__actor *actor) {
     rim__timer_end_all(ctx, actor);
     rim__room_end_all(ctx, actor);
     rim__heap_end_all(ctx, actor);
+    rim__record_end(ctx, actor);
 }
 
 static void say_goodbye(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {

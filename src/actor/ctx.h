@@ -144,6 +144,9 @@ struct rim__belongings {
     struct rim__change change;                /* waits for the last request; `to` NULL: none */
     struct rim__own *endings;                 /* outcomes of rim_end that it waits for */
     uint64_t lost;                            /* of the report on its end */
+    uint64_t asked;                           /* requests so far */
+    struct rim__recorder *recorder;           /* who writes down what it gets; or NULL */
+    rim_ref stand_in;                         /* it is played a recording: who gets what it sends into the void */
 };
 
 static inline void *rim__actor_state(const struct rim__actor *actor) {
@@ -214,9 +217,17 @@ struct rim_ctx {
     void *io;                                         /* the I/O layer's */
     void (*io_stats)(rim_ctx *ctx, rim_stats *stats); /* adds what the I/O layer counts */
     uint64_t (*wall_ms)(const rim_ctx *ctx);
+    /* For tests, else NULL: whether this turn of the actor fails. */
+    bool (*crashes)(rim_ctx *ctx, rim_ref who);
     rim_system *system;
     _Atomic uint64_t published[64]; /* stats for other threads: by this shard, relaxed */
 };
+
+/* A protocol number from here on is the library's own actors'. */
+#define RIM_PROTOCOL_OWN 0x7f00u
+static inline bool rim__actor_is_own(const struct rim__actor *actor) {
+    return actor->behaviour != NULL && actor->behaviour->protocol >= RIM_PROTOCOL_OWN;
+}
 
 /* Slots below are a shard's own; the rest is shared out evenly among the other spawners. */
 #define RIM_SLOTS_OWN (RIM_SLOTS / 2)

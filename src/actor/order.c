@@ -5,10 +5,6 @@
 #include "actor/world.h"
 #include "shard/offload.h"
 
-static bool is_own(const struct rim__actor *actor) {
-    return actor->behaviour != NULL && actor->behaviour->protocol >= RIM_PROTOCOL_OWN;
-}
-
 static void announce_closing(rim_ctx *ctx) {
     for (struct rim__actor *actor = ctx->oldest; actor != NULL; actor = actor->newer) {
         if (actor->stage != RIM_STAGE_EMBRYO) {
@@ -65,7 +61,7 @@ static void probe(rim_ctx *ctx, struct rim__probe *out) {
 static void stop_actors(rim_ctx *ctx, bool own_too, rim_exit why) {
     for (struct rim__actor *actor = ctx->newest, *older; actor != NULL; actor = older) {
         older = actor->older;
-        if (own_too || !is_own(actor)) {
+        if (own_too || !rim__actor_is_own(actor)) {
             /* An exit may end no other actor at once, so `older` stays; what it spawns is newer, and seen below. */
             rim__actor_bury(ctx, actor, why);
         }

@@ -16,6 +16,7 @@
 #include "actor/mailbox.h"
 #include "actor/name.h"
 #include "actor/pending.h"
+#include "actor/record.h"
 #include "actor/request.h"
 #include "actor/send.h"
 
@@ -25,6 +26,7 @@ struct request {
     rim_outcome on_outcome;
     uint64_t cookie;
     bool answered;
+    uint64_t number;        /* of the actor's requests, from 0 */
     struct rim__job *job;   /* what a helper does for it, until that has come home; else NULL */
     struct rim_msg timeout; /* with its token and body behind it */
     struct rim__msg_token timeout_token;
@@ -94,10 +96,17 @@ static int check_ask(const rim_ctx *ctx, const rim_ask *ask) {
     if ((tag & 0xffffu) < RIM_USER) {
         return -EINVAL;
     }
-    return ask->size > RIM_BODY_MAX ? -RIM_ETOOBIG : rim__send_check(ctx, ask->to);
+    if (ask->size > RIM_BODY_MAX) {
+        return -RIM_ETOOBIG;
+    }
+    int error = rim__send_check(ctx, ask->to);
+    return error != 0 && rim__replay_is_on(ctx->actor) ? 0 : error;
 }
 
 static int send_ask(rim_ctx *ctx, const rim_ask *ask, const struct request *request, rim_msg **msg) {
+    if (rim__unlikely(rim__replay_is_on(ctx->actor))) {
+        return 0; /* its outcome comes from a recording; an owned message is freed by the caller */
+    }
     struct rim__sending sending = {
         .to = ask->to,
         .kind = RIM_KIND_ASK,
@@ -151,6 +160,7 @@ static struct request *make_request(rim_ctx *ctx, const rim_ask *ask, int *error
     request->on_outcome = ask->on_outcome;
     request->cookie = ask->cookie;
     request->answered = false;
+    request->number = belongings->asked++;
     request->job = NULL;
     request->timeout_token.token = RIM_NIL;
     *error = rim__pending_add(ctx, &request->pending, RIM_REF_REQUEST, &belongings->requests);
@@ -254,6 +264,18 @@ void rim__request_deliver(rim_ctx *ctx, struct rim_msg *msg) {
     answered(ctx, request, msg);
 }
 
+bool rim__request_replay(rim_ctx *ctx, struct rim__actor *actor, uint64_t number, struct rim_msg *msg) {
+    for (struct rim__own *own = actor->belongings->requests; own != NULL; own = own->next) {
+        struct request *request = rim__container_of(own, struct request, pending.own);
+        if (request->number == number && !request->answered) {
+            rim__msg_token(msg)->token = request->pending.handle;
+            answered(ctx, request, msg);
+            return true;
+        }
+    }
+    return false;
+}
+
 void rim__request_drop(rim_ctx *ctx, struct rim_msg *msg) {
     ctx->stats.dead++;
     if (msg->flags & RIM_MSG_CANCELLED) { /* the record was only waiting for this */
@@ -271,6 +293,11 @@ void rim__request_outcome(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg
     bool reply = msg->kind != RIM_KIND_FAILURE; /* a failure without an error is an answer of the runtime's own */
     int error = reply ? 0 : failure_of(msg);
     const void *body = reply ? rim__msg_body(msg) : &request->word;
+    if (rim__unlikely(actor->belongings->recorder != NULL)) {
+        rim_record record = {.from = request->number, .tag = msg->tag, .error = error};
+        record.size = reply ? msg->size : error == 0 ? sizeof request->word : 0;
+        rim__record_outcome(ctx, actor, &record, body);
+    }
     rim__pending_retire(ctx, &request->pending);
     ctx->stats.requests_open--;
     *verdict = request->on_outcome(ctx, RIM_ACTOR_STATE(actor), request->cookie, error, error == 0 ? body : NULL,

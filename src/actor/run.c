@@ -170,6 +170,16 @@ static rim_exit why_failed(const rim_ctx *ctx, const struct rim__actor *actor, r
                 : (rim_exit){.code = RIM_EXIT_FAILED, .text = "failed"};
 }
 
+/* A test wants this turn to fail: what would have been handled is gone. */
+static rim__cold rim_verdict crash(rim_ctx *ctx, struct rim__actor *actor) {
+    const struct rim_msg *msg = actor->head;
+    if (msg != NULL && !(msg->flags & RIM_MSG_EMBEDDED) && msg->kind != RIM_KIND_SPAWN) {
+        ctx->stats.queued--;
+        rim__dead_letter(ctx, rim__mailbox_pop(actor), actor->ref, -RIM_EDOWN);
+    }
+    return rim_fail(ctx, RIM_EXIT_FAILED, "crashed by the simulation");
+}
+
 static rim__cold void end(rim_ctx *ctx, struct rim__actor *actor, rim_verdict verdict) {
     rim_exit_event reason; /* outlives what it was sent in */
     rim_exit why = {.code = RIM_EXIT_NORMAL, .text = "stopped"};
@@ -194,7 +204,8 @@ void rim__actor_run(struct rim__shard *shard, struct rim__task *task) {
     rim__assert(actor->ready);
     ctx->actor = actor;
     ctx->fail_code = 0; /* of a rim_fail whose verdict was not returned */
-    rim_verdict verdict = work_off(ctx, actor);
+    bool crashes = rim__unlikely(ctx->crashes != NULL) && !rim__actor_is_own(actor) && ctx->crashes(ctx, actor->ref);
+    rim_verdict verdict = crashes ? crash(ctx, actor) : work_off(ctx, actor);
     ctx->current = NULL;
     ctx->taken = false;
     if (rim__unlikely(verdict != RIM_DONE || actor->stop_asked)) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "actor/mailbox.h"
+#include "actor/record.h"
 #include "actor/send.h"
 
 static rim_ref sender(const rim_ctx *ctx) {
@@ -32,7 +33,11 @@ int rim__send_check_other(const rim_ctx *ctx, rim_ref to) {
 
 /* An actor whose birth is under way to this shard, from a third one: it can be sent to all the same. */
 static rim__cold struct rim__actor *unborn(rim_ctx *ctx, rim_ref to) {
-    return rim__actor_embryo(ctx, rim__ref_local(to));
+    struct rim__actor *embryo = rim__actor_embryo(ctx, rim__ref_local(to));
+    if (embryo == NULL && ctx->actor != NULL && rim__replay_is_on(ctx->actor)) {
+        return rim__actor_get(ctx, ctx->actor->belongings->stand_in);
+    }
+    return embryo;
 }
 
 static rim__cold int send_to_nobody(rim_ctx *ctx, struct rim__sending sending) {
@@ -250,10 +255,15 @@ static int check_user(const rim_ctx *ctx, rim_ref to, uint32_t tag, size_t size)
     return rim__unlikely(size > RIM_BODY_MAX) ? -RIM_ETOOBIG : rim__send_check(ctx, to);
 }
 
+/* Where a recording is played, actors of a shard that is not there are spoken to as well. */
+static rim__cold int send_wrongly(rim_ctx *ctx, rim_ref to, uint32_t tag, const void *body, size_t size, int error) {
+    return error == -RIM_EBADREF && rim__replay_divert(ctx, to, tag, body, size) ? 0 : error;
+}
+
 int rim_send(rim_ctx *ctx, rim_ref to, uint32_t tag, const void *body, size_t size) {
     int error = check_user(ctx, to, tag, size);
     if (rim__unlikely(error != 0)) {
-        return error;
+        return send_wrongly(ctx, to, tag, body, size, error);
     }
     return send_copy(ctx,
                      &(struct rim__sending){.to = to, .kind = RIM_KIND_TELL, .tag = tag, .body = body, .size = size});
@@ -354,6 +364,11 @@ int rim_try_send(rim_ctx *ctx, rim_ref to, rim_msg **msg) {
     }
     int error = check_user(ctx, to, owned->tag, owned->size);
     if (error != 0) {
+        error = send_wrongly(ctx, to, owned->tag, rim__msg_body(owned), owned->size, error);
+        if (error == 0) {
+            rim__msg_release(ctx->shard, owned);
+            *msg = NULL;
+        }
         return error;
     }
     struct rim__sending sending = {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "actor/become.h"
+#include "actor/record.h"
 #include "actor/spawn.h"
 #include "actor/upgrade.h"
 #include "actor/world.h"
@@ -98,7 +99,7 @@ static void upgrade_shard(rim_ctx *ctx, struct rim__upgrade *upgrade, struct not
     *notice = (struct notice){.upgrade = upgrade, .is_answer = true};
     notice->has_linked = link_overtaken(ctx, upgrade);
     for (struct rim__actor *actor = ctx->oldest; actor != NULL; actor = actor->newer) {
-        if (actor->behaviour == upgrade->change.from) {
+        if (rim__record_table(actor) == upgrade->change.from) {
             upgrade_actor(ctx, actor, &upgrade->change, &notice->report);
         }
     }

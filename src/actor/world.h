@@ -50,7 +50,4 @@ struct rim__order {
     struct rim__gate *gate;   /* knocked on when obeyed; NULL: no */
 };
 
-/* A protocol number from here on is the library's own actors'. */
-#define RIM_PROTOCOL_OWN 0x7f00u
-
 #endif

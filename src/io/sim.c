@@ -30,6 +30,13 @@ uint64_t rim_sim_trace(const rim_system *system) {
     return sim != NULL ? sim->trace : 0;
 }
 
+void rim_sim_set_faults(rim_system *system, const rim_sim_options *faults) {
+    struct rim__sim *sim = rim__system_sim(system);
+    if (sim != NULL) {
+        rim__sim_set_faults(sim, faults);
+    }
+}
+
 uint64_t rim_sim_fault_count(const rim_system *system, uint32_t index) {
     const struct rim__sim *sim = rim__system_sim(system);
     return sim != NULL && index < RIM_FAULT_COUNT ? sim->strikes[index] : 0;

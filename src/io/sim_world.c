@@ -42,7 +42,9 @@ bool rim__sim_strikes(struct rim__sim *sim, enum rim__sim_fault fault) {
 
 /* ---- life ---- */
 
-static void set_options(struct rim__sim *sim, const struct rim_sim_options *options) {
+void rim__sim_set_faults(struct rim__sim *sim, const rim_sim_options *faults) {
+    static const rim_sim_options none;
+    const rim_sim_options *options = faults != NULL ? faults : &none;
     sim->latency_ns = options->latency_ns != 0 ? options->latency_ns : DEFAULT_LATENCY_NS;
 #define RATE(name, text) sim->rates[RIM_FAULT_##name] = options->name;
     RIM_SIM_FAULTS(RATE)
@@ -50,7 +52,6 @@ static void set_options(struct rim__sim *sim, const struct rim_sim_options *opti
 }
 
 int rim__sim_create(const rim_config *config, struct rim__sim **out) {
-    static const rim_sim_options no_faults;
     struct rim__sim *sim = calloc(1, sizeof *sim);
     if (sim == NULL) {
         return -ENOMEM;
@@ -58,7 +59,7 @@ int rim__sim_create(const rim_config *config, struct rim__sim **out) {
     sim->now_ns = RIM_SIM_START_NS;
     sim->trace = 0xcbf29ce484222325u;
     rim__random_init(&sim->random, config->seed != 0 ? config->seed : 1);
-    set_options(sim, config->sim != NULL ? config->sim : &no_faults);
+    rim__sim_set_faults(sim, config->sim);
     sim->buffers = config->buffers != 0 ? config->buffers : DEFAULT_BUFFERS;
     sim->buffer_bytes = config->buffer_bytes != 0 ? config->buffer_bytes : DEFAULT_BUFFER_BYTES;
     rim__sim_net_init(&sim->net, sim);
@@ -145,21 +146,76 @@ static struct rim__sim_shard *choose(struct rim__sim *sim) {
         if (sim->shards[i]->asleep && sim->shards[i]->wake_ns <= sim->now_ns) {
             rim__sim_rouse(sim->shards[i]);
         }
-        if (!sim->shards[i]->asleep) {
+        if (!sim->shards[i]->asleep && sim->shards[i]->held_ns <= sim->now_ns) {
             awake[count++] = sim->shards[i];
         }
     }
     return count > 0 ? awake[rim__random_below(&sim->random, count)] : NULL;
 }
 
+/* One of the turn's first allocations is to fail, unless it makes none. */
+static void plan_no_memory(struct rim__sim *sim, struct rim__memory *memory) {
+    if (sim->rates[RIM_FAULT_no_memory] != 0 && memory->fail_at == 0 &&
+        rim__random_below(&sim->random, 1000) < sim->rates[RIM_FAULT_no_memory]) {
+        memory->allocations = 0;
+        memory->fail_at = rim__sim_between(sim, 1, 8);
+        sim->memory_planned = true;
+    }
+}
+
+static void note_no_memory(struct rim__sim *sim, struct rim__memory *memory) {
+    if (sim->memory_planned) {
+        sim->memory_planned = false;
+        sim->strikes[RIM_FAULT_no_memory] += memory->allocations >= memory->fail_at;
+        memory->fail_at = 0;
+    }
+}
+
+static void take_turn(struct rim__sim *sim, struct rim__shard *shard) {
+    sim->stepping = true;
+    plan_no_memory(sim, &shard->memory);
+    rim__shard_set_current(shard);
+    rim__shard_tick(shard, true);
+    rim__shard_set_current(NULL);
+    note_no_memory(sim, &shard->memory);
+    sim->stepping = false;
+}
+
+int rim__sim_hold(struct rim__sim *sim, uint32_t shard, uint64_t duration_ns) {
+    if (shard >= sim->shard_count || sim->shards[shard] == NULL || duration_ns > RIM_SIM_NEVER - sim->now_ns) {
+        return -EINVAL;
+    }
+    sim->shards[shard]->held_ns = sim->now_ns + duration_ns;
+    return 0;
+}
+
+int rim__sim_plan_crash(struct rim__sim *sim, rim_ref who, uint32_t after) {
+    for (uint32_t i = 0; i < RIM_SIM_CRASHES_MAX; i++) {
+        if (sim->crashes[i].who == RIM_NIL) {
+            sim->crashes[i] = (struct rim__sim_crash){.who = who, .after = after};
+            return 0;
+        }
+    }
+    return -RIM_ELIMIT;
+}
+
+bool rim__sim_crashes(struct rim__sim *sim, rim_ref who) {
+    for (uint32_t i = 0; i < RIM_SIM_CRASHES_MAX; i++) {
+        struct rim__sim_crash *plan = &sim->crashes[i];
+        if (plan->who == who && plan->after-- == 0) {
+            plan->who = RIM_NIL;
+            sim->strikes[RIM_FAULT_crash]++;
+            rim__sim_note(sim, RIM_NOTE_FAULT, RIM_FAULT_crash, sim->now_ns);
+            return true;
+        }
+    }
+    return who != sim->spared && rim__sim_strikes(sim, RIM_FAULT_crash);
+}
+
 static void turn(struct rim__sim *sim, struct rim__sim_shard *self) {
     rim__sim_note(sim, RIM_NOTE_TURN, self->shard->index, sim->now_ns);
     if (!rim__sim_strikes(sim, RIM_FAULT_skip_turn)) {
-        sim->stepping = true;
-        rim__shard_set_current(self->shard);
-        rim__shard_tick(self->shard, true);
-        rim__shard_set_current(NULL);
-        sim->stepping = false;
+        take_turn(sim, self->shard);
     }
     sim->now_ns += rim__sim_between(sim, 200, 2000);
 }
@@ -196,6 +252,9 @@ static uint64_t next_ns(const struct rim__sim *sim) {
     for (uint32_t i = 0; i < sim->shard_count; i++) {
         if (!is_there(sim, i)) {
             continue;
+        }
+        if (!sim->shards[i]->asleep && sim->shards[i]->held_ns < next) {
+            next = sim->shards[i]->held_ns;
         }
         uint64_t *soonest = rim__shard_is_idle(sim->shards[i]->shard) ? &idle : &next;
         if (sim->shards[i]->wake_ns < *soonest) {

@@ -55,9 +55,17 @@ struct rim__sim_shard {
     bool asleep;      /* since its poll, until wake_ns or until it is roused */
     bool woken;       /* by a wake() that its next sleep ends at once for */
     uint64_t wake_ns; /* RIM_SIM_NEVER: no deadline */
+    uint64_t held_ns; /* it gets no turn before */
     struct rim__sim_flights flights;
     struct rim__sim_pool pool;
 };
+
+/* An actor that is to crash in the turn after `after` further ones; who RIM_NIL: no plan. */
+struct rim__sim_crash {
+    rim_ref who;
+    uint32_t after;
+};
+#define RIM_SIM_CRASHES_MAX 16u
 
 struct rim__sim {
     uint64_t now_ns;
@@ -68,7 +76,10 @@ struct rim__sim {
     uint64_t latency_ns;            /* at most */
     uint32_t buffers, buffer_bytes; /* of each shard */
     bool stepping;                  /* a shard has its turn now */
-    struct rim__offload *offload;   /* the jobs that sim_helper.c does */
+    bool memory_planned;            /* in this turn an allocation is to fail */
+    rim_ref spared;                 /* this actor does not crash */
+    struct rim__sim_crash crashes[RIM_SIM_CRASHES_MAX];
+    struct rim__offload *offload; /* the jobs that sim_helper.c does */
     struct rim__sim_events events;
     struct rim__sim_net net;
     struct rim__sim_shard *shards[RIM_SHARDS_MAX];
@@ -92,6 +103,13 @@ void rim__sim_destroy(struct rim__sim *sim);
 /* The driver and the I/O of one shard, both valid until the simulation is destroyed. 0, -EINVAL, -ENOMEM. */
 int rim__sim_open(struct rim__sim *sim, struct rim__shard *shard, struct rim__driver **driver, struct rim__io **io);
 
+void rim__sim_set_faults(struct rim__sim *sim, const rim_sim_options *faults); /* NULL: none */
+/* The shard gets no turn for so long. 0 or -EINVAL. */
+int rim__sim_hold(struct rim__sim *sim, uint32_t shard, uint64_t duration_ns);
+/* 0, or -RIM_ELIMIT: too many are planned. */
+int rim__sim_plan_crash(struct rim__sim *sim, rim_ref who, uint32_t after);
+/* Whether the actor's turn that begins now is to fail. */
+bool rim__sim_crashes(struct rim__sim *sim, rim_ref who);
 /* As rim_sim_step; false also from within a turn. The second form does not let a jump of the clock pass until_ns. */
 bool rim__sim_step(struct rim__sim *sim);
 bool rim__sim_step_until(struct rim__sim *sim, uint64_t until_ns);

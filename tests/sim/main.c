@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "play.h"
@@ -97,8 +98,10 @@ static void check_happened(struct campaign *campaign) {
         }
     }
     for (uint32_t i = 0; rim_sim_fault_name(i) != NULL; i++) {
-        if (campaign->faults[i] == 0) {
-            printf("FAILED it never struck: %s\n", rim_sim_fault_name(i));
+        const char *name = rim_sim_fault_name(i);
+        bool of_actors = strcmp(name, "crash") == 0 || strcmp(name, "no_memory") == 0; /* not in these plays */
+        if (campaign->faults[i] == 0 && !of_actors) {
+            printf("FAILED it never struck: %s\n", name);
             campaign->failed++;
         }
     }

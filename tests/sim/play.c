@@ -28,7 +28,8 @@ static rim_sim_options make_faults(struct dice *dice) {
 #define RATE(name, text) faults.name = roll(dice, 3) == 0 ? roll(dice, 300) : roll(dice, 3) == 0 ? roll(dice, 20) : 0;
     RIM_SIM_FAULTS(RATE)
 #undef RATE
-    faults.reset /= 8; /* else nothing gets through */
+    faults.reset /= 8;                   /* else nothing gets through */
+    faults.crash = faults.no_memory = 0; /* no accident of the world, but of its inhabitants: see tests/kit */
     faults.latency_ns = roll(dice, 2) * (1 + roll(dice, 3000000));
     return faults;
 }
