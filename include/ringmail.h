@@ -8,6 +8,7 @@
  *     ringmail/request.h  forwarding, deadlines, asking many at once
  *     ringmail/sequence.h requests one after the other
  *     ringmail/runtime.h  systems of shards
+ *     ringmail/port.h     a thread that is no shard takes part
  *     ringmail/embed.h    shards stepped by the caller's own loop
  *     ringmail/socket.h   TCP listeners and connections
  *     ringmail/offload.h  blocking work on helper threads
@@ -36,6 +37,7 @@
 #include "ringmail/mailbox.h"
 #include "ringmail/name.h"
 #include "ringmail/offload.h"
+#include "ringmail/port.h"
 #include "ringmail/request.h"
 #include "ringmail/pipeline.h"
 #include "ringmail/record.h"

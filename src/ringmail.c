@@ -467,6 +467,7 @@ void rim_system_destroy(rim_system *system) {
     if (system->stage == RIM_SYSTEM_RUNS) {
         rim_system_stop(system, 0, NULL);
     }
+    rim__port_hub_close(system);
     for (uint32_t i = 0; system->members != NULL && i < system->count; i++) {
         destroy_member(&system->members[i]);
     }

@@ -62,6 +62,7 @@ struct rim_system {
     pthread_mutex_t foreign_lock;
     struct rim__allotment *foreign; /* by shard; slots that foreign threads chose; under the lock */
 
+    struct rim__port_hub *ports;  /* NULL until the first; made under foreign_lock */
     struct rim__offload *offload; /* helper threads */
     struct rim__map names;        /* that actors have, for threads that are no shard; under the lock */
 
@@ -75,6 +76,8 @@ void rim__member_close(struct rim__member *member);
 void rim__system_let_close(struct rim_system *system);
 /* ringmail.c: all drivers are closed, or will be by threads that end now: joins them, and counts what leaked. */
 void rim__system_join(struct rim_system *system);
+/* port_hub.c: the system ends, and lets go of the register of its ports. */
+void rim__port_hub_close(rim_system *system);
 /* embed.c: steps the embedded shards that are this thread's or nobody's as yet. False: there are none. */
 bool rim__embed_step_mine(struct rim_system *system, uint64_t budget_ns);
 

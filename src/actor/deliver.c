@@ -163,6 +163,11 @@ static void deliver_other(rim_ctx *ctx, struct rim_msg *msg) {
     case RIM_KIND_UPGRADE:
         rim__upgrade_notice(ctx, msg);
         return;
+    case RIM_KIND_ERRAND: {
+        struct rim__errand *errand = rim__container_of(msg, struct rim__errand, msg);
+        errand->run(ctx->shard, errand);
+        return;
+    }
     case RIM_KIND_HELPED:
         rim__offload_deliver(ctx->shard, msg);
         return;

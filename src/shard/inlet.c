@@ -19,6 +19,9 @@ void rim__inlet_finish(struct rim__inlet *inlet) {
         next = msg->next;
         if (msg->flags & RIM_MSG_FOREIGN) {
             free(msg);
+        } else if (msg->kind == RIM_KIND_ERRAND) {
+            struct rim__errand *errand = rim__container_of(msg, struct rim__errand, msg);
+            errand->drop(errand);
         }
     }
     inlet->head = NULL;
@@ -63,6 +66,11 @@ int rim__inlet_push(struct rim__shard *shard, struct rim_msg *msg, bool always) 
         shard->driver->ops->wake(NULL, shard->driver);
     }
     return error;
+}
+
+void rim__inlet_errand(struct rim__shard *shard, struct rim__errand *errand) {
+    errand->msg = (struct rim_msg){.kind = RIM_KIND_ERRAND, .flags = RIM_MSG_EMBEDDED};
+    (void)rim__inlet_push(shard, &errand->msg, true);
 }
 
 void rim__inlet_close(struct rim__inlet *inlet) {

@@ -14,8 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shard/message.h"
+
 struct rim__shard;
-struct rim_msg;
 
 #define RIM_INLET_MAX 65536u
 
@@ -36,6 +37,14 @@ void rim__inlet_msg_free(struct rim_msg *msg);
 /* Hands a message in and wakes the shard. `always` passes the bound and a closed door: for the runtime's own orders.
    0, -RIM_EFULL or -RIM_ESTOPPING: the message is still the caller's. */
 int rim__inlet_push(struct rim__shard *shard, struct rim_msg *msg, bool always);
+/* Something to be run on the shard; embedded in what it is for, and not pushed again before it runs. */
+struct rim__errand {
+    struct rim_msg msg; /* RIM_KIND_ERRAND */
+    void (*run)(struct rim__shard *shard, struct rim__errand *errand);
+    void (*drop)(struct rim__errand *errand); /* instead, if the shard ends without having run */
+};
+/* Never refused. */
+void rim__inlet_errand(struct rim__shard *shard, struct rim__errand *errand);
 void rim__inlet_close(struct rim__inlet *inlet);
 bool rim__inlet_is_closed(struct rim__inlet *inlet);
 /* The tick's second step: what has come in goes to shard->deliver. */

@@ -42,6 +42,7 @@ enum rim__kind {
     RIM_KIND_ROOM,       /* the actor `from` has room again, or has ended */
     RIM_KIND_ORDER,      /* from the thread that steers the system: struct rim__order */
     RIM_KIND_UPGRADE,    /* actors are to change their behaviour, or have */
+    RIM_KIND_ERRAND,     /* embedded in a struct rim__errand: run it */
     RIM_KIND_HELPED,     /* embedded in a job that a helper has done */
     RIM_KIND_SIGNAL,     /* the tag is an enum rim__signal: links and monitors, from shard to shard */
     RIM_KIND_NAME,       /* of names: struct rim__name_word */

@@ -152,6 +152,26 @@
     X(embed_stop_steps_shards_that_nobody_ever_stepped)                                                                \
     X(embed_two_systems_share_a_loop)                                                                                  \
     X(bad_arguments_of_embed_h)                                                                                        \
+    X(port_sends_and_receives_in_order)                                                                                \
+    X(port_sends_bodies_of_all_sizes)                                                                                  \
+    X(port_wrapped_body_is_released_once)                                                                              \
+    X(port_requests_have_one_outcome)                                                                                  \
+    X(port_request_cancelled_has_no_outcome)                                                                           \
+    X(port_answers_and_refuses_requests)                                                                               \
+    X(port_that_does_not_receive_is_a_full_mailbox)                                                                    \
+    X(port_is_told_what_was_refused)                                                                                   \
+    X(port_descriptor_is_readable_while_something_waits)                                                               \
+    X(port_closed_leaves_dead_letters)                                                                                 \
+    X(port_ended_by_an_actor_says_so)                                                                                  \
+    X(port_ends_with_its_thread)                                                                                       \
+    X(port_adopted_outlives_the_thread_that_opened_it)                                                                 \
+    X(port_that_waits_hears_of_the_stop)                                                                               \
+    X(port_idle_does_not_hold_up_a_stop)                                                                               \
+    X(port_with_a_backlog_is_named_at_the_deadline)                                                                    \
+    X(port_outlives_its_system)                                                                                        \
+    X(ports_of_many_threads_work_at_once)                                                                              \
+    X(port_spawns_and_stops_actors)                                                                                    \
+    X(bad_arguments_of_port_h)                                                                                         \
     X(bad_arguments_of_actor_h)                                                                                        \
     X(bad_arguments_of_runtime_h)                                                                                      \
     X(names_are_found_on_every_shard_by_all_who_hear_of_them)                                                          \

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* How ports end, by themselves, with their thread and with their system; and many of them at once. */
+#include <pthread.h>
+
+#include "port_stage.h"
+
+/* ---- ends ---- */
+
+void port_closed_leaves_dead_letters(struct scenario *s) {
+    static struct port_stage stage;
+    rim_port *port = port_stage_set_up(s, &stage, 8, 1);
+    rim_stats stats;
+    for (uint64_t i = 0; i < 5; i++) { /* some are handed over, some wait in the mailbox */
+        port_stage_say(port, stage.partner, ADD, i);
+    }
+    scenario_pass_time(s, RIM_MS(2));
+    rim_port_close(port);
+    role_settle(s, &stats);
+    CHECK(stats.dead + stats.refused == 5);
+    CHECK(stats.actors == 1);
+}
+
+void port_ended_by_an_actor_says_so(struct scenario *s) {
+    static struct port_stage stage;
+    rim_port *port = port_stage_set_up(s, &stage, 0, 1);
+    rim_port_item item;
+    rim_stats stats;
+    port_stage_say(port, stage.partner, STOP_PORT, 0);
+    CHECK(rim_port_receive(port, &item, 1, WAIT_NS) == -RIM_EDOWN);
+    CHECK(rim_port_receive(port, &item, 1, WAIT_NS) == -RIM_EDOWN);
+    CHECK(port_stage_is_readable(rim_port_fd(port), 0));
+    CHECK(rim_port_send(port, stage.partner, ADD, NULL, 0) == -RIM_EDOWN);
+    CHECK(rim_port_request(port, &(rim_port_ask){.to = stage.partner, .tag = ADD, .timeout_ns = 1}, NULL) ==
+          -RIM_EDOWN);
+    rim_ref ref;
+    CHECK(rim_port_spawn(port, &port_partner, NULL, NULL, 0, &ref) == -RIM_EDOWN);
+    rim_port_close(port);
+    role_settle(s, &stats);
+    CHECK(stats.dead == 0);
+}
+
+struct mortal {
+    rim_system *system;
+    struct port_stage *stage;
+    rim_port *adopted;
+};
+
+static void *live_and_die(void *arg) {
+    struct mortal *mortal = arg;
+    rim_port *port = port_stage_open(mortal->system, 0, 1);
+    mortal->stage->port = rim_port_ref(port);
+    port_stage_say(port, mortal->stage->partner, ASK_PORT, 0);
+    CHECK(rim_port_open(mortal->system, NULL, &mortal->adopted) == 0);
+    return NULL;
+}
+
+void port_ends_with_its_thread(struct scenario *s) {
+    static struct port_stage stage;
+    rim_port *port = port_stage_set_up(s, &stage, 0, 0);
+    struct mortal mortal = {.system = scenario_system(s), .stage = &stage};
+    pthread_t thread;
+    rim_stats stats;
+    CHECK(pthread_create(&thread, NULL, live_and_die, &mortal) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    port_stage_await(s, &stage);
+    CHECK(atomic_load(&stage.outcome) == -RIM_EDOWN);
+    role_settle(s, &stats);
+    CHECK(stats.actors == 2);
+    CHECK(stats.failed == 2);
+    rim_port_close(port);
+}
+
+static void *open_for_another(void *arg) {
+    struct mortal *mortal = arg;
+    CHECK(rim_port_open(mortal->system, NULL, &mortal->adopted) == 0);
+    while (!atomic_load(&mortal->stage->dead)) {
+        sched_yield();
+    }
+    return NULL;
+}
+
+void port_adopted_outlives_the_thread_that_opened_it(struct scenario *s) {
+    static struct port_stage stage;
+    rim_port *port = port_stage_set_up(s, &stage, 0, 0);
+    rim_port_close(port);
+    struct mortal mortal = {.system = scenario_system(s), .stage = &stage};
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, open_for_another, &mortal) == 0);
+    while (*(rim_port *volatile *)&mortal.adopted == NULL) {
+        sched_yield();
+    }
+    CHECK(rim_port_adopt(mortal.adopted) == 0);
+    atomic_store(&stage.dead, 1);
+    CHECK(pthread_join(thread, NULL) == 0);
+    port_stage_say(mortal.adopted, stage.partner, ADD, 3);
+    CHECK(role_number(port_stage_receive(mortal.adopted).body) == 3);
+    rim_port_close(mortal.adopted);
+}
+
+/* ---- stopping ---- */
+
+struct waiter {
+    rim_port *port;
+    bool closing;
+    int last;
+    pthread_t thread;
+};
+
+static void *receive_to_the_end(void *arg) {
+    struct waiter *waiter = arg;
+    rim_port_item item;
+    (void)rim_port_adopt(waiter->port);
+    while ((waiter->last = rim_port_receive(waiter->port, &item, 1, RIM_FOREVER)) > 0) {
+        waiter->closing = waiter->closing || item.tag == RIM_CLOSING;
+    }
+    CHECK(rim_port_send(waiter->port, rim_port_ref(waiter->port), WORD, NULL, 0) == -RIM_ESTOPPING);
+    rim_port_close(waiter->port);
+    return NULL;
+}
+
+void port_that_waits_hears_of_the_stop(struct scenario *s) {
+    static struct port_stage stage;
+    rim_port *port = port_stage_set_up(s, &stage, 0, 1);
+    struct waiter waiter = {.port = port};
+    rim_stop_report report;
+    if (!scenario_is_sim(s)) {
+        CHECK(pthread_create(&waiter.thread, NULL, receive_to_the_end, &waiter) == 0);
+    }
+    CHECK(scenario_stop(s, RIM_SECONDS(10), &report) == 0);
+    CHECK(report.adds_up && !report.leaks && report.lost == 0);
+    if (scenario_is_sim(s)) {
+        receive_to_the_end(&waiter);
+    } else {
+        CHECK(pthread_join(waiter.thread, NULL) == 0);
+    }
+    CHECK(waiter.closing);
+    CHECK(waiter.last == -RIM_ESTOPPING);
+}
+
+void port_idle_does_not_hold_up_a_stop(struct scenario *s) {
+    static struct port_stage stage;
+    rim_port *port = port_stage_set_up(s, &stage, 0, 1);
+    rim_port_item items[BATCH];
+    rim_stop_report report;
+    port_stage_say(port, stage.partner, ADD, 9);
+    CHECK(scenario_stop(s, RIM_SECONDS(10), &report) == 0);
+    CHECK(report.adds_up && !report.leaks && report.lost == 0);
+    CHECK(rim_port_receive(port, items, BATCH, 0) == 2); /* what came is received after the end, too */
+    CHECK(rim_port_receive(port, items, BATCH, 0) == -RIM_ESTOPPING);
+    rim_port_close(port);
+}
+
+/* Its mailbox is full of what nobody receives: an actor that does not work off its backlog. */
+void port_with_a_backlog_is_named_at_the_deadline(struct scenario *s) {
+    static struct port_stage stage;
+    rim_port *port = port_stage_set_up(s, &stage, 8, 0);
+    rim_stop_report report;
+    for (uint32_t i = 0; i < 1000 && port_stage_stats(s).queued < 2; i++) { /* the first four are handed over */
+        port_stage_say(port, stage.partner, ADD, i);
+    }
+    CHECK(scenario_stop(s, RIM_MS(20), &report) == -ETIMEDOUT);
+    CHECK(report.lost > 0);
+    CHECK(strstr(report.held_up_by, "rim port") != NULL);
+    rim_port_close(port);
+}
+
+void port_outlives_its_system(struct scenario *s) {
+    rim_config config = {.shards = 1, .driver = scenario_is_sim(s) ? RIM_DRIVER_SIM : RIM_DRIVER_AUTO};
+    rim_system *system;
+    rim_port *ports[3];
+    rim_port_item item;
+    CHECK(rim_system_create(&config, &system) == 0); /* never started */
+    ports[0] = port_stage_open(system, 0, 0);
+    rim_port_close(port_stage_open(system, 0, 0));
+    CHECK(rim_port_send(ports[0], rim_port_ref(ports[0]), WORD, NULL, 0) == 0);
+    rim_system_destroy(system);
+    CHECK(rim_port_receive(ports[0], &item, 1, RIM_FOREVER) == -RIM_ESTOPPING);
+    CHECK(rim_port_send(ports[0], rim_port_ref(ports[0]), WORD, NULL, 0) == -RIM_ESTOPPING);
+    rim_port_close(ports[0]);
+    CHECK(rim_system_create(&config, &system) == 0);
+    ports[1] = port_stage_open(system, 0, 0);
+    CHECK(rim_system_start(system) == 0);
+    ports[2] = port_stage_open(system, 0, 0);
+    CHECK(rim_system_stop(system, RIM_SECONDS(5), NULL) == 0);
+    CHECK(rim_port_open(system, NULL, &ports[0]) == -RIM_ESTOPPING);
+    rim_system_destroy(system);
+    rim_port_close(ports[2]);
+    CHECK(rim_port_receive(ports[1], &item, 1, 0) >= 0); /* RIM_CLOSING, where it came to that */
+    rim_port_close(ports[1]);
+}
+
+/* ---- many ---- */
+
+#define PORTS  8u
+#define ROUNDS 300u
+
+static void *converse(void *arg) {
+    struct mortal *mortal = arg;
+    rim_port *port = port_stage_open(mortal->system, 32, rim_shard_of(mortal->stage->partner));
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        uint64_t number = i;
+        rim_port_ask ask = {.to = mortal->stage->partner,
+                            .tag = ECHO_ASK,
+                            .body = &number,
+                            .size = sizeof number,
+                            .timeout_ns = WAIT_NS,
+                            .cookie = i};
+        CHECK(rim_port_request(port, &ask, NULL) == 0);
+        rim_port_item item = port_stage_receive(port);
+        CHECK(item.cookie == i && item.error == 0 && role_number(item.body) == i);
+        port_stage_say(port, mortal->stage->partner, COUNT_ONLY, i);
+    }
+    rim_port_close(port);
+    return NULL;
+}
+
+void ports_of_many_threads_work_at_once(struct scenario *s) {
+    static struct port_stage stage;
+    rim_port_close(port_stage_set_up(s, &stage, 0, 1));
+    struct mortal mortal = {.system = scenario_system(s), .stage = &stage};
+    pthread_t threads[PORTS];
+    rim_stats stats;
+    for (uint32_t i = 0; i < PORTS; i++) {
+        if (scenario_is_sim(s)) {
+            converse(&mortal);
+        } else {
+            CHECK(pthread_create(&threads[i], NULL, converse, &mortal) == 0);
+        }
+    }
+    for (uint32_t i = 0; !scenario_is_sim(s) && i < PORTS; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    }
+    role_settle(s, &stats);
+    CHECK(atomic_load(&stage.counted) == PORTS * ROUNDS);
+    CHECK(stats.dead == 0);
+}
+
+void port_spawns_and_stops_actors(struct scenario *s) {
+    static struct port_stage stage;
+    rim_port *port = port_stage_set_up(s, &stage, 0, 0);
+    struct role_cast cast = {.world = &stage};
+    rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = 1};
+    rim_ref ref;
+    rim_stats stats;
+    CHECK(rim_port_spawn(port, &port_partner, &options, &cast, sizeof cast, &ref) == 0);
+    port_stage_say(port, ref, ADD, 77); /* good at once */
+    CHECK(role_number(port_stage_receive(port).body) == 77);
+    CHECK(rim_port_stop(port, ref) == 0);
+    role_settle(s, &stats);
+    port_stage_ask(port, ref, ECHO_ASK, WAIT_NS, -RIM_EDOWN);
+    rim_port_close(port);
+}
+
+void bad_arguments_of_port_h(struct scenario *s) {
+    static struct port_stage stage;
+    rim_port *port = port_stage_set_up(s, &stage, 0, 0), *none;
+    rim_port_item item;
+    CHECK(rim_port_open(scenario_system(s), &(rim_port_options){.shard = 2}, &none) == -EINVAL);
+    CHECK(rim_port_open(scenario_system(s), &(rim_port_options){.capacity = UINT32_MAX}, &none) == -EINVAL);
+    CHECK(rim_port_send(port, RIM_NIL, WORD, NULL, 0) == -RIM_EBADREF);
+    CHECK(rim_port_send(port, stage.partner | (rim_ref)7 << 40, WORD, NULL, 0) == -RIM_EBADREF);
+    CHECK(rim_port_send(port, stage.partner, RIM_TIMER, NULL, 0) == -EINVAL);
+    CHECK(rim_port_send(port, stage.partner, WORD, NULL, 8) == -EINVAL);
+    CHECK(rim_port_send(port, stage.partner, WORD, "", RIM_BODY_MAX + 1) == -RIM_ETOOBIG);
+    CHECK(rim_port_request(port, &(rim_port_ask){.to = stage.partner, .tag = ADD}, NULL) == -EINVAL);
+    CHECK(rim_port_reply(port, stage.partner, ADD, NULL, 0) == -RIM_EBADREF);
+    CHECK(rim_port_refuse(port, RIM_NIL, -EPERM) == -RIM_EBADREF);
+    CHECK(!rim_port_cancel(port, RIM_NIL));
+    CHECK(!rim_port_cancel(port, stage.partner));
+    CHECK(rim_port_stop(port, RIM_NIL) == -RIM_EBADREF);
+    CHECK(rim_port_want_room(port, RIM_NIL) == -RIM_EBADREF);
+    CHECK(rim_port_receive(port, NULL, 1, 0) == -EINVAL);
+    CHECK(rim_port_receive(port, &item, 0, 0) == -EINVAL);
+    rim_port_close(port);
+    rim_port_close(NULL);
+}
