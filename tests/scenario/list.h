@@ -279,7 +279,50 @@
     X(otp_child_specs)                                                                                                 \
     X(otp_child_specs_map)                                                                                             \
     X(otp_sup_flags)                                                                                                   \
-    X(actor_that_has_started_is_told_to_who_asked)
+    X(actor_that_has_started_is_told_to_who_asked)                                                                     \
+    X(otp_permanent_normal)                                                                                            \
+    X(otp_transient_normal)                                                                                            \
+    X(otp_temporary_normal)                                                                                            \
+    X(otp_permanent_shutdown)                                                                                          \
+    X(otp_transient_shutdown)                                                                                          \
+    X(otp_temporary_shutdown)                                                                                          \
+    X(otp_permanent_abnormal)                                                                                          \
+    X(otp_transient_abnormal)                                                                                          \
+    X(otp_temporary_abnormal)                                                                                          \
+    X(otp_temporary_bystander)                                                                                         \
+    X(otp_faulty_application_shutdown)                                                                                 \
+    X(otp_multiple_restarts)                                                                                           \
+    X(otp_one_for_one)                                                                                                 \
+    X(otp_one_for_one_escalation)                                                                                      \
+    X(otp_one_for_all)                                                                                                 \
+    X(otp_one_for_all_escalation)                                                                                      \
+    X(otp_one_for_all_other_child_fails_restart)                                                                       \
+    X(otp_rest_for_one)                                                                                                \
+    X(otp_rest_for_one_escalation)                                                                                     \
+    X(otp_rest_for_one_other_child_fails_restart)                                                                      \
+    X(contract_07_terminated_child_is_started_again_with_its_group)                                                    \
+    X(otp_simple_one_for_one)                                                                                          \
+    X(otp_simple_one_for_one_shutdown)                                                                                 \
+    X(otp_simple_one_for_one_extra)                                                                                    \
+    X(otp_simple_one_for_one_escalation)                                                                               \
+    X(otp_simple_one_for_one_corruption)                                                                               \
+    X(otp_simple_one_for_one_restart_ignore)                                                                           \
+    X(otp_hanging_restart_loop)                                                                                        \
+    X(otp_hanging_restart_loop_rest_for_one)                                                                           \
+    X(otp_hanging_restart_loop_simple)                                                                                 \
+    X(contract_07_restarts_that_fail_in_a_loop_let_requests_in_between)                                                \
+    X(otp_nonsignificant_temporary)                                                                                    \
+    X(otp_nonsignificant_transient)                                                                                    \
+    X(otp_significant_temporary)                                                                                       \
+    X(otp_significant_transient)                                                                                       \
+    X(otp_significant_simple)                                                                                          \
+    X(otp_significant_bystander)                                                                                       \
+    X(otp_significant_escalation)                                                                                      \
+    X(otp_child_unlink)                                                                                                \
+    X(otp_tree)                                                                                                        \
+    X(otp_simple_one_for_one_scale_many_temporary_children)                                                            \
+    X(otp_do_not_save_start_parameters_for_temporary_children)                                                         \
+    X(otp_scale_start_stop_many_children)
 
 struct scenario;
 #define LIST_DECLARE(name) void name(struct scenario *s);
