@@ -66,6 +66,7 @@ enum rim_auto_shutdown {
 /* How a child is stopped. What has not ended when its time is up is killed. */
 enum rim_child_stop {
     RIM_CHILD_SHUTDOWN = 0, /* the exit signal RIM_EXIT_SHUTDOWN: after its current message, unless it traps exits */
+    RIM_CHILD_DRAIN,        /* it works off its backlog first (rim_end) */
     RIM_CHILD_KILL,         /* at once (brutal_kill) */
 };
 
@@ -95,6 +96,7 @@ typedef struct rim_supervisor_spec {
     /* A restart waits between the half and the whole of min << (failures in a row - 1), at most max; min 0: not at
        all. A child that has run for quiet_ns starts counting anew (0: ten times max). */
     uint64_t backoff_min_ns, backoff_max_ns, backoff_quiet_ns;
+    bool drain_on_closing;     /* at RIM_CLOSING it drains its children and ends. For the root of a tree */
     const rim_child *children; /* in the order of their start. RIM_DYNAMIC: the one template */
     uint32_t child_count;
 } rim_supervisor_spec;

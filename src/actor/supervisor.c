@@ -9,10 +9,6 @@
 /* ---- going on ---- */
 
 static rim_verdict finish(rim_ctx *ctx, struct rim__supervisor *self) {
-    if (self->lost > 0) {
-        rim_log(ctx, RIM_LOG_WARNING, "supervisor: %llu messages of its children were lost when they were drained",
-                (unsigned long long)self->lost);
-    }
     return self->end_code == RIM_EXIT_NORMAL ? RIM_STOP : rim_fail(ctx, self->end_code, "%s", self->end_text);
 }
 
@@ -103,6 +99,7 @@ static void take_template(struct rim__supervisor *self) {
 static bool take_spec(rim_ctx *ctx, struct rim__supervisor *self, const struct rim__pack *pack) {
     self->strategy = pack->strategy;
     self->auto_shutdown = pack->auto_shutdown;
+    self->drain_on_closing = pack->drain_on_closing;
     self->intensity = pack->intensity;
     self->period_ns = pack->period_ns;
     self->backoff_min_ns = pack->backoff_min_ns;
@@ -178,13 +175,24 @@ static rim_verdict on_exit_signal(rim_ctx *ctx, void *state, const void *body, r
     return rim__supervisor_go_on(ctx, self);
 }
 
+static rim_verdict drain(rim_ctx *ctx, struct rim__supervisor *self) {
+    self->draining = true;
+    rim__supervisor_end(ctx, self, RIM_EXIT_NORMAL, "drained");
+    return rim__supervisor_go_on(ctx, self);
+}
+
+static rim_verdict on_drain(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    (void)body;
+    (void)msg;
+    return drain(ctx, state);
+}
+
 static rim_verdict on_closing(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct rim__supervisor *self = state;
     (void)body;
     (void)msg;
-    (void)ctx;
     self->closing = true;
-    return RIM_DONE;
+    return self->drain_on_closing ? drain(ctx, self) : RIM_DONE;
 }
 
 #define ROW(tag) [(tag)-RIM_SUPERVISOR_FIRST]
@@ -194,6 +202,7 @@ static const rim_handler rows[] = {
     [RIM_CLOSING] = on_closing,
     [RIM_DOWN] = on_down,
     [RIM_EXIT_SIGNAL] = on_exit_signal,
+    [RIM_DRAIN] = on_drain,
     [RIM_STARTED] = on_started,
     ROW(RIM_SUPERVISOR_SPEC) = on_spec,
     ROW(RIM_SUPERVISOR_START) = rim__supervisor_on_request,

@@ -199,7 +199,6 @@ struct rim__supervisor {
     struct rim__call *calls, **calls_end;
     struct rim__gather *gathers;
     rim_timer spec_timer;
-    uint64_t lost; /* messages that its children's drains lost */
     uint32_t end_code;
     char end_text[100];
 };

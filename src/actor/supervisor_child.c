@@ -204,6 +204,32 @@ static void force(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child 
     }
 }
 
+/* With a report, which adds to the supervisor's own. */
+static rim_verdict on_report(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg) {
+    struct rim__supervisor *self = state;
+    struct rim__child *child = rim__index_find_ref(&self->refs, cookie);
+    const rim_end_report *report = body;
+    (void)msg;
+    self->drains--;
+    if (report != NULL) {
+        rim_end_note(ctx, report->lost, report->held_up_by);
+    }
+    if (error == -ENOMEM && child != NULL && child->state == RIM_CHILD_STOPPING) { /* nothing was done */
+        force(ctx, self, child);
+    }
+    return rim__supervisor_go_on(ctx, self);
+}
+
+static void end_with_report(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child *child, enum rim_word word) {
+    rim_ending ending = {
+        .who = child->ref, .word = word, .timeout_ns = child->stop_ns, .on_outcome = on_report, .cookie = child->ref};
+    if (rim_end(ctx, &ending, NULL) == 0) {
+        self->drains++;
+    } else {
+        force(ctx, self, child);
+    }
+}
+
 static void ask_to_end(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child *child) {
     int error = rim_exit_send(ctx, child->ref, RIM_EXIT_SHUTDOWN, "its supervisor stops it");
     if (error != 0) {
@@ -222,7 +248,10 @@ void rim__child_stop(rim_ctx *ctx, struct rim__supervisor *self, struct rim__chi
         return;
     }
     child->state = RIM_CHILD_STOPPING;
-    if (at_once || child->suspended || child->stop == RIM_CHILD_KILL) {
+    bool is_forced = at_once || child->suspended || child->stop == RIM_CHILD_KILL;
+    if (self->draining || (!is_forced && child->stop == RIM_CHILD_DRAIN)) {
+        end_with_report(ctx, self, child, is_forced ? RIM_WORD_KILL : RIM_WORD_DRAIN);
+    } else if (is_forced) {
         force(ctx, self, child);
     } else {
         ask_to_end(ctx, self, child);

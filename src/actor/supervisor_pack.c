@@ -64,6 +64,7 @@ void rim__pack_write(const rim_supervisor_spec *spec, void *block) {
         .child_count = spec->child_count,
         .strategy = (uint8_t)spec->strategy,
         .auto_shutdown = (uint8_t)spec->auto_shutdown,
+        .drain_on_closing = spec->drain_on_closing,
         .intensity = is_default ? DEFAULT_INTENSITY : spec->intensity,
         .period_ns = is_default ? DEFAULT_PERIOD_NS : spec->period_ns,
         .backoff_min_ns = spec->backoff_min_ns,

@@ -94,7 +94,7 @@ static int check_child(const rim_child *child, enum rim_strategy strategy, enum 
         return wrong(text, "child '%s': restart is permanent, transient or temporary", id);
     }
     if (child->stop < RIM_CHILD_SHUTDOWN || child->stop > RIM_CHILD_KILL) {
-        return wrong(text, "child '%s': stop is shutdown or kill", id);
+        return wrong(text, "child '%s': stop is shutdown, drain or kill", id);
     }
     error = check_start(child, id, text, depth);
     error = error != 0 ? error : check_options(child, id, text);

@@ -360,6 +360,27 @@ static void look_whether_ended(rim_ctx *ctx) {
     }
 }
 
+ROLE_OUTCOME(boss_drained) {
+    const rim_end_report *report = body;
+    CHECK(error == 0);
+    if (now()->look != NULL) {
+        now()->look(ctx, &the_company, report);
+    } else if (error == 0 && report->lost != now()->how) {
+        mismatch_number(ctx, (int)report->lost);
+        return RIM_DONE;
+    }
+    next(ctx);
+    return RIM_DONE;
+}
+
+static void drain(rim_ctx *ctx) {
+    rim_ending ending = {.who = the_company.refs[0],
+                         .word = RIM_WORD_DRAIN,
+                         .timeout_ns = TIMEOUT_NS,
+                         .on_outcome = boss_drained};
+    CHECK(rim_end(ctx, &ending, NULL) == 0);
+}
+
 static void check_log(rim_ctx *ctx) {
     if (company_log_is(&the_company, now()->text)) {
         atomic_store(&the_company.log_length, 0);
@@ -409,6 +430,9 @@ static void take(rim_ctx *ctx) {
         break;
     case ENDED:
         look_whether_ended(ctx);
+        break;
+    case DRAINED:
+        drain(ctx);
         break;
     case LOOK:
         step->look(ctx, &the_company, NULL);

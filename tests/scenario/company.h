@@ -59,6 +59,7 @@ enum company_op {
     STOP,      /* shutdown; the supervisor ends with .expect, or RIM_EXIT_SHUTDOWN */
     KILL,      /* the supervisor in slot .in is killed */
     ENDED,     /* the supervisor ends with .expect by itself */
+    DRAINED,   /* the supervisor is drained: report.lost is .how, unless .look looks at it */
     LOOK,      /* .look */
     PASS,      /* .how nanoseconds pass */
     NOBODY_IS, /* no worker is alive; it may take time */

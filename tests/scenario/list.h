@@ -322,7 +322,21 @@
     X(otp_tree)                                                                                                        \
     X(otp_simple_one_for_one_scale_many_temporary_children)                                                            \
     X(otp_do_not_save_start_parameters_for_temporary_children)                                                         \
-    X(otp_scale_start_stop_many_children)
+    X(otp_scale_start_stop_many_children)                                                                              \
+    X(contract_07_child_starts_when_the_one_before_has_confirmed_its_start)                                            \
+    X(contract_07_shutdown_reaches_a_supervisor_that_is_still_starting)                                                \
+    X(contract_07_restarts_wait_longer_each_time)                                                                      \
+    X(contract_07_group_is_stopped_before_its_restart_is_waited_for)                                                   \
+    X(contract_07_drain_of_a_supervisor_drains_its_tree_in_reverse)                                                    \
+    X(contract_07_report_of_a_drain_adds_up)                                                                           \
+    X(contract_07_child_may_be_stopped_by_a_drain)                                                                     \
+    X(contract_07_supervisor_that_is_killed_leaves_no_orphan)                                                          \
+    X(contract_07_supervisor_that_is_killed_is_restarted_with_its_children)                                            \
+    X(contract_07_children_on_other_shards_keep_the_order)                                                             \
+    X(contract_07_spec_is_copied_with_all_that_it_points_to)                                                           \
+    X(contract_07_root_is_made_from_outside_and_stops_with_the_system)                                                 \
+    X(contract_07_requests_that_wait_are_served_in_order)                                                              \
+    X(contract_07_supervisor_that_ends_refuses_what_waits)
 
 struct scenario;
 #define LIST_DECLARE(name) void name(struct scenario *s);

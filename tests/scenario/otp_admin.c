@@ -104,7 +104,7 @@ static void check_combinations(void) {
     for (int i = 0; i < 3 * 3 * 3 * 2; i++) {
         enum rim_auto_shutdown auto_shutdown = (enum rim_auto_shutdown)(i % 3);
         rim_child child = WORKER("a", a, .restart = (enum rim_restart)(i / 3 % 3),
-                                 .stop = (enum rim_child_stop)(i / 9 % 2), .significant = i / 27 != 0);
+                                 .stop = (enum rim_child_stop)(i / 9 % 3), .significant = i / 27 != 0);
         bool never = auto_shutdown == RIM_AUTO_NEVER, permanent = child.restart == RIM_PERMANENT;
         expect_text(&child, auto_shutdown,
                     !child.significant ? NULL
