@@ -71,7 +71,7 @@ int rim_system_spawn(rim_system *system, const rim_behaviour *behaviour, const r
     uint32_t shard = 0;
     uint64_t local = 0;
     int error = out == NULL || (arg == NULL && size > 0) ? -EINVAL : rim__spawn_check(behaviour, options, size);
-    if (error == 0 && options != NULL && (options->link || options->monitor || options->acknowledge)) {
+    if (error == 0 && options != NULL && (options->link || options->keep || options->monitor || options->acknowledge)) {
         error = -RIM_ECONTEXT; /* to whom? */
     }
     error = error != 0 ? error : choose_shard(system, options, &shard);

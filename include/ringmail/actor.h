@@ -130,7 +130,8 @@ enum rim_tag {
     RIM_DOWN = 6,        /* link.h: of a monitor; default: ignored */
     RIM_EXIT_SIGNAL = 7, /* link.h: to an actor that traps exits; default: ignored */
     RIM_DRAIN = 8,       /* link.h: no body: the end of the backlog, see rim_end; default: the actor stops */
-    /* 9 to 11 are kept for suspended actors, names and groups */
+    RIM_FAILED = 9,      /* link.h: to the keeper of an actor that has failed; default: that is killed */
+    /* 10 and 11 are kept for names and groups */
     RIM_STARTED = 12,       /* rim_started_event: asked for by the option acknowledge; default: ignored */
     RIM_LISTENING = 16,     /* socket.h */
     RIM_SOCKET_OPEN = 17,   /* socket.h */
@@ -200,6 +201,7 @@ typedef struct rim_spawn_options {
     rim_overflow overflow;  /* what a full mailbox does */
     uint32_t stash_count;   /* messages that rim_stash may keep; 0: as many as mailbox_count */
     bool trap_exit;         /* from its birth on, as rim_trap_exit (link.h) */
+    bool keep;              /* by the spawner when it fails, see rim_revive (link.h); implies link */
     bool link;              /* to the spawner, in one step with the spawn; not from a foreign thread */
     bool monitor;           /* by the spawner, in one step with the spawn; not from a foreign thread */
     uint64_t monitor_cookie;

@@ -72,6 +72,36 @@ RIM_API int rim_exit_send(rim_ctx *ctx, rim_ref to, uint32_t code, const char *t
    what is queued is dead-lettered. 0 (also if there is no such actor), -RIM_EBADREF, -ENOMEM. */
 RIM_API int rim_kill(rim_ctx *ctx, rim_ref who);
 
+/* ---- restart in place ---- */
+
+/*
+ * RIM_FAILED, to the spawner of an actor with the option keep: a handler of it has failed, and instead of ending it is
+ * suspended: its exit has run, its mailbox goes on filling and nothing is handled. It waits for rim_revive, or for its
+ * end. Default: it is killed.
+ */
+typedef struct rim_failed_event {
+    rim_ref who;
+    uint32_t code;
+    char text[108]; /* ends with a zero; a longer one is cut */
+} rim_failed_event;
+
+/*
+ * Restarts a suspended actor in place: its reference, its names, links and sockets, who monitors it, and its mailbox
+ * stay; the message that failed it is gone. Its state is zeroed, and its table is that of its spawn again (or what an
+ * upgrade has put in its place). Own memory, timers, requests and monitors of the life before are gone already, and
+ * what it had stashed is back in front of the mailbox. `arg` is handed to init, which runs first, as at a spawn; if it
+ * fails, that is RIM_FAILED again, with RIM_EXIT_INIT. An init that fails at the first start ends the actor.
+ *
+ * The spawner and its actor are linked, and that link is what keeps it: if the spawner ends, so does the actor, also
+ * when it traps exits or the spawner stops normally; if one of them undoes the link, a failure is an end, and a
+ * suspended actor is killed. Kill, stop and exit signals end a suspended actor as any other.
+ *
+ * 0 (to another shard: under way; what is not suspended there is left alone, and what cannot be revived for want of
+ * memory ends as RIM_EXIT_NOMEM), -RIM_EDOWN, -RIM_ECONTEXT (it is not suspended), -RIM_EBADREF, -EINVAL (as
+ * rim_spawn), -ENOMEM (it is still suspended).
+ */
+RIM_API RIM_MUST_CHECK int rim_revive(rim_ctx *ctx, rim_ref who, const void *arg, size_t size);
+
 /* ---- ending an actor, with a report ---- */
 
 /*

@@ -29,6 +29,8 @@ static void empty_mailbox(rim_ctx *ctx, struct rim__actor *actor) {
             rim__link_drop(ctx, msg);
         } else if (msg->kind == RIM_KIND_REPORT) {
             rim__ending_drop(ctx, msg);
+        } else if (msg->kind == RIM_KIND_FAILED) {
+            rim__keep_drop(ctx, msg);
         } else if (msg->kind == RIM_KIND_FAILURE && (msg->flags & RIM_MSG_EMBEDDED)) {
             rim__request_drop(ctx, msg);
         } else {
@@ -84,7 +86,7 @@ static void end_belongings(rim_ctx *ctx, struct rim__actor *actor) {
     rim__record_end(ctx, actor);
 }
 
-static void say_goodbye(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
+void rim__actor_say_goodbye(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
     struct rim__actor *previous = ctx->actor;
     ctx->actor = actor;
     if (actor->stage == RIM_STAGE_ALIVE && actor->behaviour->exit != NULL) {
@@ -97,14 +99,18 @@ static bool is_failure(rim_exit why) {
     return why.code > RIM_EXIT_SHUTDOWN && why.code != RIM_EXIT_KILLED;
 }
 
+void rim__actor_note_failure(rim_ctx *ctx, const struct rim__actor *actor, rim_exit why) {
+    ctx->stats.failed++;
+    rim__log_write(&ctx->shard->log, RIM_LOG_WARNING, "actor %s %llx failed (%u): %s",
+                   actor->behaviour != NULL ? actor->behaviour->name : "?", (unsigned long long)actor->ref, why.code,
+                   why.text);
+}
+
 void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
     if (is_failure(why)) {
-        ctx->stats.failed++;
-        rim__log_write(&ctx->shard->log, RIM_LOG_WARNING, "actor %s %llx failed (%u): %s",
-                       actor->behaviour != NULL ? actor->behaviour->name : "?", (unsigned long long)actor->ref,
-                       why.code, why.text);
+        rim__actor_note_failure(ctx, actor, why);
     }
-    say_goodbye(ctx, actor, why);
+    rim__actor_say_goodbye(ctx, actor, why);
     rim__name_end_all(ctx, actor); /* before anybody hears of the end: what follows uses the same lanes */
     uint64_t local = rim__ref_local(actor->ref);
     if (actor->ready && ctx->actor != actor) { /* the running actor is in no queue */

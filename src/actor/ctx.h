@@ -31,6 +31,7 @@ enum {
     RIM_REF_ENDING = 6,
     RIM_REF_GATHER = 8,
     RIM_REF_SEQUENCE = 9,
+    RIM_REF_KEPT = 15 /* in the key of a bond only (keep.c) */
 };
 
 #define RIM_KIND_SHIFT  60
@@ -63,9 +64,10 @@ static inline uint64_t rim__ref_local(uint64_t ref) {
  *        '--the system stops--> (buried)              '-- UNBORN: init failed --> (buried)
  *
  *     EMBRYO -> UNBORN  rim__actor_conceive      UNBORN -> ALIVE  rim__actor_run
+ *     ALIVE -> SUSPENDED, SUSPENDED -> UNBORN: an actor that is kept has failed, and is revived (keep.c)
  *     UNBORN, ALIVE -> gone  rim__actor_bury     EMBRYO -> gone   rim__actor_bury
  */
-enum rim__stage { RIM_STAGE_EMBRYO = 1, RIM_STAGE_UNBORN, RIM_STAGE_ALIVE };
+enum rim__stage { RIM_STAGE_EMBRYO = 1, RIM_STAGE_UNBORN, RIM_STAGE_ALIVE, RIM_STAGE_SUSPENDED };
 
 /* What a full mailbox does, and whether it has. */
 enum {
@@ -76,6 +78,7 @@ enum {
 
 struct rim__belongings;
 struct rim__job;
+struct rim__kept;
 
 /* Bits of an actor's marks. */
 enum {
@@ -86,6 +89,7 @@ enum {
     RIM_MARK_CHANGED = 1 << 4, /* something is to be done about that when its turn ends */
     RIM_MARK_CLOSED = 1 << 5,  /* it is being drained: nothing new is admitted. Its bound is 0 */
     RIM_MARK_REPORT = 1 << 6,  /* somebody wants to hear how it ends */
+    RIM_MARK_KEPT = 1 << 7,    /* belongings->kept says by whom */
 };
 
 struct rim__actor {
@@ -147,6 +151,7 @@ struct rim__belongings {
     uint64_t asked;                           /* requests so far */
     struct rim__recorder *recorder;           /* who writes down what it gets; or NULL */
     rim_ref stand_in;                         /* it is played a recording: who gets what it sends into the void */
+    struct rim__kept *kept;                   /* by whom it is kept when it fails; NULL: by nobody */
 };
 
 static inline void *rim__actor_state(const struct rim__actor *actor) {
@@ -281,6 +286,8 @@ void rim__actor_deliver(struct rim__shard *shard, struct rim_msg *msg);
 void rim__actor_accept(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
 /* bury.c */
 void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why);
+void rim__actor_say_goodbye(rim_ctx *ctx, struct rim__actor *actor, rim_exit why); /* its exit, if it was born */
+void rim__actor_note_failure(rim_ctx *ctx, const struct rim__actor *actor, rim_exit why);
 void rim__bury_return_slot(rim_ctx *ctx, uint64_t local); /* `local` has the next generation */
 /* dead.c: a message ends unhandled; it is released */
 void rim__dead_letter(rim_ctx *ctx, struct rim_msg *msg, rim_ref to, int reason);
@@ -291,6 +298,7 @@ void rim__request_deliver(rim_ctx *ctx, struct rim_msg *msg);
 /* A timeout's embedded message will not be handled: its request was cancelled, or its mailbox is being emptied. */
 void rim__request_drop(rim_ctx *ctx, struct rim_msg *msg);
 void rim__request_end_all(rim_ctx *ctx, struct rim__actor *actor);
+void rim__request_cancel_all(rim_ctx *ctx, struct rim__actor *actor);
 bool rim__request_cancel(rim_ctx *ctx, uint64_t token);
 void rim__request_fail(rim_ctx *ctx, rim_ref from, uint64_t token, int error);
 /* When a request that is made now ends at the latest. -RIM_EBADREF: not for the one that it is said to be for. */
@@ -325,6 +333,7 @@ void rim__job_abandon(rim_ctx *ctx, struct rim__job *job);
 /* timers.c */
 rim_verdict rim__timer_event(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
 void rim__timer_end_all(rim_ctx *ctx, struct rim__actor *actor);
+void rim__timer_cancel_all(rim_ctx *ctx, struct rim__actor *actor);
 bool rim__timer_cancel(rim_ctx *ctx, uint64_t timer);
 /* A timer's embedded message has left a mailbox that is being emptied. */
 void rim__timer_drop(rim_ctx *ctx, struct rim_msg *msg);
@@ -345,10 +354,16 @@ void rim__link_drop(rim_ctx *ctx, struct rim_msg *msg);
 rim_verdict rim__monitor_event(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
 void rim__monitor_drop(rim_ctx *ctx, struct rim_msg *msg);
 bool rim__monitor_cancel(rim_ctx *ctx, uint64_t monitor);
+void rim__monitor_cancel_all(rim_ctx *ctx, struct rim__actor *actor); /* the calling actor, as all of this name */
+/* keep.c: actors that are kept when they fail. False: it is to be buried. */
+bool rim__keep_suspend(rim_ctx *ctx, struct rim__actor *actor, rim_exit why);
+rim_verdict rim__keep_event(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
+void rim__keep_drop(rim_ctx *ctx, struct rim_msg *msg);
 /* ending.c: the outcome of rim_end at its turn, and when a mailbox is being emptied */
 rim_verdict rim__ending_event(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
 void rim__ending_drop(rim_ctx *ctx, struct rim_msg *msg);
 bool rim__ending_cancel(rim_ctx *ctx, uint64_t token);
+void rim__ending_cancel_all(rim_ctx *ctx, struct rim__actor *actor);
 /* closing.c: an actor that is being ended. Nothing new is admitted, also after its birth. */
 void rim__closing_shut(struct rim__actor *actor);
 /* Before its mailbox is emptied: counts what is lost, if somebody wants to know. */
@@ -371,6 +386,7 @@ enum rim__fate { RIM_FATE_ROOM, RIM_FATE_REFUSED, RIM_FATE_DROPPED, RIM_FATE_CLO
 enum rim__fate rim__overflow(rim_ctx *ctx, struct rim__actor *actor, enum rim__kind kind, uint32_t size);
 /* pressure.c: whether a message that was under way is let in, although senders are held back. */
 bool rim__pressure_admits(const struct rim__actor *actor, uint32_t size);
+void rim__pressure_end(rim_ctx *ctx, struct rim__actor *actor); /* if it is under pressure */
 /* How many messages may wait, also under pressure. */
 uint32_t rim__pressure_count_max(const struct rim__actor *actor);
 /* urgent.c: where the next urgent message is to be linked; NULL if too many wait. insert never fails. */

@@ -13,7 +13,7 @@
 #define COPY_OUT_FROM 512u
 
 static bool is_counted(const struct rim_msg *msg) {
-    return msg->kind >= RIM_KIND_TELL && msg->kind <= RIM_KIND_REPORT;
+    return msg->kind >= RIM_KIND_TELL && msg->kind <= RIM_KIND_FAILED;
 }
 
 static rim_ref whole(const rim_ctx *ctx, const struct rim_msg *msg) {
@@ -187,6 +187,7 @@ static void deliver_other(rim_ctx *ctx, struct rim_msg *msg) {
     case RIM_KIND_EXIT:
     case RIM_KIND_DRAIN:
     case RIM_KIND_REPORT:
+    case RIM_KIND_FAILED:
         break;
     }
     rim__unreachable("a kind of message that is not delivered");

@@ -123,6 +123,12 @@ bool rim__ending_cancel(rim_ctx *ctx, uint64_t token) {
     return true;
 }
 
+void rim__ending_cancel_all(rim_ctx *ctx, struct rim__actor *actor) {
+    while (actor->belongings->endings != NULL) {
+        rim__ending_cancel(ctx, rim__container_of(actor->belongings->endings, struct ending, own)->handle);
+    }
+}
+
 void rim__ending_end_own(rim_ctx *ctx, struct rim__actor *actor) {
     while (actor->belongings->endings != NULL) {
         struct ending *ending = rim__container_of(actor->belongings->endings, struct ending, own);

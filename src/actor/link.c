@@ -22,6 +22,7 @@ struct link {
     struct rim_msg *farewell; /* to another shard: that this end has ended; else NULL */
     uint32_t unlinking;       /* number of the unlink whose answer is awaited; 0: none */
     bool over;                /* the other end has ended */
+    bool keeps;               /* one end keeps the other when it fails (keep.c) */
     bool queued;
     struct rim_msg msg; /* with its body behind it */
     rim_exit_event event;
@@ -40,7 +41,16 @@ static void free_link(rim_ctx *ctx, struct link *link) {
     rim__memory_free(&ctx->shard->memory, link, sizeof *link);
 }
 
+/* Nobody is kept by this link any more. */
+static void end_keeping(rim_ctx *ctx, struct link *link) {
+    if (link->keeps) {
+        link->keeps = false;
+        rim__keep_unlinked(ctx, link->bond.owner, link->bond.key);
+    }
+}
+
 static void end_link(rim_ctx *ctx, struct link *link) {
+    end_keeping(ctx, link);
     rim__bond_remove(ctx, &link->bond);
     free_link(ctx, link);
 }
@@ -54,7 +64,7 @@ static struct link *make_link(rim_ctx *ctx, struct rim__actor *owner, rim_ref pe
     link->bond = (struct rim__bond){.owner = owner->ref, .key = peer};
     link->farewell = NULL;
     link->unlinking = 0;
-    link->over = link->queued = false;
+    link->over = link->queued = link->keeps = false;
     bool here = rim__signal_is_here(ctx, peer);
     if (!here) {
         link->farewell =
@@ -92,9 +102,16 @@ static void queue_event(rim_ctx *ctx, struct rim__actor *owner, struct link *lin
 
 static void peer_ended(rim_ctx *ctx, struct link *link, uint32_t code, const char *text) {
     struct rim__actor *owner = rim__actor_get(ctx, link->bond.owner);
+    bool was_kept = rim__keep_is_by(owner, link->bond.key); /* then nobody is left who could revive it */
     link->over = true;
     link->event = (rim_exit_event){.from = link->bond.key, .code = code, .linked = true};
     rim__signal_text(link->event.text, sizeof link->event.text, text);
+    if (was_kept && !owner->stop_asked) {
+        link->event.code = code != RIM_EXIT_NORMAL ? code : RIM_EXIT_SHUTDOWN;
+        rim__signal_doom(ctx, owner, &link->event, NULL);
+        return;
+    }
+    end_keeping(ctx, link);
     if ((owner->marks & RIM_MARK_TRAPS) || owner->stage == RIM_STAGE_EMBRYO) {
         queue_event(ctx, owner, link);
     } else if (code == RIM_EXIT_NORMAL || owner->stop_asked) {
@@ -278,6 +295,7 @@ static int unlink_across(rim_ctx *ctx, struct link *link) {
     int error = rim__signal_send(ctx, RIM_SIGNAL_UNLINK, link->bond.owner, link->bond.key, tie);
     if (error == 0) {
         ctx->unlinks = link->unlinking = number;
+        end_keeping(ctx, link);
     }
     return error;
 }
@@ -337,5 +355,12 @@ void rim__link_unspawn(rim_ctx *ctx, rim_ref child) {
     }
     if (far != NULL) {
         end_link(ctx, far);
+    }
+}
+
+void rim__link_set_keeping(rim_ctx *ctx, rim_ref owner, rim_ref peer) {
+    struct link *link = find(ctx, owner, peer);
+    if (link != NULL) {
+        link->keeps = true;
     }
 }

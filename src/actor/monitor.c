@@ -147,6 +147,12 @@ bool rim__monitor_cancel(rim_ctx *ctx, uint64_t handle) {
     return true;
 }
 
+void rim__monitor_cancel_all(rim_ctx *ctx, struct rim__actor *actor) {
+    while (actor->belongings->monitors != NULL) {
+        rim__monitor_cancel(ctx, rim__container_of(actor->belongings->monitors, struct monitor, own)->handle);
+    }
+}
+
 void rim__monitor_end_own(rim_ctx *ctx, struct rim__actor *actor) {
     while (actor->belongings->monitors != NULL) {
         struct monitor *monitor = rim__container_of(actor->belongings->monitors, struct monitor, own);

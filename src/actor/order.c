@@ -7,7 +7,7 @@
 
 static void announce_closing(rim_ctx *ctx) {
     for (struct rim__actor *actor = ctx->oldest; actor != NULL; actor = actor->newer) {
-        if (actor->stage != RIM_STAGE_EMBRYO) {
+        if (actor->stage != RIM_STAGE_EMBRYO && actor->stage != RIM_STAGE_SUSPENDED) {
             rim__send_event(ctx, RIM_NIL, actor->ref, RIM_CLOSING, NULL, 0);
         }
     }

@@ -36,6 +36,12 @@ static void end(rim_ctx *ctx, struct rim__actor *actor) {
     }
 }
 
+void rim__pressure_end(rim_ctx *ctx, struct rim__actor *actor) {
+    if (actor->mode & RIM_MODE_PRESSED) {
+        end(ctx, actor);
+    }
+}
+
 int rim_pressure(rim_ctx *ctx, bool on) {
     struct rim__actor *actor = ctx->actor;
     if (actor == NULL) {

@@ -338,6 +338,15 @@ static void end_requests(rim_ctx *ctx, struct rim__actor *actor) {
     }
 }
 
+void rim__request_cancel_all(rim_ctx *ctx, struct rim__actor *actor) {
+    rim__sequence_end_all(ctx, actor);
+    rim__gather_end_all(ctx, actor);
+    while (actor->belongings->requests != NULL) {
+        rim_cancel(ctx, rim__container_of(actor->belongings->requests, struct request, pending.own)->pending.handle);
+    }
+    rim__answer_end_all(ctx, actor);
+}
+
 void rim__request_end_all(rim_ctx *ctx, struct rim__actor *actor) {
     rim__sequence_end_all(ctx, actor);
     rim__gather_end_all(ctx, actor);

@@ -21,7 +21,10 @@ static rim_handler row_for(const rim_behaviour *behaviour, uint32_t tag) {
 
 /* No row takes it. Events have a default; what somebody sent becomes a dead letter. */
 static rim__cold rim_verdict handle_rowless(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
-    if (msg->tag < RIM_USER && msg->kind >= RIM_KIND_EVENT && msg->kind <= RIM_KIND_REPORT) {
+    if (msg->tag < RIM_USER && msg->kind >= RIM_KIND_EVENT && msg->kind <= RIM_KIND_FAILED) {
+        if (msg->tag == RIM_FAILED) { /* nobody will revive it */
+            rim_kill(ctx, ((const rim_failed_event *)rim__msg_body(msg))->who);
+        }
         return msg->tag == RIM_SOCKET_CLOSED || msg->tag == RIM_DRAIN ? RIM_STOP : RIM_DONE;
     }
     ctx->stats.handled--; /* work_off counts it, and it is counted once */
@@ -112,6 +115,8 @@ static rim__cold rim_verdict handle_rare(rim_ctx *ctx, struct rim__actor *actor,
         return rim__link_event(ctx, actor, msg);
     case RIM_KIND_REPORT:
         return rim__ending_event(ctx, actor, msg);
+    case RIM_KIND_FAILED:
+        return rim__keep_event(ctx, actor, msg);
     case RIM_KIND_FAILURE:
     case RIM_KIND_REPLY:
         rim__request_outcome(ctx, actor, msg, &verdict);
@@ -186,6 +191,10 @@ static rim__cold void end(rim_ctx *ctx, struct rim__actor *actor, rim_verdict ve
     bool is_not_needed = verdict == RIM_STOP && actor->stage == RIM_STAGE_UNBORN;
     if (verdict == RIM_FAIL || (actor->stage == RIM_STAGE_UNBORN && !actor->stop_asked && !is_not_needed)) {
         why = why_failed(ctx, actor, verdict);
+        if ((actor->marks & RIM_MARK_KEPT) && rim__keep_suspend(ctx, actor, why)) {
+            ctx->fail_code = 0;
+            return;
+        }
     } else if (actor->mode & RIM_MODE_OVERFLOWN) {
         why = (rim_exit){.code = RIM_EXIT_MAILBOX, .text = "its mailbox overflowed"};
     } else if (actor->marks & (RIM_MARK_DOOMED | RIM_MARK_KILLED)) {

@@ -202,6 +202,13 @@ void rim__signal_deliver(rim_ctx *ctx, struct rim_msg *msg) {
         rim__ending_finish(ctx, rim__msg_body(msg));
         rim__msg_release(ctx->shard, msg);
         return;
+    case RIM_SIGNAL_FAILED:
+        rim__keep_failed(ctx, to, rim__msg_body(msg));
+        rim__msg_release(ctx->shard, msg);
+        return;
+    case RIM_SIGNAL_REVIVE:
+        rim__keep_revive(ctx, msg);
+        return;
     }
     rim__unreachable("a signal that there is not");
 }
@@ -212,6 +219,7 @@ void rim__signal_end_all(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
     struct rim__belongings *belongings = actor->belongings;
     rim__monitor_end_own(ctx, actor);
     rim__ending_end_own(ctx, actor);
+    rim__keep_end(ctx, actor);
     while (belongings->bonds != NULL) {
         struct rim__bond *bond = rim__container_of(belongings->bonds, struct rim__bond, own);
         switch (rim__ref_kind(bond->key)) {
@@ -220,6 +228,9 @@ void rim__signal_end_all(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
             break;
         case RIM_REF_ENDING:
             rim__closing_end(ctx, actor, bond, why);
+            break;
+        case RIM_REF_KEPT:
+            rim__keep_notice_end(ctx, bond);
             break;
         default:
             rim__link_end(ctx, bond, why);

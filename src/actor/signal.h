@@ -16,6 +16,8 @@
  *     KILL       rim_kill
  *     END        rim_end; answered by ABSENT or, when to has ended, by
  *     REPORT     how it ended
+ *     FAILED     from has failed, and to keeps it
+ *     REVIVE     rim_revive
  *
  *     Order    as all messages from one shard to another; the backlog of reserved ones keeps it too
  *     Loss     none. DOWN and ENDED are blocks that are made with the link or the monitor; UNLINKED and ABSENT are
@@ -40,6 +42,8 @@ enum rim__signal {
     RIM_SIGNAL_KILL,
     RIM_SIGNAL_END,    /* body: struct rim__end_order */
     RIM_SIGNAL_REPORT, /* body: struct rim__end_result */
+    RIM_SIGNAL_FAILED, /* body: rim_failed_event */
+    RIM_SIGNAL_REVIVE, /* body: struct rim__birth, of which only the argument counts */
 };
 
 /* The body of the others. */
@@ -79,6 +83,16 @@ struct rim__end_result {
 /* rim_kill has reached its receiver. */
 void rim__signal_kill(rim_ctx *ctx, struct rim__actor *actor);
 
+/* keep.c: the two ends of an actor that is kept; 0 or -ENOMEM. Its link says when that is over. */
+int rim__keep_watch(rim_ctx *ctx, struct rim__actor *keeper, rim_ref kept);
+int rim__keep_begin(rim_ctx *ctx, struct rim__actor *actor, const struct rim__birth *birth);
+void rim__keep_unlinked(rim_ctx *ctx, rim_ref owner, rim_ref peer);
+bool rim__keep_is_by(const struct rim__actor *actor, rim_ref keeper);
+void rim__keep_notice_end(rim_ctx *ctx, struct rim__bond *bond);
+void rim__keep_end(rim_ctx *ctx, struct rim__actor *actor);
+void rim__keep_failed(rim_ctx *ctx, rim_ref keeper, const rim_failed_event *event);
+void rim__keep_revive(rim_ctx *ctx, struct rim_msg *msg);
+
 /* ending.c: the asker's side */
 void rim__ending_finish(rim_ctx *ctx, const struct rim__end_result *result);
 /* There is no such actor, or its shard has no memory. */
@@ -94,6 +108,8 @@ void rim__closing_end(rim_ctx *ctx, struct rim__actor *actor, struct rim__bond *
 /* A spawner and its child, which is `here` or still on its way. 0 or -ENOMEM: nothing is left then. */
 int rim__link_spawned(rim_ctx *ctx, rim_ref child, struct rim__actor *here);
 void rim__link_unspawn(rim_ctx *ctx, rim_ref child);
+/* The link is one of a keeper and its kept. */
+void rim__link_set_keeping(rim_ctx *ctx, rim_ref owner, rim_ref peer);
 /* The end of a link whose other end is on another shard. 0 or -ENOMEM. */
 int rim__link_arrive(rim_ctx *ctx, struct rim__actor *actor, rim_ref peer);
 void rim__link_signal(rim_ctx *ctx, struct rim_msg *msg, rim_ref to);

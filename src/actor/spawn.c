@@ -162,9 +162,26 @@ struct rim__belongings *rim__actor_belongings(rim_ctx *ctx, struct rim__actor *a
 
 /* ---- ties: link and monitor by the spawner ---- */
 
+/* The two are linked. */
+static int keep(rim_ctx *ctx, const struct rim__birth *birth, rim_ref child, struct rim__actor *here) {
+    if (rim__keep_watch(ctx, ctx->actor, child) != 0) {
+        return -ENOMEM;
+    }
+    rim__link_set_keeping(ctx, birth->spawner, child);
+    if (here == NULL) {
+        return 0;
+    }
+    rim__link_set_keeping(ctx, child, birth->spawner);
+    return rim__keep_begin(ctx, here, birth);
+}
+
 static int tie(rim_ctx *ctx, struct rim__birth *birth, rim_ref child, struct rim__actor *here) {
     const rim_spawn_options *options = &birth->options;
     if (options->link && rim__link_spawned(ctx, child, here) != 0) {
+        return -ENOMEM;
+    }
+    if (options->keep && keep(ctx, birth, child, here) != 0) {
+        rim__link_unspawn(ctx, child);
         return -ENOMEM;
     }
     if (options->monitor && rim__monitor_spawned(ctx, child, here, options->monitor_cookie, &birth->monitor) != 0) {
@@ -323,6 +340,7 @@ int rim_spawn(rim_ctx *ctx, const rim_behaviour *behaviour, const rim_spawn_opti
                                .options = options != NULL ? *options : defaults,
                                .size = (uint32_t)size,
                                .name_size = options != NULL ? (uint32_t)rim__name_size(options->name) : 0};
+    birth.options.link |= birth.options.keep;
     if (ctx->actor != NULL) {
         birth.spawner = ctx->actor->ref;
     } else if (is_tied(&birth) || birth.options.acknowledge) {
@@ -421,6 +439,12 @@ static rim__cold void miscarry(rim_ctx *ctx, struct rim_msg *msg) {
 static int tie_back(rim_ctx *ctx, struct rim__actor *actor, const struct rim__birth *birth) {
     if (birth->options.link && rim__link_arrive(ctx, actor, birth->spawner) != 0) {
         return -ENOMEM;
+    }
+    if (birth->options.keep) {
+        rim__link_set_keeping(ctx, actor->ref, birth->spawner);
+        if (rim__keep_begin(ctx, actor, birth) != 0) {
+            return -ENOMEM;
+        }
     }
     return birth->options.monitor ? rim__monitor_arrive(ctx, actor, birth->spawner, birth->monitor) : 0;
 }

@@ -133,6 +133,12 @@ bool rim__timer_cancel(rim_ctx *ctx, uint64_t timer) {
     return true;
 }
 
+void rim__timer_cancel_all(rim_ctx *ctx, struct rim__actor *actor) {
+    while (actor->belongings->timers != NULL) {
+        rim__timer_cancel(ctx, rim__container_of(actor->belongings->timers, struct alarm, own)->handle);
+    }
+}
+
 void rim__timer_end_all(rim_ctx *ctx, struct rim__actor *actor) {
     while (actor->belongings->timers != NULL) {
         struct alarm *alarm = rim__container_of(actor->belongings->timers, struct alarm, own);

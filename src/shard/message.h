@@ -35,6 +35,7 @@ enum rim__kind {
     RIM_KIND_EXIT,       /* embedded in a link whose other end has ended */
     RIM_KIND_DRAIN,      /* embedded in what ends its receiver: the last of the backlog */
     RIM_KIND_REPORT,     /* embedded: the outcome of a rim_end */
+    RIM_KIND_FAILED,     /* embedded: word to a keeper */
     RIM_KIND_SPAWN,      /* struct rim__birth and init's argument: make the actor `to` */
     RIM_KIND_STOP,       /* stop the actor `to` */
     RIM_KIND_SLOT,       /* the slot of `from`, which this shard spawned into, is free again */

@@ -126,6 +126,13 @@
     X(sequence_refuses_what_is_wrong)                                                                                  \
     X(contract_05_deadline_travels_along_a_sequence)                                                                   \
     X(contract_05_request_whose_message_was_taken_is_answered)                                                         \
+    X(contract_07_kept_actor_restarts_in_place_without_the_message_that_failed_it)                                     \
+    X(contract_07_kept_actor_whose_init_fails_again_is_still_kept)                                                     \
+    X(contract_07_init_that_fails_at_the_first_start_is_an_end)                                                        \
+    X(contract_07_kept_actor_of_a_keeper_without_a_row_is_killed)                                                      \
+    X(contract_07_suspended_actor_ends_with_its_keeper)                                                                \
+    X(contract_07_suspended_actor_is_killed_when_its_link_is_undone)                                                   \
+    X(contract_07_actor_whose_link_was_undone_is_not_kept)                                                             \
     X(contract_08_timer_cancelled_while_queued_does_not_fire)                                                          \
     X(contract_08_timeout_cancelled_while_queued_has_no_outcome)                                                       \
     X(contract_08_reply_to_a_cancelled_request_is_dropped_while_queued)                                                \

@@ -129,6 +129,24 @@ static const rim_handler observer_on[] = {
 };
 ROLE(observer, observer_on, .exit = observer_end);
 
+ROLE_ON(keeper_failed) {
+    struct play *play = role_world(self);
+    CHECK(rim_size(msg) == sizeof(rim_failed_event));
+    play->failures++;
+    play->failed(ctx, play, body);
+    return RIM_DONE;
+}
+
+static const rim_handler keeper_on[] = {
+    [GO] = observer_go,
+    [WORD] = observer_word,
+    [RIM_TIMER] = observer_timer,
+    [RIM_DOWN] = observer_down,
+    [RIM_EXIT_SIGNAL] = observer_exit,
+    [RIM_FAILED] = keeper_failed,
+};
+ROLE(keeper, keeper_on, .exit = observer_end);
+
 void play_run(struct scenario *s, struct play script) {
     static struct play plays[2]; /* they outlive their systems' actors */
     for (uint32_t shard = 0; shard < 2; shard++) {
@@ -143,7 +161,7 @@ void play_run(struct scenario *s, struct play script) {
                 scenario_pass_time(s, RIM_MS(1));
             }
         }
-        role_go(s, role_spawn_with(s, &observer,
+        role_go(s, role_spawn_with(s, script.failed != NULL ? &keeper : &observer,
                                    (rim_spawn_options){.place = RIM_ON_SHARD, .shard = 0, .trap_exit = script.trap},
                                    (struct role_cast){.world = play}));
         scenario_run(s, ROLE_LIMIT_NS);

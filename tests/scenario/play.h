@@ -26,12 +26,13 @@ struct play {
     void (*timer)(rim_ctx *ctx, struct play *play, uint64_t cookie);
     void (*down)(rim_ctx *ctx, struct play *play, const rim_down_event *down);
     void (*exit)(rim_ctx *ctx, struct play *play, const rim_exit_event *exit);
-    void (*end)(rim_ctx *ctx, struct play *play, rim_exit why); /* the observer's exit */
+    void (*failed)(rim_ctx *ctx, struct play *play, const rim_failed_event *failed); /* NULL: no row */
+    void (*end)(rim_ctx *ctx, struct play *play, rim_exit why);                      /* the observer's exit */
     /* while it is given */
     uint32_t shard; /* the subject's */
     rim_ref subject, observer, third;
     rim_mon mon[4];
-    uint64_t words, downs, exits;
+    uint64_t words, downs, exits, failures;
     atomic_uint born;         /* subjects that have begun */
     atomic_uint ended;        /* subjects that have ended */
     atomic_uint subject_code; /* how the last of them did */
