@@ -193,6 +193,7 @@ int rim__sim_plan_crash(struct rim__sim *sim, rim_ref who, uint32_t after) {
     for (uint32_t i = 0; i < RIM_SIM_CRASHES_MAX; i++) {
         if (sim->crashes[i].who == RIM_NIL) {
             sim->crashes[i] = (struct rim__sim_crash){.who = who, .after = after};
+            sim->crashes_planned++;
             return 0;
         }
     }
@@ -200,10 +201,11 @@ int rim__sim_plan_crash(struct rim__sim *sim, rim_ref who, uint32_t after) {
 }
 
 bool rim__sim_crashes(struct rim__sim *sim, rim_ref who) {
-    for (uint32_t i = 0; i < RIM_SIM_CRASHES_MAX; i++) {
+    for (uint32_t i = 0; sim->crashes_planned > 0 && i < RIM_SIM_CRASHES_MAX; i++) {
         struct rim__sim_crash *plan = &sim->crashes[i];
         if (plan->who == who && plan->after-- == 0) {
             plan->who = RIM_NIL;
+            sim->crashes_planned--;
             sim->strikes[RIM_FAULT_crash]++;
             rim__sim_note(sim, RIM_NOTE_FAULT, RIM_FAULT_crash, sim->now_ns);
             return true;

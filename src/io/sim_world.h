@@ -78,6 +78,7 @@ struct rim__sim {
     bool stepping;                  /* a shard has its turn now */
     bool memory_planned;            /* in this turn an allocation is to fail */
     rim_ref spared;                 /* this actor does not crash */
+    uint32_t crashes_planned;
     struct rim__sim_crash crashes[RIM_SIM_CRASHES_MAX];
     struct rim__offload *offload; /* the jobs that sim_helper.c does */
     struct rim__sim_events events;
