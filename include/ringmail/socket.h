@@ -18,6 +18,8 @@
 #ifndef RINGMAIL_SOCKET_H
 #define RINGMAIL_SOCKET_H
 
+#include <sys/uio.h>
+
 #include "ringmail/actor.h"
 
 #ifdef __cplusplus
@@ -38,6 +40,22 @@ RIM_API int rim_address_parse(const char *host, uint16_t port, rim_address *out)
 /* "127.0.0.1:80", "[::1]:80". Returns `text`. */
 RIM_API char *rim_address_format(const rim_address *address, char text[RIM_ADDRESS_TEXT_MAX]);
 
+/* What a connection is like. Zeroes are the defaults. */
+typedef struct rim_socket_options {
+    bool delay;                    /* leave Nagle's algorithm on: small writes wait for others (else TCP_NODELAY) */
+    uint32_t keepalive_s;          /* seconds of silence, up to 32,767, after which the kernel asks whether the peer is
+                                      still there; 0: it never does */
+    uint32_t keepalive_interval_s; /* from one unanswered question to the next; 0: as the system has it, mostly 75 */
+    uint32_t keepalive_count;      /* unanswered questions, up to 127, until it is -ETIMEDOUT; 0: mostly 9 */
+    uint32_t send_buffer;          /* bytes that the kernel keeps for the network; 0: as it likes */
+    uint32_t receive_buffer;       /* and from it; 0: as it likes */
+    uint64_t idle_ns;              /* nothing came and nothing left for so long: it ends, -ETIMEDOUT; 0: never */
+    uint64_t read_ns;              /* nothing came, although it was asked for: a paused socket has time; 0: never */
+    uint64_t write_ns;             /* nothing left of what was written; 0: never */
+    uint64_t linger_ns; /* how long a close, when all is sent, reads on from a peer that still sends, so that what we
+                           sent is not lost in a reset; 0: 500 ms */
+} rim_socket_options;
+
 /* Who of the shards gets an accepted connection. */
 enum rim_distribute {
     RIM_DISTRIBUTE_FD_HASH = 0, /* by a hash of the descriptor's number */
@@ -53,11 +71,11 @@ typedef struct rim_listen_options {
     const rim_spawn_options *owner_options; /* its mailbox and so on (place is ignored); NULL: defaults */
     const void *arg;                        /* handed on in rim_connection; must outlive the listener */
     enum rim_distribute distribute;
-    uint32_t backlog;         /* 0: 4,096, which the kernel may cut (net.core.somaxconn) */
-    uint32_t max_connections; /* at once; one more is accepted, told `full_text` and closed; 0: no limit */
-    const char *full_text;    /* NULL: nothing */
-    bool ipv6_only;           /* an IPv6 address is not to take IPv4 as well */
-    bool delay;               /* leave Nagle's algorithm on (connections are TCP_NODELAY otherwise) */
+    uint32_t backlog;          /* 0: 4,096, which the kernel may cut (net.core.somaxconn) */
+    uint32_t max_connections;  /* at once; one more is accepted, told `full_text` and closed; 0: no limit */
+    const char *full_text;     /* NULL: nothing */
+    bool ipv6_only;            /* an IPv6 address is not to take IPv4 as well */
+    rim_socket_options socket; /* of the connections */
 } rim_listen_options;
 
 /* The argument of the init of a connection's owner. */
@@ -84,7 +102,7 @@ typedef struct rim_connect_options {
     const char *host; /* numeric */
     uint16_t port;
     uint64_t timeout_ns; /* mandatory */
-    bool delay;          /* as in rim_listen_options */
+    rim_socket_options socket;
 } rim_connect_options;
 
 /*
@@ -127,6 +145,8 @@ typedef struct rim_closed_event {
 
 /* Writes a copy of the bytes. As rim_send: 0, -RIM_EFULL (the peer reads too slowly: rim_want_room), -RIM_EDOWN. */
 RIM_API int rim_socket_write(rim_ctx *ctx, rim_ref socket, const void *bytes, size_t size);
+/* Writes copies of all the pieces, as one write: nothing of another writer's comes in between. */
+RIM_API int rim_socket_writev(rim_ctx *ctx, rim_ref socket, const struct iovec *pieces, size_t count);
 /* Writes the body of a message, whatever its tag, without a copy; consumes the message whatever it returns. */
 RIM_API int rim_socket_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg *msg);
 /* The same, but consumes the message (and sets *msg to NULL) only on success. */
@@ -141,6 +161,23 @@ RIM_API int rim_socket_close(rim_ctx *ctx, rim_ref socket);
 RIM_API int rim_socket_abort(rim_ctx *ctx, rim_ref socket);
 /* Stops or resumes receiving; data that has already arrived may still come. */
 RIM_API int rim_socket_pause(rim_ctx *ctx, rim_ref socket, bool paused);
+/*
+ * Changes all options; time-outs begin anew. A buffer of 0 bytes leaves that one as it is. 0, -EINVAL, -RIM_EDOWN,
+ * -RIM_EBADREF or the kernel's word; for a socket on another shard what the kernel says is only logged.
+ */
+RIM_API int rim_socket_set(rim_ctx *ctx, rim_ref socket, const rim_socket_options *options);
+
+typedef struct rim_socket_state {
+    rim_address local, peer;
+    uint64_t received, sent; /* bytes so far */
+    uint64_t unsent;         /* bytes that were written and have not left */
+    bool is_open;            /* connected, and not being closed */
+    bool is_paused;
+    rim_socket_options options;
+} rim_socket_state;
+
+/* On the socket's own shard, which is its owner's: 0, -RIM_EDOWN, -RIM_EBADREF; elsewhere -RIM_ECONTEXT. */
+RIM_API RIM_MUST_CHECK int rim_socket_ask(rim_ctx *ctx, rim_ref socket, rim_socket_state *out);
 
 #ifdef __cplusplus
 }

@@ -10,7 +10,11 @@ static int check(rim_ctx *ctx, const rim_connect_options *options, rim_address *
     if (options->timeout_ns == 0) {
         return rim__ctx_error(ctx, -EINVAL, "connect to %s: needs a timeout", options->host);
     }
-    int result = rim_address_parse(options->host, options->port, peer);
+    int result = rim__socket_check(ctx, &options->socket);
+    if (result != 0) {
+        return result;
+    }
+    result = rim_address_parse(options->host, options->port, peer);
     if (result != 0) {
         return rim__ctx_error(ctx, result, "connect to %s: not a numeric address: look the name up first",
                               options->host);
@@ -34,8 +38,10 @@ static int spawn_actor(rim_ctx *ctx, struct rim__socket *socket, rim_ref *out) {
 
 static int start(rim_ctx *ctx, struct rim__socket *socket, const rim_connect_options *options) {
     struct rim__io *io = socket->service->io;
-    if (!options->delay) {
-        (void)io->ops->set_nodelay(io, socket->fd); /* costs latency, not the connection */
+    socket->options = options->socket;
+    int result = io->ops->tune(io, socket->fd, &options->socket, NULL);
+    if (result != 0) {
+        return result;
     }
     uint64_t now = rim_now(ctx);
     uint64_t deadline = now + options->timeout_ns;

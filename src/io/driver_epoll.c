@@ -239,7 +239,7 @@ static const struct rim__io_ops io_ops = {
     .listen = listen_on,
     .socket = open_socket,
     .names = rim__net_names,
-    .set_nodelay = rim__net_set_nodelay,
+    .tune = rim__net_tune,
     .shutdown = rim__net_shutdown,
     .close = close_socket,
 };

@@ -346,7 +346,7 @@ static const struct rim__io_ops io_ops = {
     .listen = rim__net_listen,
     .socket = rim__net_socket,
     .names = rim__net_names,
-    .set_nodelay = rim__net_set_nodelay,
+    .tune = rim__net_tune,
     .shutdown = rim__net_shutdown,
     .close = rim__net_close,
 };

@@ -144,6 +144,9 @@ static void take_in(struct rim__socket *socket, struct rim__body *body) {
     struct rim__input *input = &socket->input;
     struct rim__service *service = socket->service;
     service->buffer_release = body->release;
+    if (rim__unlikely(socket->patience.is_timed)) {
+        rim__patience_note_heard(socket);
+    }
     input->received += body->size;
     if (input->deaf || service->detached) {
         input->dropped = true;
@@ -219,6 +222,9 @@ void rim__input_update(struct rim__socket *socket) {
     op->kind = RIM_OP_RECV;
     op->fd = socket->fd;
     op->done = received;
+    if (rim__unlikely(socket->patience.is_timed)) {
+        rim__patience_note_heard(socket); /* before, nothing was asked for */
+    }
     int result = io->ops->submit(io, op);
     if (result != 0) {
         rim__socket_lose(socket, result);

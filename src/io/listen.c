@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "io/listener.h"
+#include "io/socket.h"
 
 enum { LISTENER_PROTOCOL = 0x7f03 };
 
@@ -74,6 +75,10 @@ static int make_plan(rim_ctx *ctx, const rim_listen_options *options, struct rim
         (unsigned)options->distribute > RIM_DISTRIBUTE_REUSEPORT) {
         return rim__ctx_error(ctx, -EINVAL, "listen: needs the behaviour of the connections' owner");
     }
+    int result = rim__socket_check(ctx, &options->socket);
+    if (result != 0) {
+        return result;
+    }
     const char *host = options->host != NULL ? options->host : "";
     memset(plan, 0, sizeof *plan);
     plan->options = *options;
@@ -83,7 +88,7 @@ static int make_plan(rim_ctx *ctx, const rim_listen_options *options, struct rim
         plan->owner_options = *options->owner_options;
     }
     plan->caller = rim_self(ctx);
-    int result = rim_address_parse(host, options->port, &plan->address);
+    result = rim_address_parse(host, options->port, &plan->address);
     if (result != 0) {
         return rim__ctx_error(ctx, result, "listen on %s: not a numeric address of this machine", host);
     }

@@ -236,6 +236,7 @@ static int spawn_socket(struct rim__record *record) {
         .owner = listener->options.owner,
         .owner_options = listener->owner_options,
         .arg = listener->options.arg,
+        .options = listener->options.socket,
     };
     rim_spawn_options options = {
         .place = RIM_ON_SHARD,

@@ -16,6 +16,44 @@ static int set(int fd, int level, int option, int value) {
     return setsockopt(fd, level, option, &value, sizeof value) == 0 ? 0 : -errno;
 }
 
+/* One call for each option that differs, up to the first that fails. */
+struct tuning {
+    int fd, error;
+};
+
+static void change(struct tuning *tuning, int level, int option, uint32_t value) {
+    if (tuning->error == 0) {
+        tuning->error = set(tuning->fd, level, option, value > INT32_MAX ? INT32_MAX : (int)value);
+    }
+}
+
+/* 0 leaves it as it is. */
+static void change_size(struct tuning *tuning, int level, int option, const uint32_t values[2]) {
+    if (values[0] != values[1] && values[0] != 0) {
+        change(tuning, level, option, values[0]);
+    }
+}
+
+int rim__net_tune(struct rim__io *io, int fd, const rim_socket_options *to, const rim_socket_options *before) {
+    static const rim_socket_options fresh = {.delay = true};
+    const rim_socket_options *from = before != NULL ? before : &fresh;
+    struct tuning tuning = {.fd = fd};
+    (void)io;
+    if (to->delay != from->delay) {
+        change(&tuning, IPPROTO_TCP, TCP_NODELAY, !to->delay);
+    }
+    if ((to->keepalive_s != 0) != (from->keepalive_s != 0)) {
+        change(&tuning, SOL_SOCKET, SO_KEEPALIVE, to->keepalive_s != 0);
+    }
+    change_size(&tuning, IPPROTO_TCP, TCP_KEEPIDLE, (uint32_t[]){to->keepalive_s, from->keepalive_s});
+    change_size(&tuning, IPPROTO_TCP, TCP_KEEPINTVL,
+                (uint32_t[]){to->keepalive_interval_s, from->keepalive_interval_s});
+    change_size(&tuning, IPPROTO_TCP, TCP_KEEPCNT, (uint32_t[]){to->keepalive_count, from->keepalive_count});
+    change_size(&tuning, SOL_SOCKET, SO_SNDBUF, (uint32_t[]){to->send_buffer, from->send_buffer});
+    change_size(&tuning, SOL_SOCKET, SO_RCVBUF, (uint32_t[]){to->receive_buffer, from->receive_buffer});
+    return tuning.error;
+}
+
 static int open_stream(const rim_address *address) {
     int family = address->family == 4 ? AF_INET : AF_INET6;
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
@@ -30,10 +68,7 @@ static int set_options(int fd, const rim_address *address, const rim_listen_opti
     if (error == 0 && address->family == 6) {
         error = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, options->ipv6_only);
     }
-    if (error == 0 && !options->delay) {
-        error = set(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* accepted sockets inherit it */
-    }
-    return error;
+    return error != 0 ? error : rim__net_tune(NULL, fd, &options->socket, NULL); /* accepted sockets inherit it */
 }
 
 static int bind_and_listen(int fd, const rim_address *address, const rim_listen_options *options) {
@@ -114,11 +149,6 @@ int rim__net_names(struct rim__io *io, int fd, rim_address *local, rim_address *
         rim__address_from_sockaddr(&name, peer);
     }
     return 0;
-}
-
-int rim__net_set_nodelay(struct rim__io *io, int fd) {
-    (void)io;
-    return set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
 int rim__net_shutdown(struct rim__io *io, int fd, int how) {

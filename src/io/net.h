@@ -15,7 +15,7 @@ int rim__net_listen(struct rim__io *io, const rim_address *address, const rim_li
                     rim_address *bound);
 int rim__net_socket(struct rim__io *io, const rim_address *peer);
 int rim__net_names(struct rim__io *io, int fd, rim_address *local, rim_address *peer);
-int rim__net_set_nodelay(struct rim__io *io, int fd);
+int rim__net_tune(struct rim__io *io, int fd, const rim_socket_options *options, const rim_socket_options *before);
 int rim__net_shutdown(struct rim__io *io, int fd, int how);
 void rim__net_close(struct rim__io *io, int fd, bool reset);
 

@@ -70,7 +70,9 @@ struct rim__io_ops {
     int (*socket)(struct rim__io *io, const rim_address *peer);
     /* The two ends of a connected descriptor; either may be NULL. 0 or negative errno. */
     int (*names)(struct rim__io *io, int fd, rim_address *local, rim_address *peer);
-    int (*set_nodelay)(struct rim__io *io, int fd);
+    /* Makes the kernel's options these; `before` are those that it has, NULL: a socket is fresh. 0 or negative errno.
+     */
+    int (*tune)(struct rim__io *io, int fd, const rim_socket_options *options, const rim_socket_options *before);
     /* shutdown(2) with SHUT_RD, SHUT_WR or SHUT_RDWR; called directly. */
     int (*shutdown)(struct rim__io *io, int fd, int how);
     /* close(2). Nothing may be in flight on the descriptor. `reset`: the peer is to see a reset (linger 0). */

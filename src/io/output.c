@@ -35,14 +35,22 @@ static void check_pressure(struct rim__socket *socket) {
     }
 }
 
+static void note_begin(struct rim__socket *socket) {
+    if (rim__unlikely(socket->patience.is_timed) && socket->output.out.bytes == 0) {
+        rim__patience_note_left(socket);
+    }
+}
+
 int rim__output_copy(struct rim__socket *socket, const void *bytes, size_t size) {
     rim__assert(size <= RIM_BODY_MAX);
+    note_begin(socket);
     int result = rim__outgoing_copy(&socket->output.out, rim__socket_shard(socket), bytes, (uint32_t)size);
     check_pressure(socket);
     return result;
 }
 
 void rim__output_append(struct rim__socket *socket, rim_msg *msg) {
+    note_begin(socket);
     rim__outgoing_append(&socket->output.out, msg);
     check_pressure(socket);
 }
@@ -106,6 +114,9 @@ static void sent(struct rim__op *op, const struct rim__completion *completion) {
     struct rim__output *output = &socket->output;
     if (completion->result > 0) {
         output->sent += (uint32_t)completion->result;
+        if (rim__unlikely(socket->patience.is_timed)) {
+            rim__patience_note_left(socket);
+        }
         rim__outgoing_consume(&output->out, rim__socket_shard(socket), (uint32_t)completion->result);
         if (!socket->service->detached) {
             tell_marks(socket);

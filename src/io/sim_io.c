@@ -222,7 +222,9 @@ static int names(struct rim__io *io, int fd, rim_address *local, rim_address *pe
     return 0;
 }
 
-static int set_nodelay(struct rim__io *io, int fd) {
+static int tune(struct rim__io *io, int fd, const rim_socket_options *options, const rim_socket_options *before) {
+    (void)options;
+    (void)before;
     return find(io, fd) != NULL ? 0 : -EBADF;
 }
 
@@ -279,7 +281,7 @@ const struct rim__io_ops rim__sim_io_ops = {
     .listen = listen_on,
     .socket = open_socket,
     .names = names,
-    .set_nodelay = set_nodelay,
+    .tune = tune,
     .shutdown = shut,
     .close = close_socket,
 };

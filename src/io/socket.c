@@ -110,6 +110,7 @@ void rim__socket_opened(struct rim__socket *socket) {
         return; /* closed meanwhile */
     }
     enter(socket, RIM_SOCKET_IS_OPEN);
+    rim__patience_start(socket);
     if (!socket->connecting) {
         return; /* accepted: the owner knows by its init */
     }
@@ -133,6 +134,7 @@ static void begin_closing(struct rim__socket *socket) {
     bool was_connecting = socket->state == RIM_SOCKET_IS_CONNECTING;
     enter(socket, RIM_SOCKET_IS_CLOSING);
     rim__timer_disarm(&socket->service->shard->timers, &socket->linger);
+    rim__patience_stop(socket);
     if (!was_connecting && !socket->reset) {
         (void)io->ops->shutdown(io, socket->fd, SHUT_RDWR); /* fails where the peer was faster */
     }
@@ -275,7 +277,11 @@ static void flushed(struct rim__socket *socket) {
         socket->output.shut = true;
         (void)service->io->ops->shutdown(service->io, socket->fd, SHUT_WR);
     }
-    rim__timer_arm(&service->shard->timers, &socket->linger, service->shard->now_ns + RIM_SOCKET_LINGER_NS);
+    uint64_t linger_ns = socket->options.linger_ns != 0 ? socket->options.linger_ns : RIM_SOCKET_LINGER_NS;
+    uint64_t now_ns = service->shard->now_ns;
+    rim__patience_stop(socket);
+    rim__timer_arm(&service->shard->timers, &socket->linger,
+                   linger_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + linger_ns);
 }
 
 static void nothing_in_flight(struct rim__socket *socket) {

@@ -32,6 +32,7 @@
 
 #include "io/input.h"
 #include "io/output.h"
+#include "io/patience.h"
 #include "io/service.h"
 
 enum rim__socket_state {
@@ -44,7 +45,7 @@ enum rim__socket_state {
     RIM_SOCKET_IS_CLOSED,
 };
 
-#define RIM_SOCKET_LINGER_NS RIM_MS(500)
+#define RIM_SOCKET_LINGER_NS RIM_MS(500) /* unless its options say otherwise */
 
 struct rim__socket {
     struct rim__service *service;
@@ -62,6 +63,8 @@ struct rim__socket {
     bool quiet;      /* the owner is not told: it never heard of the socket, or is cut off as well */
     rim_address local, peer;
     struct rim__timer linger;
+    rim_socket_options options;
+    struct rim__patience patience;
     struct rim__output output;
     struct rim__input input;
     struct rim__body *gone; /* to be released when it is closed; NULL for an outgoing connection */
@@ -73,6 +76,7 @@ struct rim__socket_birth {
     int fd;
     rim_ref listener;
     struct rim__body *taken, *gone; /* of the record; to be released in this order, see listener.h */
+    rim_socket_options options;
     const rim_behaviour *owner;
     rim_spawn_options owner_options;
     const void *arg;
@@ -97,6 +101,11 @@ int rim__socket_attach(struct rim__socket *socket, rim_ref self, rim_ref owner);
 void rim__socket_discard(struct rim__socket *socket);
 /* NULL if there is no such socket on this shard, or none any more. */
 struct rim__socket *rim__socket_find(const struct rim__service *service, rim_ref self);
+
+/* What the user gave: 0, or -EINVAL with a text. socket_options.c */
+int rim__socket_check(rim_ctx *ctx, const rim_socket_options *options);
+/* Makes these the socket's. 0 or negative errno. socket_options.c */
+int rim__socket_tune(struct rim__socket *socket, const rim_socket_options *options);
 
 /* Does whatever is to be done next. To be called last in every event; the socket may be gone afterwards. */
 void rim__socket_settle(struct rim__socket *socket);

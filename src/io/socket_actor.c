@@ -74,6 +74,7 @@ static struct rim__socket *accept_birth(rim_ctx *ctx, const struct rim__socket_b
         return NULL;
     }
     socket->gone = birth->gone;
+    socket->options = birth->options;
     rim__body_release(service->shard, birth->taken);
     rim__socket_opened(socket);
     rim__socket_settle(socket);

@@ -66,6 +66,36 @@ int rim_socket_write(rim_ctx *ctx, rim_ref socket, const void *bytes, size_t siz
     return result;
 }
 
+static void gather(char *to, const struct iovec *pieces, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (pieces[i].iov_len > 0) {
+            memcpy(to, pieces[i].iov_base, pieces[i].iov_len);
+            to += pieces[i].iov_len;
+        }
+    }
+}
+
+int rim_socket_writev(rim_ctx *ctx, rim_ref socket, const struct iovec *pieces, size_t count) {
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (pieces[i].iov_len > RIM_BODY_MAX - size) {
+            return -RIM_ETOOBIG;
+        }
+        size += pieces[i].iov_len;
+    }
+    if (size <= RIM_OUTGOING_SMALL) {
+        char bytes[RIM_OUTGOING_SMALL];
+        gather(bytes, pieces, count);
+        return rim_socket_write(ctx, socket, bytes, size);
+    }
+    rim_msg *msg = rim_msg_new(ctx, RIM_SOCKET_WRITE, size);
+    if (msg == NULL) {
+        return -ENOMEM;
+    }
+    gather(rim_body(msg), pieces, count);
+    return rim_socket_write_msg(ctx, socket, msg);
+}
+
 /* A received message keeps one of the shard's few receive buffers: while it waits for a slow peer, others starve. */
 static bool keeps_buffer(rim_ctx *ctx, const rim_msg *msg) {
     const struct rim__service *service = rim__ctx_io(ctx);
@@ -130,20 +160,30 @@ int rim_socket_close(rim_ctx *ctx, rim_ref socket) {
  */
 enum { COURIER_PROTOCOL = 0x7f04 };
 
-enum errand { ABORT, PAUSE, RESUME };
+enum errand { ABORT, PAUSE, RESUME, SET };
 
 struct courier {
     rim_ref socket;
     enum errand errand;
+    rim_socket_options options;
 };
 
-static void run_errand(struct rim__socket *socket, enum errand errand) {
-    if (errand == ABORT) {
+static int run_errand(struct rim__socket *socket, const struct courier *courier) {
+    int result = 0;
+    switch (courier->errand) {
+    case ABORT:
         rim__socket_abort(socket);
-    } else {
-        socket->input.paused = errand == PAUSE;
+        break;
+    case PAUSE:
+    case RESUME:
+        socket->input.paused = courier->errand == PAUSE;
+        break;
+    case SET:
+        result = rim__socket_tune(socket, &courier->options);
+        break;
     }
     rim__socket_settle(socket);
+    return result;
 }
 
 static rim_verdict courier_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
@@ -152,8 +192,9 @@ static rim_verdict courier_init(rim_ctx *ctx, void *self, const void *arg, size_
     rim__assert(size == sizeof courier);
     memcpy(&courier, arg, sizeof courier);
     struct rim__socket *socket = find_here(ctx, courier.socket);
-    if (socket != NULL) {
-        run_errand(socket, courier.errand);
+    int result = socket != NULL ? run_errand(socket, &courier) : 0;
+    if (result != 0) {
+        rim_log(ctx, RIM_LOG_WARNING, "a socket's options: %s", rim_strerror(result));
     }
     (void)rim_stop(ctx, rim_self(ctx));
     return RIM_DONE;
@@ -170,28 +211,59 @@ static bool is_actor(rim_ctx *ctx, rim_ref ref) {
     return ref >> 60 == rim_self(ctx) >> 60 && rim_shard_of(ref) < rim_shard_count(ctx);
 }
 
-static int send_errand(rim_ctx *ctx, rim_ref socket, enum errand errand) {
+static int send_errand(rim_ctx *ctx, const struct courier *courier) {
+    rim_ref socket = courier->socket;
     if (!is_actor(ctx, socket)) {
         return -RIM_EBADREF;
     }
     struct rim__socket *here = find_here(ctx, socket);
     if (here != NULL) {
-        run_errand(here, errand);
-        return 0;
+        return run_errand(here, courier);
     }
     if (rim_shard_of(socket) == rim_shard_index(ctx)) {
         return rim__actor_behaviour(ctx, socket) == &rim__socket_behaviour ? 0 : -RIM_EDOWN;
     }
-    struct courier courier = {.socket = socket, .errand = errand};
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = rim_shard_of(socket)};
     rim_ref ignored;
-    return rim_spawn(ctx, &courier_behaviour, &options, &courier, sizeof courier, &ignored);
+    return rim_spawn(ctx, &courier_behaviour, &options, courier, sizeof *courier, &ignored);
 }
 
 int rim_socket_abort(rim_ctx *ctx, rim_ref socket) {
-    return send_errand(ctx, socket, ABORT);
+    return send_errand(ctx, &(struct courier){.socket = socket, .errand = ABORT});
 }
 
 int rim_socket_pause(rim_ctx *ctx, rim_ref socket, bool paused) {
-    return send_errand(ctx, socket, paused ? PAUSE : RESUME);
+    return send_errand(ctx, &(struct courier){.socket = socket, .errand = paused ? PAUSE : RESUME});
+}
+
+int rim_socket_set(rim_ctx *ctx, rim_ref socket, const rim_socket_options *options) {
+    int result = options == NULL ? -EINVAL : rim__socket_check(ctx, options);
+    if (result != 0) {
+        return result;
+    }
+    return send_errand(ctx, &(struct courier){.socket = socket, .errand = SET, .options = *options});
+}
+
+int rim_socket_ask(rim_ctx *ctx, rim_ref socket, rim_socket_state *out) {
+    if (!is_actor(ctx, socket)) {
+        return -RIM_EBADREF;
+    }
+    if (rim_shard_of(socket) != rim_shard_index(ctx)) {
+        return rim__ctx_error(ctx, -RIM_ECONTEXT, "a socket can be asked on its own shard only");
+    }
+    const struct rim__socket *here = find_here(ctx, socket);
+    if (here == NULL || here->state >= RIM_SOCKET_IS_CLOSING) {
+        return -RIM_EDOWN;
+    }
+    *out = (rim_socket_state){
+        .local = here->local,
+        .peer = here->peer,
+        .received = here->input.received,
+        .sent = here->output.sent,
+        .unsent = here->output.out.bytes,
+        .is_open = here->state == RIM_SOCKET_IS_OPEN,
+        .is_paused = here->input.paused,
+        .options = here->options,
+    };
+    return 0;
 }

@@ -246,6 +246,13 @@
     X(socket_slow_reader_throttles_the_writer)                                                                         \
     X(socket_slow_owner_throttles_the_sender)                                                                          \
     X(socket_pause_stops_what_comes)                                                                                   \
+    X(socket_options_are_kept_and_checked)                                                                             \
+    X(socket_options_reach_a_socket_on_another_shard)                                                                  \
+    X(socket_that_is_idle_times_out)                                                                                   \
+    X(socket_that_is_busy_does_not_time_out)                                                                           \
+    X(socket_read_times_out_unless_paused)                                                                             \
+    X(socket_write_times_out_when_nobody_reads)                                                                        \
+    X(socket_writes_pieces_as_one)                                                                                     \
     X(socket_echoes_a_megabyte)                                                                                        \
     X(socket_echoes_all_before_it_ends_by_default)                                                                     \
     X(socket_that_half_closed_still_reads)                                                                             \

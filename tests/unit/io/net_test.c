@@ -55,7 +55,7 @@ static void net_connections_have_two_names_and_no_delay(void) {
     int accepted = accept(listener, NULL, NULL);
     CU_ASSERT_EQUAL(option(accepted, IPPROTO_TCP, TCP_NODELAY), 1);
     CU_ASSERT_EQUAL(option(fd, IPPROTO_TCP, TCP_NODELAY), 0);
-    CU_ASSERT_EQUAL(rim__net_set_nodelay(&io, fd), 0);
+    CU_ASSERT_EQUAL(rim__net_tune(&io, fd, &(rim_socket_options){.delay = false}, NULL), 0);
     CU_ASSERT_EQUAL(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
     CU_ASSERT_EQUAL(rim__net_names(&io, fd, &local, &peer), 0);
     CU_ASSERT_EQUAL(peer.port, bound.port);
@@ -69,11 +69,54 @@ static void net_connections_have_two_names_and_no_delay(void) {
     rim__net_close(&io, listener, false);
 }
 
+static int option_of(int fd, int level, int option) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    CU_ASSERT_EQUAL(getsockopt(fd, level, option, &value, &size), 0);
+    return value;
+}
+
+static void check_keepalive(int fd, int idle, int interval, int count) {
+    CU_ASSERT_EQUAL(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), idle != 0);
+    CU_ASSERT_EQUAL(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), idle);
+    CU_ASSERT_EQUAL(option_of(fd, IPPROTO_TCP, TCP_KEEPINTVL), interval);
+    CU_ASSERT_EQUAL(option_of(fd, IPPROTO_TCP, TCP_KEEPCNT), count);
+}
+
+static void net_options_reach_the_kernel_and_are_inherited(void) {
+    struct rim__io io = {.ops = NULL};
+    rim_socket_options options = {.keepalive_s = 30,
+                                  .keepalive_interval_s = 7,
+                                  .keepalive_count = 4,
+                                  .send_buffer = 50000,
+                                  .receive_buffer = 60000};
+    rim_address bound;
+    int listener = listen_on(&io, "127.0.0.1", (rim_listen_options){.socket = options}, &bound);
+    int fd = connect_to(&io, &bound);
+    int accepted = accept(listener, NULL, NULL);
+    check_keepalive(accepted, 30, 7, 4);
+    CU_ASSERT_EQUAL(option_of(accepted, IPPROTO_TCP, TCP_NODELAY), 1);
+    CU_ASSERT_EQUAL(option_of(accepted, SOL_SOCKET, SO_SNDBUF), 100000); /* the kernel doubles it */
+    CU_ASSERT_EQUAL(option_of(accepted, SOL_SOCKET, SO_RCVBUF), 120000);
+    CU_ASSERT_EQUAL(rim__net_tune(&io, fd, &options, NULL), 0);
+    check_keepalive(fd, 30, 7, 4);
+    rim_socket_options changed = {.delay = true, .keepalive_count = 9};
+    CU_ASSERT_EQUAL(rim__net_tune(&io, fd, &changed, &options), 0);
+    CU_ASSERT_EQUAL(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 0);
+    CU_ASSERT_EQUAL(option_of(fd, IPPROTO_TCP, TCP_KEEPCNT), 9);
+    CU_ASSERT_EQUAL(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 0);
+    changed.keepalive_count = 1000;
+    CU_ASSERT_EQUAL(rim__net_tune(&io, fd, &changed, &options), -EINVAL);
+    close(accepted);
+    rim__net_close(&io, fd, false);
+    rim__net_close(&io, listener, false);
+}
+
 static void net_close_with_reset_is_seen_as_one(void) {
     struct rim__io io = {.descriptors = 0};
     rim_address bound;
     char byte;
-    int listener = listen_on(&io, "127.0.0.1", (rim_listen_options){.delay = true}, &bound);
+    int listener = listen_on(&io, "127.0.0.1", (rim_listen_options){.socket.delay = true}, &bound);
     CU_ASSERT_FATAL(listener >= 0);
     int fd = connect_to(&io, &bound);
     int accepted = accept(listener, NULL, NULL);
@@ -118,7 +161,7 @@ static void net_refuses_what_cannot_be(void) {
     CU_ASSERT_EQUAL(rim__net_listen(&io, &nobody, &options, &bound), -EINVAL);
     CU_ASSERT_EQUAL(rim__net_listen(&io, &far, &options, &bound), -EADDRNOTAVAIL);
     CU_ASSERT_EQUAL(rim__net_socket(&io, &nobody), -EINVAL);
-    CU_ASSERT_EQUAL(rim__net_set_nodelay(&io, -1), -EBADF);
+    CU_ASSERT_EQUAL(rim__net_tune(&io, -1, &(rim_socket_options){.delay = false}, NULL), -EBADF);
     CU_ASSERT_EQUAL(rim__net_shutdown(&io, -1, SHUT_WR), -EBADF);
     CU_ASSERT_EQUAL(rim__net_names(&io, -1, &bound, NULL), -EBADF);
     CU_ASSERT_EQUAL(rim__net_names(&io, -1, NULL, &bound), -EBADF);
@@ -128,6 +171,7 @@ static void net_refuses_what_cannot_be(void) {
 #define TESTS(X)                                                                                                       \
     X(net_listens_and_says_on_which_port)                                                                              \
     X(net_connections_have_two_names_and_no_delay)                                                                     \
+    X(net_options_reach_the_kernel_and_are_inherited)                                                                  \
     X(net_close_with_reset_is_seen_as_one)                                                                             \
     X(net_port_is_shared_only_by_those_who_say_so)                                                                     \
     X(net_any_takes_ipv4_unless_told_not_to)                                                                           \

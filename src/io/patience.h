@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * patience.h - the time-outs of a connection: how long it may be silent, nothing come, or nothing leave. Part of
+ * struct rim__socket; the options are in socket->options.
+ *
+ * Whatever comes or leaves only notes the time, and only where there is a time-out at all. One timer looks at these
+ * notes when the earliest of the time-outs could be over, and sleeps again for what is left.
+ *
+ *     Threads  the shard's own
+ */
+#ifndef RINGMAIL_IO_PATIENCE_H
+#define RINGMAIL_IO_PATIENCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shard/timer.h"
+
+struct rim__socket;
+
+struct rim__patience {
+    struct rim__timer timer;
+    uint64_t heard_ns; /* when something came last, or receiving began */
+    uint64_t left_ns;  /* when something left last, or the queue was empty */
+    bool is_timed;     /* one of the time-outs is set */
+};
+
+/* The connection is open, or its options have changed: all time begins anew. */
+void rim__patience_start(struct rim__socket *socket);
+/* It is closed. Also where it was never started. */
+void rim__patience_stop(struct rim__socket *socket);
+/* For a socket that is timed. */
+void rim__patience_note_heard(struct rim__socket *socket);
+void rim__patience_note_left(struct rim__socket *socket);
+
+#endif
