@@ -13,9 +13,11 @@
 #include "actor/name.h"
 #include "base/assert.h"
 #include "system.h"
+#include "watchdog.h"
 
 #define SPIN_DEFAULT_US   20
 #define CLOSE_PATIENCE_NS 1000000000ull
+#define STALL_DEFAULT_US  100000
 #define HELPERS_MAX       1024u
 
 const char *rim_version(void) {
@@ -70,6 +72,7 @@ static void fill_defaults(rim_config *config) {
     default_to(&config->turn_us, 500);
     default_to(&config->parcels, RIM_PARCELS_DEFAULT);
     default_to(&config->helpers, 4);
+    config->stall_us = config->stall_us != 0 ? config->stall_us : STALL_DEFAULT_US;
     default_to(&config->jobs, 1024);
     if (config->seed == 0) {
         config->seed = 1;
@@ -195,6 +198,15 @@ static int make_helpers(struct rim_system *system) {
     return error;
 }
 
+static int make_watchdog(struct rim_system *system) {
+    int error = system->config.stall_us > 0 ? rim__watchdog_create(system, &system->watchdog) : 0;
+    if (system->sim != NULL && system->watchdog != NULL) {
+        system->sim->busy = rim__watchdog_busy;
+        system->sim->busy_arg = system->watchdog;
+    }
+    return error;
+}
+
 static int make(struct rim_system *system) {
     int error = check_config(system);
     if (error != 0) {
@@ -214,6 +226,7 @@ static int make(struct rim_system *system) {
         error = -ENOMEM;
     }
     error = error != 0 ? error : make_helpers(system);
+    error = error != 0 ? error : make_watchdog(system);
     for (uint32_t i = 0; error == 0 && i < system->count; i++) {
         error = make_member(system, i);
     }
@@ -405,6 +418,7 @@ int rim_system_start(rim_system *system) {
     int error = system->sim != NULL ? open_all_sim(system) : start_real(system);
     system->stage = error == 0 ? RIM_SYSTEM_RUNS : RIM_SYSTEM_STOPPED;
     if (error == 0) {
+        rim__watchdog_start(system->watchdog);
         rim__log_write(&system->log, RIM_LOG_NOTICE, "%u shards, %s, woken by %s", system->count,
                        rim_system_driver(system), rim_system_wake(system));
     }
@@ -447,6 +461,7 @@ void rim__system_join(struct rim_system *system) {
     if (system->sim == NULL) {
         join(system, system->count);
     }
+    rim__watchdog_stop(system->watchdog);
     system->stage = RIM_SYSTEM_STOPPED;
     note_leaks(system);
 }
@@ -476,6 +491,7 @@ void rim_system_destroy(rim_system *system) {
         free(system->members[i].ctx);
         free(system->foreign != NULL ? system->foreign[i].free : NULL);
     }
+    rim__watchdog_destroy(system->watchdog);
     rim__offload_release(system->offload);
     rim__sim_destroy(system->sim);
     free(system->members);
@@ -528,6 +544,7 @@ int rim_system_stats(rim_system *system, uint32_t shard, rim_stats *out) {
                 rim__stats_publish(system->members[i].ctx); /* one thread: nothing else publishes now */
             }
             rim__stats_read(system->members[i].ctx, &stats);
+            rim__watchdog_count(system->watchdog, i, &stats);
             add_stats(out, &stats);
         }
     }

@@ -25,6 +25,8 @@ enum rim__system_stage { RIM_SYSTEM_MADE, RIM_SYSTEM_RUNS, RIM_SYSTEM_STOPPED };
 /* Of an embedded shard: see embed.c. */
 enum rim__member_station { RIM_MEMBER_CLOSED, RIM_MEMBER_OPEN, RIM_MEMBER_LOOPED, RIM_MEMBER_ENDED };
 
+struct rim__watchdog;
+
 /* One shard with what every layer has for it. */
 struct rim__member {
     struct rim_system *system;
@@ -62,9 +64,10 @@ struct rim_system {
     pthread_mutex_t foreign_lock;
     struct rim__allotment *foreign; /* by shard; slots that foreign threads chose; under the lock */
 
-    struct rim__port_hub *ports;  /* NULL until the first; made under foreign_lock */
-    struct rim__offload *offload; /* helper threads */
-    struct rim__map names;        /* that actors have, for threads that are no shard; under the lock */
+    struct rim__port_hub *ports;    /* NULL until the first; made under foreign_lock */
+    struct rim__offload *offload;   /* helper threads */
+    struct rim__map names;          /* that actors have, for threads that are no shard; under the lock */
+    struct rim__watchdog *watchdog; /* NULL: switched off */
 
     bool leaks; /* found at the end */
 };

@@ -68,13 +68,25 @@ typedef struct rim_config {
     uint32_t buffer_bytes;  /* size of each; 0: 32 KiB */
     uint32_t ring_entries;  /* submission entries of a shard's ring; 0: 1,024; nothing to epoll */
     uint32_t helpers;       /* threads for blocking work (offload.h) at most, made when needed; 0: 4, at most 1,024 */
+    int32_t stall_us;       /* a handler that holds its shard for longer is reported (stalls; below); 0: 100,000;
+                               -1: never, and no watchdog thread */
     uint32_t jobs;          /* pieces of such work that may wait for a helper; 0: 1,024 */
     uint64_t seed;          /* of rim_random and of the simulation; 0: 1 under simulation, else from the kernel */
     const struct rim_sim_options *sim;                   /* with RIM_DRIVER_SIM; NULL: no faults */
     int log_level;                                       /* the least urgent level that is told; 0: errors only */
-    void (*log)(void *arg, int level, const char *text); /* one line without its newline; any shard's thread */
+    void (*log)(void *arg, int level, const char *text); /* one line without its newline; any thread of the system */
     void *log_arg;
 } rim_config;
+
+/*
+ * Stalls. Unless stall_us is -1, a thread of the system watches its shards. A turn that lasts longer than stall_us is
+ * counted (rim_stats.stalls) and told to the log as a warning, once: shard, actor, behaviour, tag and kind of message,
+ * how long, whether it computes or in which system call it waits, and a backtrace, or why there is none. Of each shard
+ * one stall in ten seconds is told at most, and the next one says how many were left out. Time for which others had the
+ * CPU does not count; a shard that gets none for twice as long is counted as starved, and told as a notice. A stall
+ * is found from half of stall_us to the whole of it too late. Under simulation time passes in a handler only by
+ * rim_sim_busy, and there is no backtrace.
+ */
 
 /* Shards that a config of zeroes would get: the CPUs of the affinity mask, at most the cgroup's CPU quota rounded up.
  */

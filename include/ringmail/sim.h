@@ -47,6 +47,12 @@ RIM_API bool rim_sim_step(rim_system *system);
 RIM_API uint64_t rim_sim_run(rim_system *system, uint64_t duration_ns);
 /* Virtual nanoseconds since the start. */
 RIM_API uint64_t rim_sim_now(const rim_system *system);
+/*
+ * Within a handler: it takes so much time. Under simulation the clock moves on, for all shards; a turn that takes
+ * longer than the stall limit is a stall, and budgets of time run out. True; on a real system nothing happens, and it
+ * is false.
+ */
+RIM_API bool rim_sim_busy(rim_ctx *ctx, uint64_t duration_ns);
 /* A hash over everything that happened: two runs of one seed on one build give the same. */
 RIM_API uint64_t rim_sim_trace(const rim_system *system);
 /* Changes how often faults strike from now on; NULL: none. A system that is not simulated takes no notice. */

@@ -37,6 +37,8 @@ extern "C" {
     X(timeouts, "requests that timed out")                                                                             \
     X(jobs, "jobs given to helper threads")                                                                            \
     X(jobs_open, "jobs that helpers have now, also those that nobody waits for any more")                              \
+    X(stalls, "times a handler held the shard for longer than the stall limit")                                        \
+    X(starved, "times the shard's thread got no CPU for as long: not a handler's fault")                               \
     X(timers_fired, "timers that fired")                                                                               \
     X(timers_armed, "timers armed now")                                                                                \
     X(parcels_sent, "parcels pushed to other shards")                                                                  \

@@ -106,6 +106,7 @@ struct rim__actor {
     bool told;       /* other shards were told to hold back, or actors wait for room */
     uint8_t mode;    /* RIM_MODE_... */
     uint8_t marks;   /* RIM_MARK_ */
+    bool slow;       /* the clock is looked at after each of its messages */
     uint32_t budget; /* messages in a row */
     uint32_t state_size;
     struct rim__belongings *belongings; /* NULL until it has any */

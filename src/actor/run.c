@@ -9,7 +9,7 @@
 #include "actor/mailbox.h"
 #include "actor/name.h"
 
-#define CLOCK_EVERY 16u /* messages between two looks at the clock */
+#define CLOCK_EVERY 16u /* messages between two looks at the clock; a power of two */
 
 static rim_handler row_for(const rim_behaviour *behaviour, uint32_t tag) {
     uint32_t row = tag ^ (behaviour->protocol << 16);
@@ -149,17 +149,34 @@ static bool is_time_up(rim_ctx *ctx, uint64_t until_ns) {
     return ctx->shard->now_ns >= until_ns;
 }
 
+/* Looking at the clock costs more than a short handler: mostly it is looked at now and then. An actor that had used up
+   its time by then is slow, and the clock is looked at after each of its messages, until it is quick again. */
+static void note_pace(struct rim__actor *actor, uint32_t done, bool was_slow, bool time_is_up) {
+    if (time_is_up && done <= CLOCK_EVERY) {
+        actor->slow = true;
+    } else if (was_slow && done > CLOCK_EVERY) {
+        actor->slow = false;
+    }
+}
+
 static rim_verdict work_off(rim_ctx *ctx, struct rim__actor *actor) {
+    bool is_slow = actor->slow;
+    if (rim__unlikely(is_slow)) {
+        is_time_up(ctx, 0); /* what the others before it took is not its own */
+    }
     uint64_t until_ns = ctx->shard->now_ns + ctx->turn_ns;
     rim_verdict verdict = RIM_DONE;
-    uint32_t done = 0;
+    uint32_t done = 0, look_mask = is_slow ? 0 : CLOCK_EVERY - 1;
     while (actor->head != NULL && !actor->stop_asked && !actor->held) {
         verdict = handle(ctx, actor, rim__mailbox_pop(actor));
         done++;
         if (rim__unlikely(verdict != RIM_DONE) || done >= actor->budget ||
-            (done % CLOCK_EVERY == 0 && is_time_up(ctx, until_ns))) {
+            ((done & look_mask) == 0 && is_time_up(ctx, until_ns))) {
             break;
         }
+    }
+    if (rim__unlikely(is_slow || ctx->shard->now_ns >= until_ns)) {
+        note_pace(actor, done, is_slow, ctx->shard->now_ns >= until_ns);
     }
     ctx->stats.queued -= done;
     ctx->stats.handled += done; /* what was not handled after all has been subtracted */

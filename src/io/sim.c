@@ -25,6 +25,19 @@ uint64_t rim_sim_now(const rim_system *system) {
     return sim != NULL ? sim->now_ns - RIM_SIM_START_NS : 0;
 }
 
+bool rim_sim_busy(rim_ctx *ctx, uint64_t duration_ns) {
+    struct rim__sim *sim = rim__system_sim(rim_system_of(ctx));
+    if (sim == NULL) {
+        return false;
+    }
+    sim->now_ns += duration_ns;
+    rim__sim_note(sim, RIM_NOTE_BUSY, rim_shard_index(ctx), duration_ns);
+    if (sim->busy != NULL) {
+        sim->busy(sim->busy_arg, rim_shard_index(ctx), duration_ns);
+    }
+    return true;
+}
+
 uint64_t rim_sim_trace(const rim_system *system) {
     const struct rim__sim *sim = rim__system_sim(system);
     return sim != NULL ? sim->trace : 0;

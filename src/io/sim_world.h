@@ -80,7 +80,9 @@ struct rim__sim {
     rim_ref spared;                 /* this actor does not crash */
     uint32_t crashes_planned;
     struct rim__sim_crash crashes[RIM_SIM_CRASHES_MAX];
-    struct rim__offload *offload; /* the jobs that sim_helper.c does */
+    struct rim__offload *offload;                         /* the jobs that sim_helper.c does */
+    void (*busy)(void *arg, uint32_t shard, uint64_t ns); /* a handler took so long: ringmail.c's */
+    void *busy_arg;
     struct rim__sim_events events;
     struct rim__sim_net net;
     struct rim__sim_shard *shards[RIM_SHARDS_MAX];
@@ -95,6 +97,7 @@ enum rim__sim_note {
     RIM_NOTE_WAKE,     /* shard */
     RIM_NOTE_DONE,     /* kind, descriptor and shard; result */
     RIM_NOTE_HELPED,   /* shard, time */
+    RIM_NOTE_BUSY,     /* shard, duration */
 };
 
 /* 0 or -ENOMEM. */

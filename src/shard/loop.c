@@ -19,17 +19,19 @@ static void run_ready(struct rim__shard *shard) {
     uint64_t until = shard->now_ns + TURN_NS;
     for (unsigned i = 1; i <= TASKS_PER_TURN; i++) {
         struct rim__task *task = rim__run_queue_pop(&shard->ready);
+        rim__pulse_turn(&shard->pulse, task);
         if (task == NULL) {
             return;
         }
         shard->run(shard, task);
         if (i % CLOCK_EVERY == 0) {
             shard->now_ns = shard->driver->ops->now(shard->driver);
-            if (shard->now_ns >= until) {
-                return;
-            }
+        }
+        if (shard->now_ns >= until) { /* the task may have looked at the clock, too */
+            break;
         }
     }
+    rim__pulse_turn(&shard->pulse, NULL);
 }
 
 /*
@@ -158,6 +160,7 @@ static uint64_t park(struct rim__shard *shard, uint64_t safety_ns) {
 
 void rim__shard_tick(struct rim__shard *shard, bool may_sleep) {
     shard->ticks++;
+    rim__pulse_beat(&shard->pulse, 2 * shard->ticks + 1);
     if (!shard->now_is_fresh) {
         shard->now_ns = shard->driver->ops->now(shard->driver);
     }
@@ -167,6 +170,7 @@ void rim__shard_tick(struct rim__shard *shard, bool may_sleep) {
     run_ready(shard);                                        /* ready tasks, bounded: shard->run */
     shard->settle(shard);                                    /* what was put off */
     rim__mesh_flush(shard);                                  /* parcels to lanes, bells rung */
+    rim__pulse_beat(&shard->pulse, 2 * shard->ticks);
     bool idles = may_sleep && has_nothing_to_do(shard);
     bool looks = idles && is_spinning(shard);
     uint64_t wait_ns = idles && !looks ? park(shard, shard->safety_ns) : 0;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "shard/shard.h"
 
+#include "base/thread.h"
+
 static _Thread_local struct rim__shard *current;
 
 struct rim__shard *rim__shard_current(void) {
@@ -9,6 +11,9 @@ struct rim__shard *rim__shard_current(void) {
 
 void rim__shard_set_current(struct rim__shard *shard) {
     current = shard;
+    if (shard != NULL) {
+        atomic_store_explicit(&shard->pulse.thread, rim__thread_id(), memory_order_relaxed);
+    }
 }
 
 int rim__shard_init(struct rim__shard *shard, const struct rim__shard_options *options) {

@@ -20,6 +20,7 @@
 #include "shard/memory.h"
 #include "shard/mesh.h"
 #include "shard/message.h"
+#include "shard/pulse.h"
 #include "shard/run_queue.h"
 #include "shard/timer.h"
 
@@ -52,6 +53,7 @@ struct rim__shard {
     struct rim__inlet inlet;
     struct rim__offload *offload; /* the system's helpers, set at the start */
 
+    struct rim__pulse pulse;
     uint64_t ticks;
     uint64_t parks;
     uint64_t slept_ns;

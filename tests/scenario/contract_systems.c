@@ -30,7 +30,7 @@ static void count_line(void *arg, int level, const char *line) {
 
 static void make(struct scenario *s, struct pair *world, uint64_t i) {
     rim_config config = {.shards = 2,
-                         .driver = scenario_is_sim(s) ? RIM_DRIVER_SIM : RIM_DRIVER_URING,
+                         .driver = scenario_driver(s),
                          .seed = 5 + i,
                          .log = count_line,
                          .log_arg = &world->lines[i],

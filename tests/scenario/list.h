@@ -146,6 +146,19 @@
     X(contract_09_system_that_never_started_can_be_destroyed)                                                          \
     X(contract_10_flood_delays_another_actor_by_its_budget_at_most)                                                    \
     X(contract_10_flood_does_not_starve_a_timer)                                                                       \
+    X(contract_10_between_two_turns_a_flooder_has_one)                                                                 \
+    X(contract_10_between_two_turns_each_of_many_flooders_has_one)                                                     \
+    X(contract_10_slow_flooder_is_bounded_by_time)                                                                     \
+    X(contract_10_slow_flooders_are_each_bounded_by_time)                                                              \
+    X(contract_10_slow_flooders_delay_a_timer_by_a_tick_at_most)                                                       \
+    X(contract_10_flood_does_not_starve_what_comes_from_other_shards)                                                  \
+    X(contract_10_flood_does_not_starve_a_socket)                                                                      \
+    X(contract_10_stall_is_reported_with_actor_and_message)                                                            \
+    X(contract_10_stalls_are_counted_and_told_at_a_limited_rate)                                                       \
+    X(contract_10_stall_in_the_kernel_is_told_apart)                                                                   \
+    X(contract_10_preempted_thread_is_no_stall)                                                                        \
+    X(contract_10_short_handlers_are_no_stall)                                                                         \
+    X(contract_10_watchdog_can_be_switched_off)                                                                        \
     X(contract_11_wrapped_body_is_released_once_by_its_maker)                                                          \
     X(contract_11_wrapped_body_is_released_when_the_stop_is_cut_off)                                                   \
     X(contract_11_own_memory_is_bounded_and_freed_at_the_end)                                                          \

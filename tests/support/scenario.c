@@ -46,6 +46,10 @@ bool scenario_is_sim(const struct scenario *s) {
     return s->driver == RIM_DRIVER_SIM;
 }
 
+enum rim_driver_kind scenario_driver(const struct scenario *s) {
+    return s->driver;
+}
+
 void scenario_check(struct scenario *s, bool ok, const char *what) {
     if (!ok) {
         atomic_fetch_add(&s->failures, 1);

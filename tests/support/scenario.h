@@ -49,6 +49,8 @@ void scenario_check(struct scenario *s, bool ok, const char *what);
 /* The scenario that runs, for actors. */
 struct scenario *scenario_current(void);
 bool scenario_is_sim(const struct scenario *s);
+/* For scenarios that make systems themselves. */
+enum rim_driver_kind scenario_driver(const struct scenario *s);
 /* The stop at the end is to be cut off by this deadline: it then must return -ETIMEDOUT. */
 void scenario_expect_cut(struct scenario *s, uint64_t deadline_ns);
 /* The system, which the scenario will destroy itself, after scenario_stop. */
