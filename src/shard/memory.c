@@ -74,7 +74,11 @@ void rim__memory_finish(struct rim__memory *memory) {
 
 /* Whether a test wants this allocation to fail. */
 static bool is_to_fail(struct rim__memory *memory) {
-    return rim__unlikely(memory->fail_at != 0) && ++memory->allocations == memory->fail_at;
+    if (rim__likely(memory->fail_at == 0)) {
+        return false;
+    }
+    memory->allocations++;
+    return memory->allocations == memory->fail_at || (memory->fail_on && memory->allocations > memory->fail_at);
 }
 
 static rim__cold bool add_slab(struct rim__memory *memory, unsigned class) {

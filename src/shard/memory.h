@@ -9,6 +9,7 @@
 #ifndef RINGMAIL_SHARD_MEMORY_H
 #define RINGMAIL_SHARD_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct rim__memory {
     uint64_t large; /* blocks beyond the classes, in use now */
     uint64_t large_bytes;
     uint64_t fail_at;     /* for tests: the allocation with this number fails; 0: none */
+    bool fail_on;         /* and all after it */
     uint64_t allocations; /* so far, counted only while fail_at is set */
 };
 

@@ -22,8 +22,17 @@ size_t rim__memory_good_size(size_t size) {
     return size;
 }
 
+/* Whether a test wants this allocation to fail. */
+static bool is_to_fail(struct rim__memory *memory) {
+    if (memory->fail_at == 0) {
+        return false;
+    }
+    memory->allocations++;
+    return memory->allocations == memory->fail_at || (memory->fail_on && memory->allocations > memory->fail_at);
+}
+
 void *rim__memory_alloc_slow(struct rim__memory *memory, size_t size) {
-    if (memory->fail_at != 0 && ++memory->allocations == memory->fail_at) {
+    if (is_to_fail(memory)) {
         return NULL;
     }
     void *block = malloc(size > 0 ? size : 1);
