@@ -284,6 +284,12 @@ RIM_API rim_msg *rim_msg_new(rim_ctx *ctx, uint32_t tag, size_t size);
 RIM_API rim_msg *rim_msg_wrap(rim_ctx *ctx, uint32_t tag, void *bytes, size_t size,
                               void (*release)(void *bytes, void *arg), void *arg);
 /*
+ * A message whose body is `size` bytes at `bytes`, without a copy if they are many. They must be good for as long as
+ * `of`, a message of the caller's, is: a part of its body, or what a wrapped body points to. What `of` holds is
+ * released when it and all views of it have been freed, in any order and on any shard. NULL when out of memory.
+ */
+RIM_API rim_msg *rim_msg_view(rim_ctx *ctx, uint32_t tag, const void *bytes, size_t size, rim_msg *of);
+/*
  * Keeps the message that is being handled: the returned message is the caller's, to send on, to free, or to hold as
  * long as it likes. Its body may lie elsewhere than the borrowed one: ask rim_body. NULL when out of memory.
  */

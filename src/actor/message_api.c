@@ -80,6 +80,84 @@ rim_msg *rim_msg_wrap(rim_ctx *ctx, uint32_t tag, void *bytes, size_t size, void
     return msg;
 }
 
+/*
+ * Once a message is viewed, its body is a counted one in front of what it was: each view is one user more. All of it is
+ * of this shard, where the last user lets go.
+ */
+struct counted {
+    struct rim__body body;
+    struct rim__body *inner;
+    uint32_t users;
+};
+
+struct view {
+    struct rim__body body;
+    struct counted *counted;
+};
+
+static void drop_counted(struct rim__shard *home, struct counted *counted) {
+    if (--counted->users == 0) {
+        rim__body_release(home, counted->inner);
+        rim__memory_free(&home->memory, counted, sizeof *counted);
+    }
+}
+
+static void release_counted(struct rim__shard *home, struct rim__body *body) {
+    drop_counted(home, rim__container_of(body, struct counted, body));
+}
+
+static void release_view(struct rim__shard *home, struct rim__body *body) {
+    struct view *view = rim__container_of(body, struct view, body);
+    drop_counted(home, view->counted);
+    rim__memory_free(&home->memory, view, sizeof *view);
+}
+
+/* The counted body of a message, made if need be. */
+static struct counted *count_users(rim_ctx *ctx, struct rim_msg *msg) {
+    struct rim__body **body = rim__msg_after(msg);
+    if ((*body)->release == release_counted && (*body)->home == ctx->shard->index) {
+        return rim__container_of(*body, struct counted, body);
+    }
+    struct counted *counted = rim__memory_alloc(&ctx->shard->memory, sizeof *counted);
+    if (counted != NULL) {
+        *counted = (struct counted){.body = **body, .inner = *body, .users = 1};
+        counted->body.home = ctx->shard->index;
+        counted->body.release = release_counted;
+        *body = &counted->body;
+    }
+    return counted;
+}
+
+/* What is inline can hold nothing but its own bytes: those are copied. */
+rim_msg *rim_msg_view(rim_ctx *ctx, uint32_t tag, const void *bytes, size_t size, rim_msg *of) {
+    bool is_out = (of->flags & RIM_MSG_OUT) != 0;
+    if (!is_out || size <= RIM_MSG_INLINE_MAX) {
+        rim_msg *copy = rim_msg_new(ctx, tag, size);
+        if (copy != NULL) {
+            __builtin_memcpy(rim__msg_body(copy), bytes, size);
+        }
+        return copy;
+    }
+    struct counted *counted = size <= RIM_BODY_MAX ? count_users(ctx, of) : NULL;
+    struct view *view = counted != NULL ? rim__memory_alloc(&ctx->shard->memory, sizeof *view) : NULL;
+    struct rim_msg *msg = view != NULL ? rim__msg_create(ctx->shard, RIM_KIND_TELL, RIM_MSG_OUT, tag, size) : NULL;
+    if (msg == NULL) {
+        if (view != NULL) {
+            rim__memory_free(&ctx->shard->memory, view, sizeof *view);
+        }
+        return NULL;
+    }
+    *view = (struct view){.body = counted->body, .counted = counted};
+    view->body.data = (void *)(uintptr_t)bytes;
+    view->body.size = (uint32_t)size;
+    view->body.release = release_view;
+    counted->users++;
+    msg->from = ctx->actor != NULL ? ctx->actor->ref : RIM_NIL;
+    msg->to = 0;
+    *(struct rim__body **)rim__msg_after(msg) = &view->body;
+    return msg;
+}
+
 /* Keeps a message whose home is an object of the runtime (a timer, a request): as a copy. */
 static struct rim_msg *copy_embedded(rim_ctx *ctx, const struct rim_msg *msg) {
     struct rim_msg *copy = rim_msg_new(ctx, msg->tag, msg->size);

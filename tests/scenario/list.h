@@ -162,6 +162,7 @@
     X(contract_10_watchdog_can_be_switched_off)                                                                        \
     X(contract_11_wrapped_body_is_released_once_by_its_maker)                                                          \
     X(contract_11_wrapped_body_is_released_when_the_stop_is_cut_off)                                                   \
+    X(contract_11_viewed_body_is_released_after_its_last_view)                                                         \
     X(contract_11_own_memory_is_bounded_and_freed_at_the_end)                                                          \
     X(contract_12_two_systems_live_in_one_process)                                                                     \
     X(embed_shards_run_within_their_steps_alone)                                                                       \
