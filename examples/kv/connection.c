@@ -2,230 +2,317 @@
 #include "connection.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <string.h>
 
-#include "asking.h"
-#include "errand.h"
-#include "keeper.h"
-#include "reply.h"
+#include "ask.h"
 
-#define GATHER   16384u /* replies are written when so many bytes are there, or nothing more is to come */
-#define OUT_KEPT 512u   /* an idle connection keeps no larger buffer */
-#define PIECE    65536u /* of what is written at once */
-#define IN_JUMP  (1u << 20)
+#define BATCH_REQUESTS  64u    /* a batch with so many is sent at once, */
+#define BATCH_BYTES     16384u /* or with so much */
+#define WRITE_COPY_MAX  16384u /* larger values are written as they lie in the store */
+#define REQUEST_TIMEOUT RIM_SECONDS(60)
 
-/* ---- output ---- */
+/* ---- asking: requests to one receiver travel together ---- */
 
-/* Hands bytes to the socket; returns how many it took. When that is not all, it says when there is room. */
-static size_t write_pieces(struct connection *c, const char *bytes, size_t size) {
-    size_t done = 0;
-    while (done < size && !c->full) {
-        size_t piece = size - done < PIECE ? size - done : PIECE;
-        int error = rim_socket_write(c->ctx, c->socket, bytes + done, piece);
-        if (error == 0) {
-            done += piece;
-        } else if (error == -RIM_EFULL && rim_want_room(c->ctx, c->socket) == 0) {
-            c->full = true;
-        } else {
-            c->quitting = true; /* the socket is gone: RIM_SOCKET_CLOSED is on its way */
-            return size;
-        }
+struct batch {
+    struct batch *next;
+    rim_ref to;
+    uint32_t count;
+    rim_buffer requests;
+    rim_msg *whole;  /* instead: a large request, */
+    uint64_t target; /* and what its answer is for */
+};
+
+static rim_verdict on_answers(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg);
+
+/* False: there is no room now. */
+static bool send_batch(struct connection *c, const struct batch *batch) {
+    rim_ask ask = {
+        .to = batch->to,
+        .tag = KEEPER_BATCH,
+        .body = batch->requests.bytes,
+        .size = batch->requests.size,
+        .timeout_ns = REQUEST_TIMEOUT,
+        .on_outcome = on_answers,
+    };
+    if (batch->whole != NULL) { /* a view, for a request that is refused has consumed its message */
+        ask.cookie = batch->target;
+        ask.msg =
+            rim_msg_view(c->ctx, rim_tag(batch->whole), rim_body(batch->whole), rim_size(batch->whole), batch->whole);
     }
-    return done;
-}
-
-static void write_out(struct connection *c) {
-    if (c->out.size > 0 && !c->full) {
-        size_t done = write_pieces(c, c->out.bytes, c->out.size);
-        if (done == c->out.size) {
-            buffer_clear(&c->out, OUT_KEPT);
-        } else {
-            buffer_consume(&c->out, done);
-        }
-    }
-}
-
-/* Writes as much of a long value as the socket takes. True when all of it is written. */
-static bool stream(struct connection *c, struct slot *slot) {
-    if (!slot->headed) {
-        resp_bulk_head(&c->out, slot->size);
-        slot->headed = true;
-        c->streamed = 0;
-    }
-    write_out(c);
-    if (c->full) {
+    bool is_there = batch->whole == NULL || ask.msg != NULL;
+    int error = is_there ? rim_request(c->ctx, &ask, NULL) : -ENOMEM;
+    if (error == -RIM_EFULL && rim_want_room(c->ctx, batch->to) == 0) {
+        c->awaiting_room = true;
         return false;
     }
-    c->streamed += write_pieces(c, slot->bytes + c->streamed, slot->size - c->streamed);
-    if (c->streamed < slot->size) {
-        return false;
-    }
-    buffer_append(&c->out, "\r\n", 2);
+    c->failed |= error != 0;
     return true;
 }
 
-/* Replies whose turn it is go out, as far as the socket takes them. */
-static void write_ready(struct connection *c) {
-    while (c->queue.count > 0 && queue_at(&c->queue, c->queue.first)->pending == 0) {
-        struct slot *slot = queue_at(&c->queue, c->queue.first);
-        if (c->full && c->out.size >= CONNECTION_HELD_MAX) {
-            return;
-        }
-        if (!reply_write(c, slot, &c->out) && !stream(c, slot)) {
-            return;
-        }
-        reply_drop(c, slot);
-        queue_pop(&c->queue);
-        if (c->out.size >= GATHER) {
-            write_out(c);
-        }
+static void send_batches(struct connection *c) {
+    while (c->batches != NULL && !c->awaiting_room && send_batch(c, c->batches)) {
+        struct batch *batch = c->batches;
+        c->batches = batch->next;
+        rim_buffer_clear(c->ctx, &batch->requests);
+        rim_msg_free(c->ctx, batch->whole);
+        rim_free(c->ctx, batch);
     }
 }
 
-/* ---- input ---- */
-
-/* Whether no command may be run now. */
-static bool is_blocked(struct connection *c) {
-    c->throttled = connection_is_busy(c, c->throttled ? 2 : 1);
-    return c->errand != NULL || c->quitting || (c->waiting_turn && c->queue.count > 0) || c->throttled;
+static struct batch *add_batch(struct connection *c, rim_ref to) {
+    struct batch **at = &c->batches;
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    *at = rim_alloc(c->ctx, sizeof **at);
+    if (*at != NULL) {
+        **at = (struct batch){.to = to};
+    }
+    return *at;
 }
 
-static void close_on_error(struct connection *c, const char *text) {
-    connection_error(c, "%s", text);
+/* The batch that a question goes into, the last one to its receiver. NULL without memory. */
+static struct batch *open_batch(struct connection *c, rim_ref to) {
+    struct batch *found = NULL;
+    for (struct batch *batch = c->batches; batch != NULL; batch = batch->next) {
+        found = batch->to == to ? batch : found;
+    }
+    bool is_open =
+        found != NULL && found->whole == NULL && found->count < BATCH_REQUESTS && found->requests.size < BATCH_BYTES;
+    return is_open ? found : add_batch(c, to);
+}
+
+void connection_ask(struct connection *c, const struct question *question) {
+    struct request request = {
+        .target = question->target,
+        .hash = question->hash,
+        .command = question->command,
+        .size = (uint32_t)question->args.size,
+        .count = question->count & ((1u << 30) - 1),
+        .version = c->version & 3u,
+    };
+    struct batch *batch = open_batch(c, question->to);
+    size_t size = padded(sizeof request + request.size);
+    if (batch == NULL || rim_buffer_reserve(c->ctx, &batch->requests, size) != 0) {
+        c->failed = true;
+        return;
+    }
+    char *at = batch->requests.bytes + batch->requests.size;
+    memcpy(at, &request, sizeof request);
+    memcpy(at + sizeof request, question->args.at, request.size);
+    batch->requests.size += size;
+    batch->count++;
+}
+
+void connection_ask_whole(struct connection *c, uint64_t target, rim_ref to) {
+    struct batch *batch = add_batch(c, to);
+    if (batch != NULL) {
+        batch->whole = rim_stream_take(c->ctx, &c->stream, KEEPER_WHOLE + c->version, c->parser.size);
+        batch->target = target;
+    }
+    c->failed |= batch == NULL || batch->whole == NULL;
+    c->parser.size = 0; /* it is read */
+}
+
+bool connection_tell_server(struct connection *c, uint32_t tag) {
+    rim_buffer body = {0};
+    rim_buffer_add(c->ctx, &body, &c->client, sizeof c->client);
+    rim_buffer_add(c->ctx, &body, c->name.bytes, c->name.size);
+    int error = rim_send(c->ctx, c->server->self, tag, body.bytes, body.size);
+    rim_buffer_clear(c->ctx, &body);
+    return error != -RIM_EFULL || rim_want_room(c->ctx, c->server->self) != 0;
+}
+
+/* ---- answers ---- */
+
+/* Writes a value that is shared with the keeper, and good as long as the message with the answer is. */
+static void write_shared(struct connection *c, rim_pipeline_place place, struct text value, rim_msg *answers) {
+    struct resp_out head = {.ctx = c->ctx};
+    reply_bulk_head(&head, value.size);
+    rim_pipeline_write(c->ctx, &c->pipeline, place, head.text.bytes, head.text.size);
+    rim_buffer_clear(c->ctx, &head.text);
+    if (value.size <= WRITE_COPY_MAX) {
+        rim_pipeline_write(c->ctx, &c->pipeline, place, value.at, value.size);
+    } else {
+        rim_msg *view = rim_msg_view(c->ctx, RIM_USER, value.at, value.size, answers);
+        c->failed |= view == NULL || rim_pipeline_write_msg(c->ctx, &c->pipeline, place, view) == -ENOMEM;
+    }
+    rim_pipeline_write(c->ctx, &c->pipeline, place, "\r\n", 2);
+}
+
+static void take_answer(struct connection *c, const struct answer *answer, uint64_t target, rim_msg *answers) {
+    if (target & 1) {
+        gather_take(c, (struct gather *)(uintptr_t)(target & ~(uint64_t)1), (struct text){answer->bytes, answer->size});
+        return;
+    }
+    if (answer->is_shared) {
+        write_shared(c, target >> 1, ((const struct shared *)answer->bytes)->bytes, answers);
+    } else {
+        rim_pipeline_write(c->ctx, &c->pipeline, target >> 1, answer->bytes, answer->size);
+    }
+    rim_pipeline_end(c->ctx, &c->pipeline, target >> 1);
+}
+
+static rim_verdict go_on(struct connection *c, const void *bytes, size_t size);
+
+static rim_verdict on_answers(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg) {
+    struct connection *c = state;
+    c->ctx = ctx;
+    c->failed |= error != 0;
+    size_t size = error == 0 ? rim_size(msg) : 0;
+    rim_msg *kept = NULL; /* while values that it shares are being written */
+    for (size_t at = 0; at < size;) {
+        const struct answer *answer = (const struct answer *)((const char *)body + at);
+        if (answer->is_shared && kept == NULL) {
+            kept = rim_take(ctx, msg);
+            if (kept == NULL) {
+                c->failed = true;
+                break;
+            }
+            body = rim_body(kept);
+            continue;
+        }
+        at += sizeof *answer + padded(answer->size);
+        take_answer(c, answer, answer->target != 0 ? answer->target : cookie, kept);
+    }
+    rim_msg_free(ctx, kept);
+    return go_on(c, NULL, 0);
+}
+
+/* ---- requests ---- */
+
+void reply_wrong_arity(struct resp_out *out, const char *name) {
+    reply_error(out, "wrong number of arguments for '%s' command", name);
+}
+
+void reply_unknown_subcommand(struct resp_out *out, const char *command, struct text name) {
+    reply_error(out, "unknown subcommand '%.*s'. Try %s HELP.", text_shown(name, 128), name.at, command);
+}
+
+static void reply_unknown(struct call *call) {
+    rim_buffer words = {0};
+    for (uint32_t i = 1; i < call->count && words.size < 128; i++) {
+        struct text arg = call_arg(call, i);
+        rim_buffer_format(call->out.ctx, &words, "'%.*s' ", text_shown(arg, 128 - words.size), arg.at);
+    }
+    reply_error(&call->out, "unknown command '%.*s', with args beginning with: %.*s",
+                text_shown(call_arg(call, 0), 128), call_arg(call, 0).at, (int)words.size,
+                words.size > 0 ? words.bytes : "");
+    rim_buffer_clear(call->out.ctx, &words);
+}
+
+/* False: not done; the same comes again. */
+static bool dispatch(struct call *call) {
+    struct connection *c = call->c;
+    call->command = command_find(&c->server->commands, call_arg(call, 0));
+    if (call->command == NULL) {
+        reply_unknown(call);
+        return true;
+    }
+    if (!command_fits(call->command->arity, call->count)) {
+        reply_wrong_arity(&call->out, call->command->name);
+        return true;
+    }
+    c->client.last = call->command->name;
+    c->client.used_ms = rim_wall_ms(c->ctx);
+    return call->command->run(call);
+}
+
+/* Runs the request that has been read. False: not done. */
+static bool run_request(struct connection *c) {
+    struct call call = {.c = c, .args = &c->parser, .count = c->parser.count, .place = c->step_place};
+    bool mute = c->mute_next;
+    if (c->step == 0) {
+        call.place = rim_pipeline_reserve(c->ctx, &c->pipeline, c->parser.size);
+        c->failed |= call.place == 0;
+    }
+    call.out = (struct resp_out){.ctx = c->ctx, .version = c->version};
+    c->step_place = call.place;
+    if (!dispatch(&call)) {
+        c->awaiting_step = true;
+        return false;
+    }
+    c->step = 0;
+    if (c->mute || c->mute_next || mute) {
+        for (rim_pipeline_place place = call.place; rim_pipeline_mute(c->ctx, &c->pipeline, place) == 0; place++) {
+        }
+        c->mute_next = c->mute_next && !mute;
+    }
+    if (call.out.text.room > 0 || call.out.text.failed) {
+        rim_pipeline_write(c->ctx, &c->pipeline, call.place, call.out.text.bytes, call.out.text.size);
+        c->failed |= call.out.text.failed;
+        rim_buffer_clear(c->ctx, &call.out.text);
+    }
+    if (!call.asked) {
+        rim_pipeline_end(c->ctx, &c->pipeline, call.place);
+    }
+    return true;
+}
+
+static void quit_on_error(struct connection *c) {
+    struct resp_out out = {.ctx = c->ctx};
+    rim_pipeline_place place = rim_pipeline_reserve(c->ctx, &c->pipeline, 0);
+    resp_error(&c->parser, &out);
+    rim_pipeline_write(c->ctx, &c->pipeline, place, out.text.bytes, out.text.size);
+    rim_pipeline_end(c->ctx, &c->pipeline, place);
+    rim_buffer_clear(c->ctx, &out.text);
     c->quitting = true;
 }
 
-/* Runs the commands at `bytes` with this parser; returns the bytes that are done with. */
-static size_t run_commands(struct connection *c, struct resp_parser *parser, const char *bytes, size_t size) {
-    size_t used = 0;
-    while (!is_blocked(c)) {
-        enum resp_result result = resp_parse(parser, bytes + used, size - used);
-        if (result == RESP_MORE) {
-            return used;
-        }
-        if (result != RESP_COMMAND) {
-            close_on_error(c, result == RESP_BAD ? parser->error : "out of memory");
-            return size;
-        }
-        if (parser->count > 0 && !command_run(c, parser->args, parser->count)) {
-            return used; /* the same command comes again */
-        }
-        used += parser->at;
-        resp_next(parser);
-        if (c->out.size >= GATHER) {
-            write_out(c);
-        }
+/* Reads one request and runs it. False: it is not all there, or not done. */
+static bool read_request(struct connection *c) {
+    enum resp_result result = resp_parse(&c->parser, c->stream.bytes, c->stream.size);
+    if (result == RESP_MORE) {
+        rim_stream_need(&c->stream, c->parser.need);
+        return false;
     }
-    return used;
-}
-
-/* The parser lives here while commands come whole, and on the heap while a long one is on its way. */
-static size_t take_commands(struct connection *c, const char *bytes, size_t size) {
-    if (c->parser != NULL) {
-        size_t used = run_commands(c, c->parser, bytes, size);
-        if (c->parser->at == 0) {
-            resp_finish(c->parser);
-            free(c->parser);
-            c->parser = NULL;
-        }
-        return used;
+    if (result == RESP_BAD) {
+        quit_on_error(c);
+        return false;
     }
-    struct resp_parser parser;
-    resp_init(&parser, c->server->options.max_value);
-    size_t used = run_commands(c, &parser, bytes, size);
-    if (parser.at > 0 && !c->quitting) {
-        c->parser = malloc(sizeof *c->parser);
-        if (c->parser != NULL) {
-            resp_move(c->parser, &parser);
-        }
+    if (c->parser.count > 0 && !run_request(c)) {
+        return false;
     }
-    resp_finish(&parser);
-    return used;
-}
-
-/* Keeps input for later. For a long argument there is to be room at once, but not long before its bytes are there. */
-static void keep_input(struct connection *c, const char *bytes, size_t size) {
-    size_t need = c->parser != NULL ? c->parser->need : 0;
-    if (need > c->in.size + size && need <= 4 * (c->in.size + size) + IN_JUMP) {
-        buffer_reserve(&c->in, need - c->in.size);
-    }
-    buffer_append(&c->in, bytes, size);
-}
-
-static void run_kept_input(struct connection *c) {
-    if (c->in.size == 0 || is_blocked(c)) {
-        return;
-    }
-    size_t used = take_commands(c, c->in.bytes, c->in.size);
-    if (used == c->in.size) {
-        buffer_clear(&c->in, 0);
-    } else {
-        buffer_consume(&c->in, used);
-    }
+    rim_stream_skip(&c->stream, c->parser.size);
+    resp_next(&c->parser);
+    return true;
 }
 
 /* ---- what every handler ends with ---- */
 
-static void introduce(struct connection *c) {
-    struct server_client client = {.id = c->id, .peer = c->peer, .local = c->local};
-    int error = rim_send(c->ctx, c->server->self, SERVER_OPENED, &client, sizeof client);
-    c->introduced = error == 0;
-    if (error == -RIM_EFULL) {
-        rim_want_room(c->ctx, c->server->self);
-    }
-}
-
-/* The end, once the server knows; an errand is finished first, for it may hold a value that is in no store. */
+/* The end, once the server knows. */
 static rim_verdict leave(struct connection *c) {
-    if (c->errand != NULL) {
-        return RIM_DONE;
-    }
-    if (c->introduced && rim_send(c->ctx, c->server->self, SERVER_CLOSED, &c->id, sizeof c->id) == -RIM_EFULL &&
-        rim_want_room(c->ctx, c->server->self) == 0) {
-        return RIM_DONE;
-    }
-    return RIM_STOP;
+    return !c->introduced || connection_tell_server(c, SERVER_CLOSED) ? RIM_STOP : RIM_DONE;
 }
 
-static void pause_or_resume(struct connection *c) {
-    bool pause = c->in.size > 0 && is_blocked(c);
-    if (pause != c->paused && rim_socket_pause(c->ctx, c->socket, pause) == 0) {
-        c->paused = pause;
-    }
+/* Whether a request may be read: the one that waits for its next step goes on also when nobody hears its reply. */
+static bool may_read(struct connection *c) {
+    bool held = c->awaiting_step || c->awaiting_room;
+    rim_pipeline_hold(&c->pipeline, held);
+    return c->step > 0 ? !held : rim_pipeline_takes_more(&c->pipeline) && !c->closed;
 }
 
-static void close_if_done(struct connection *c) {
-    bool done = c->quitting || (c->ending && !is_blocked(c));
-    if (done && !c->closing && c->queue.count == 0 && c->out.size == 0 && c->errand == NULL) {
-        c->closing = rim_socket_close(c->ctx, c->socket) == 0;
+/* Reads what has come, or was left before, as far as there is room for the replies. */
+static rim_verdict go_on(struct connection *c, const void *bytes, size_t size) {
+    bool read = !c->failed && rim_stream_open(c->ctx, &c->stream, bytes, size) == 0, whole = true;
+    while (read && whole && !c->quitting && !c->failed && c->stream.size > 0 && (read = may_read(c))) {
+        whole = read_request(c);
     }
-}
-
-/* Goes on with whatever can go on now. */
-static rim_verdict settle(struct connection *c) {
-    size_t left;
-    if (c->closed) {
-        asking_send(c);
+    if (c->quitting || (c->ending && read && !c->awaiting_step)) {
+        rim_stream_skip(&c->stream, SIZE_MAX);
+        rim_pipeline_finish(&c->pipeline);
+    }
+    c->failed |= rim_stream_close(c->ctx, &c->stream) != 0;
+    send_batches(c);
+    if (c->closed && (c->step == 0 || c->failed)) {
         return leave(c);
     }
-    do {
-        asking_send(c);
-        write_ready(c);
-        if (rim_backlog(c->ctx) == 0 || c->out.size >= GATHER) {
-            write_out(c);
-        }
-        errand_continue(c);
-        left = c->in.size;
-        run_kept_input(c);
-    } while (c->in.size < left);
-    asking_send(c);
-    if (c->in.failed || c->out.failed) {
+    if (c->failed) {
         c->quitting = true;
-        rim_socket_abort(c->ctx, c->socket);
+        rim_socket_abort(c->ctx, c->socket); /* RIM_SOCKET_CLOSED comes */
         return RIM_DONE;
     }
-    pause_or_resume(c);
-    close_if_done(c);
+    (void)rim_pipeline_flush(c->ctx, &c->pipeline);
     return RIM_DONE;
 }
 
@@ -238,140 +325,42 @@ static rim_verdict connection_init(rim_ctx *ctx, void *state, const void *arg, s
     c->ctx = ctx;
     c->server = from->arg;
     c->socket = from->socket;
-    c->peer = from->peer;
-    c->local = from->local;
-    c->id = rim_self(ctx) & 0xffffffffffffull; /* unique for as long as anyone could remember it */
     c->version = 2;
-    c->opened_ns = c->used_ns = rim_now(ctx);
-    introduce(c);
+    c->client = (struct client_record){.peer = from->peer, .local = from->local, .version = 2};
+    c->client.id = rim_self(ctx) & 0xffffffffffffull; /* unique for as long as anyone could remember it */
+    c->client.opened_ms = c->client.used_ms = rim_wall_ms(ctx);
+    rim_pipeline_init(&c->pipeline, from->socket, NULL);
+    resp_init(&c->parser, c->server->options.max_value);
+    c->introduced = connection_tell_server(c, SERVER_OPENED);
     return RIM_DONE;
 }
 
 static void connection_exit(rim_ctx *ctx, void *state, rim_exit why) {
     struct connection *c = state;
     (void)why;
-    c->ctx = ctx;
-    for (uint32_t i = 0; i < c->queue.count; i++) {
-        reply_drop(c, queue_at(&c->queue, c->queue.first + i));
+    rim_stream_free(ctx, &c->stream);
+    rim_pipeline_free(ctx, &c->pipeline);
+    for (struct batch *batch = c->batches; batch != NULL; batch = batch->next) {
+        rim_msg_free(ctx, batch->whole);
     }
-    queue_free(&c->queue);
-    errand_free(c);
-    asking_free(c);
-    if (c->parser != NULL) {
-        resp_finish(c->parser);
-        free(c->parser);
-    }
-    buffer_clear(&c->in, 0);
-    buffer_clear(&c->out, 0);
-    free(c->name);
+    resp_finish(&c->parser);
 }
 
 static rim_verdict on_data(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct connection *c = state;
-    size_t size = rim_size(msg);
-    size_t used = 0;
     c->ctx = ctx;
-    if (c->quitting) {
-        return settle(c);
-    }
-    if (c->in.size == 0) {
-        used = take_commands(c, body, size);
-    }
-    if (used < size) {
-        keep_input(c, (const char *)body + used, size - used);
-    }
-    return settle(c);
-}
-
-/* One answer. When its turn has come and it is short, it is written at once; else its message has to be held. */
-static bool write_at_once(struct connection *c, uint64_t number, const struct outcome *outcome) {
-    struct slot *slot = queue_at(&c->queue, number);
-    bool simple = number == c->queue.first && slot->kind == SLOT_ONE && !slot->mute && !c->full;
-    if (!simple || outcome->size > REPLY_STREAM_FROM) {
-        return false;
-    }
-    reply_write_outcome(c, outcome, &c->out);
-    connection_landed(c, slot);
-    queue_pop(&c->queue);
-    return true;
-}
-
-static void take_answers(struct connection *c, const struct batch *batch, rim_msg *msg) {
-    const char *body = rim_body(msg);
-    struct holder *holder = NULL;
-    size_t at = 0;
-    for (uint32_t i = 0; i < batch->count; i++) {
-        const struct answer *answer = (const struct answer *)(body + at);
-        struct outcome outcome = {.kind = (enum reply_kind)answer->kind, .size = answer->size};
-        uint64_t number = queue_number(&c->queue, batch->slots[i]);
-        outcome.shared = answer->shared;
-        outcome.bytes = answer->shared ? answer_shared(answer).bytes : answer->bytes;
-        at += answer_span(answer);
-        if (holder == NULL && !write_at_once(c, number, &outcome)) {
-            holder = holder_create(c, msg);
-            if (holder != NULL && !answer->shared) {
-                outcome.bytes = (const char *)rim_body(holder->msg) + (outcome.bytes - body);
-            }
-            body = holder != NULL ? rim_body(holder->msg) : body;
-        } else if (holder == NULL) {
-            continue;
-        }
-        outcome.holder = holder;
-        reply_outcome(c, number, &outcome);
-        write_ready(c);
-    }
-    if (holder != NULL) {
-        holder_release(c, holder);
-    }
-}
-
-rim_verdict connection_answers(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg) {
-    struct connection *c = state;
-    struct batch *batch = (struct batch *)(uintptr_t)cookie;
-    (void)body;
-    c->ctx = ctx;
-    if (error == 0) {
-        take_answers(c, batch, msg);
-    }
-    for (uint32_t i = 0; error != 0 && i < batch->count; i++) {
-        reply_outcome(c, queue_number(&c->queue, batch->slots[i]), &(struct outcome){.error = error});
-    }
-    asking_let_go(batch);
-    return settle(c);
-}
-
-rim_verdict connection_outcome(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg) {
-    struct connection *c = state;
-    struct outcome outcome = {.error = error};
-    c->ctx = ctx;
-    if (error == 0) {
-        outcome.kind = rim_tag(msg) == SERVER_COUNTED ? REPLY_CLIENTS : REPLY_BULK;
-        outcome.holder = holder_create(c, msg);
-        outcome.bytes = outcome.holder != NULL ? rim_body(outcome.holder->msg) : body;
-        outcome.size = rim_size(outcome.holder != NULL ? outcome.holder->msg : msg);
-    }
-    reply_outcome(c, cookie, &outcome);
-    if (outcome.holder != NULL) {
-        holder_release(c, outcome.holder);
-    }
-    return settle(c);
+    return go_on(c, body, rim_size(msg));
 }
 
 static rim_verdict on_room(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct connection *c = state;
-    const rim_room_event *room = body;
     (void)msg;
     c->ctx = ctx;
-    if (room->who == c->socket) {
-        c->full = false;
-        write_out(c);
-        return settle(c);
+    if (!rim_pipeline_room(ctx, &c->pipeline, body)) {
+        c->awaiting_room = false;
+        c->introduced = c->introduced || (!c->closed && connection_tell_server(c, SERVER_OPENED));
     }
-    c->waiting = false;
-    if (!c->introduced && !c->closed) {
-        introduce(c);
-    }
-    return settle(c);
+    return go_on(c, NULL, 0);
 }
 
 static rim_verdict on_ending(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
@@ -380,7 +369,7 @@ static rim_verdict on_ending(rim_ctx *ctx, void *state, const void *body, rim_ms
     (void)msg;
     c->ctx = ctx;
     c->ending = true;
-    return settle(c);
+    return go_on(c, NULL, 0);
 }
 
 static rim_verdict on_closed(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
@@ -389,8 +378,7 @@ static rim_verdict on_closed(rim_ctx *ctx, void *state, const void *body, rim_ms
     (void)msg;
     c->ctx = ctx;
     c->closed = true;
-    c->quitting = true;
-    return settle(c);
+    return go_on(c, NULL, 0);
 }
 
 static const rim_handler connection_on[] = {

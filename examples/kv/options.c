@@ -3,152 +3,103 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
-#include "number.h"
+enum { BIND, PORT, SHARDS, DRIVER, WAKE, DISTRIBUTE, MAX_CLIENTS, MAX_VALUE, LOG_LEVEL, HELP, FLAGS };
 
-static const char help[] =
-    "usage: kv [flags]\n"
-    "\n"
-    "A key-value server that speaks the protocol of Redis, on all cores.\n"
-    "\n"
-    "  --bind ADDRESS       address to listen on (127.0.0.1); * for all, IPv4 and IPv6\n"
-    "  --port PORT          port to listen on (6379); 0: one that is free\n"
-    "  --shards N           shards, a thread each (0: one for each usable CPU)\n"
-    "  --driver NAME        auto (default), uring or epoll\n"
-    "  --wake NAME          how sleeping shards are woken: auto, msg_ring, eventfd (auto)\n"
-    "  --distribute NAME    who gets a connection: fd-hash, round-robin, least, reuseport (fd-hash)\n"
-    "  --max-clients N      connections at once (10000)\n"
-    "  --max-value BYTES    longest key or value (536870912)\n"
-    "  --log-level NAME     error, warning, notice, debug (warning)\n"
-    "  --help               this text\n";
-
-enum flag { BIND = 1, PORT, SHARDS, DRIVER, WAKE, DISTRIBUTE, MAX_CLIENTS, MAX_VALUE, LOG_LEVEL, HELP };
-
-static const struct option flags[] = {
-    {"bind", required_argument, NULL, BIND},
-    {"port", required_argument, NULL, PORT},
-    {"shards", required_argument, NULL, SHARDS},
-    {"driver", required_argument, NULL, DRIVER},
-    {"wake", required_argument, NULL, WAKE},
-    {"distribute", required_argument, NULL, DISTRIBUTE},
-    {"max-clients", required_argument, NULL, MAX_CLIENTS},
-    {"max-value", required_argument, NULL, MAX_VALUE},
-    {"log-level", required_argument, NULL, LOG_LEVEL},
-    {"help", no_argument, NULL, HELP},
-    {NULL, 0, NULL, 0},
+/* A flag takes a text, one of some words, whose index is its value, or a number of at most so much. */
+static const struct flag {
+    const char *name, *takes, *help;
+    const char *words[6];
+    int64_t most;
+} flags[FLAGS] = {
+    [BIND] = {"bind", "ADDRESS", "address to listen on (127.0.0.1); * for all, IPv4 and IPv6", {NULL}, 0},
+    [PORT] = {"port", "PORT", "port to listen on (6379); 0: one that is free", {NULL}, 65535},
+    [SHARDS] = {"shards", "N", "shards, a thread each (0: one for each usable CPU)", {NULL}, SERVER_SHARDS_MAX},
+    [DRIVER] = {"driver", "NAME", "auto (default), uring or epoll", {"auto", "uring", "epoll", NULL}, 0},
+    [WAKE] = {"wake",
+              "NAME",
+              "how sleeping shards are woken: auto, msg_ring, eventfd (auto)",
+              {"auto", "msg_ring", "eventfd", NULL},
+              0},
+    [DISTRIBUTE] = {"distribute",
+                    "NAME",
+                    "who gets a connection: fd-hash, round-robin, least, reuseport (fd-hash)",
+                    {"fd-hash", "round-robin", "least", "reuseport", NULL},
+                    0},
+    [MAX_CLIENTS] = {"max-clients", "N", "connections at once (10000)", {NULL}, 1 << 24},
+    [MAX_VALUE] = {"max-value", "BYTES", "longest key or value (536870912)", {NULL}, 1 << 29},
+    [LOG_LEVEL] = {"log-level",
+                   "NAME",
+                   "error, warning, notice, debug (warning)",
+                   {"error", "warning", "notice", "debug", NULL},
+                   0},
+    [HELP] = {"help", "", "this text", {NULL}, 0},
 };
 
-static const char *flag_name(int flag) {
-    return flags[flag - 1].name;
+static void print_help(void) {
+    printf("usage: kv [flags]\n\nA key-value server that speaks the protocol of Redis, on all cores.\n\n");
+    for (int i = 0; i < FLAGS; i++) {
+        printf("  --%-11s %-7s  %s\n", flags[i].name, flags[i].takes, flags[i].help);
+    }
 }
 
-/* The index of a word in a list that ends with NULL; -1, and a message, if it is not there. */
-static int word(int flag, const char *text, const char *const *words) {
-    for (int i = 0; words[i] != NULL; i++) {
-        if (strcmp(words[i], text) == 0) {
-            return i;
+/* False, and a message: it is not what the flag takes. */
+static bool read_value(const struct flag *flag, const char *text, int64_t *value) {
+    if (flag->words[0] != NULL) {
+        *value = text_choice(text_of(text), flag->words);
+        if (*value < 0) {
+            fprintf(stderr, "kv: --%s: '%s' is none of these: %s\n", flag->name, text, flag->help);
         }
+        return *value >= 0;
     }
-    fprintf(stderr, "kv: --%s: '%s' is none of:", flag_name(flag), text);
-    for (int i = 0; words[i] != NULL; i++) {
-        fprintf(stderr, " %s", words[i]);
-    }
-    fprintf(stderr, "\n");
-    return -1;
-}
-
-static bool number(int flag, const char *text, int64_t most, int64_t *out) {
-    if (number_parse(text, strlen(text), out) && *out >= 0 && *out <= most) {
-        return true;
-    }
-    fprintf(stderr, "kv: --%s: '%s' is not a number from 0 to %lld\n", flag_name(flag), text, (long long)most);
-    return false;
-}
-
-static bool choose_driver(struct options *options, const char *text) {
-    static const char *const words[] = {"auto", "uring", "epoll", "sim", NULL};
-    int choice = word(DRIVER, text, words);
-    if (choice == 3) {
-        fprintf(stderr, "kv: --driver: sim is for tests, it has no network\n");
-    }
-    options->config.driver = (enum rim_driver_kind)choice;
-    return choice >= 0 && choice < 3;
-}
-
-static bool read_word(struct options *options, int flag, const char *text) {
-    static const char *const ways[] = {"fd-hash", "round-robin", "least", "reuseport", NULL};
-    static const char *const wakes[] = {"auto", "msg_ring", "eventfd", NULL};
-    static const char *const levels[] = {"error", "warning", "notice", "debug", NULL};
-    int choice = word(flag, text, flag == DISTRIBUTE ? ways : flag == WAKE ? wakes : levels);
-    if (choice < 0) {
+    rim_address address;
+    if (flag->most == 0 && rim_address_parse(text, 0, &address) != 0) {
+        fprintf(stderr, "kv: --%s: '%s' is not a numeric address\n", flag->name, text);
         return false;
     }
-    if (flag == DISTRIBUTE) {
-        options->server.distribute = (enum rim_distribute)choice;
-    } else if (flag == WAKE) {
-        options->config.wake = (enum rim_wake_kind)choice;
-    } else {
-        options->config.log_level = choice;
+    if (flag->most > 0 && !(text_number(text_of(text), value) && *value >= 0 && *value <= flag->most)) {
+        fprintf(stderr, "kv: --%s: '%s' is not a number from 0 to %lld\n", flag->name, text, (long long)flag->most);
+        return false;
     }
     return true;
 }
 
-static bool read_flag(struct options *options, int flag, const char *text) {
-    int64_t value = 0;
-    switch (flag) {
-    case BIND: {
-        rim_address address;
-        options->server.bind = text;
-        if (rim_address_parse(text, 0, &address) != 0) {
-            fprintf(stderr, "kv: --bind: '%s' is not a numeric address\n", text);
-            return false;
-        }
-        return true;
-    }
-    case PORT:
-        value = options->server.port;
-        if (!number(flag, text, 65535, &value)) {
-            return false;
-        }
-        options->server.port = (uint16_t)value;
-        return true;
-    case SHARDS:
-        return number(flag, text, SERVER_SHARDS_MAX, &value) && ((options->config.shards = (uint32_t)value), true);
-    case MAX_CLIENTS:
-        return number(flag, text, 1 << 24, &value) && ((options->server.max_clients = (uint32_t)value), true);
-    case MAX_VALUE:
-        return number(flag, text, 1 << 29, &value) && ((options->server.max_value = (size_t)value), true);
-    case DRIVER:
-        return choose_driver(options, text);
-    case WAKE:
-    case DISTRIBUTE:
-    case LOG_LEVEL:
-        return read_word(options, flag, text);
-    default:
-        return false; /* getopt has said what is wrong */
-    }
+static int refuse(const char *text) {
+    fprintf(stderr, "kv: %s; try kv --help\n", text);
+    return 3;
 }
 
 int options_read(struct options *options, int argc, char **argv) {
-    *options = (struct options){
-        .server = {.bind = "127.0.0.1", .port = 6379, .max_clients = 10000, .max_value = 512u << 20},
-        .config = {.log_level = RIM_LOG_WARNING},
-    };
+    int64_t values[FLAGS] = {[PORT] = 6379, [MAX_CLIENTS] = 10000, [MAX_VALUE] = 512 << 20};
+    const char *bind = "127.0.0.1";
+    struct option list[FLAGS + 1] = {{0}};
     int flag;
-    while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
+    values[LOG_LEVEL] = RIM_LOG_WARNING;
+    for (int i = 0; i < FLAGS; i++) {
+        list[i] = (struct option){flags[i].name, i == HELP ? no_argument : required_argument, NULL, i};
+    }
+    while ((flag = getopt_long(argc, argv, "", list, NULL)) != -1) {
         if (flag == HELP) {
-            fputs(help, stdout);
+            print_help();
             return 1;
         }
-        if (!read_flag(options, flag, optarg)) {
-            fprintf(stderr, "kv: try kv --help\n");
-            return 3;
+        if (flag == '?' || !read_value(&flags[flag], optarg, &values[flag])) {
+            return refuse("that flag is wrong");
         }
+        bind = flag == BIND ? optarg : bind;
     }
     if (optind < argc) {
-        fprintf(stderr, "kv: '%s' is not a flag; try kv --help\n", argv[optind]);
-        return 3;
+        fprintf(stderr, "kv: '%s' is not a flag\n", argv[optind]);
+        return refuse("too many words");
     }
+    *options = (struct options){
+        .server = {.bind = bind, .port = (uint16_t)values[PORT], .max_clients = (uint32_t)values[MAX_CLIENTS]},
+        .config = {.shards = (uint32_t)values[SHARDS], .log_level = (int)values[LOG_LEVEL]},
+    };
+    options->server.max_value = (size_t)values[MAX_VALUE];
+    options->server.distribute = (enum rim_distribute)values[DISTRIBUTE];
+    options->config.driver = (enum rim_driver_kind)values[DRIVER];
+    options->config.wake = (enum rim_wake_kind)values[WAKE];
     return 0;
 }

@@ -41,34 +41,35 @@ struct server {
     struct command_index commands;
 };
 
-/* Messages to the server's actor. */
-enum {
-    SERVER_OPENED = RIM_USER, /* struct server_client */
-    SERVER_RENAMED,           /* uint64_t id, then the name */
-    SERVER_CLOSED,            /* uint64_t id */
-    SERVER_COUNT,             /* a request; SERVER_COUNTED with struct server_counts */
-    SERVER_LIST,              /* a request; SERVER_LISTED with a line for each client */
-    SERVER_COUNTED,
-    SERVER_LISTED,
-};
+/* Messages to the server's actor about a client: it is there, it has changed its name, it is gone. */
+enum { SERVER_OPENED = RIM_USER + 16, SERVER_RENAMED, SERVER_CLOSED };
 
-struct server_client {
+/* Their body; the name follows, and ends with it. */
+struct client_record {
     uint64_t id;
     rim_address peer, local;
+    uint64_t opened_ms, used_ms;
+    const char *last; /* name of its last command; NULL: not known */
+    unsigned version; /* of RESP */
 };
 
-struct server_counts {
-    uint64_t connected;
-    uint64_t received; /* connections so far */
+/* A line of CLIENT LIST. */
+void client_write(const struct client_record *client, struct text name, struct resp_out *out);
+
+/* What can be asked of the server's actor, in batches as of a keeper: the clients' lines, and two counts for INFO. */
+extern const struct command command_clients, command_client_counts;
+
+struct client_counts {
+    uint64_t connected, received;
 };
 
 /* Spawns the server's actor. `server` must live as long as the system. As rim_system_spawn. */
 int server_start(rim_system *system, struct server *server, const struct server_options *options);
 /* SipHash with the server's key, so that clients cannot choose keys that collide. */
-uint64_t server_hash(const struct server *server, const void *key, size_t size);
+uint64_t server_hash(const struct server *server, struct text key);
 
-static inline uint32_t server_shard(const struct server *server, uint64_t hash) {
-    return rim_shard_for(hash, server->shards);
+static inline rim_ref server_keeper(const struct server *server, uint64_t hash) {
+    return server->keepers[rim_shard_for(hash, server->shards)];
 }
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "store.h"
 
-#include <ck_hs.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,20 +8,6 @@
 #define TIMED_FROM  4096u /* larger entries always have the field, so that EXPIRE need not copy them */
 #define SWEEP_BATCH 64u
 #define SPARE_MAX   ((1u << 30) - 1)
-
-struct partition {
-    ck_hs_t table;
-    uint32_t count; /* 0: the table has no memory */
-    uint32_t timed;
-    uint32_t removed; /* since the table was last cleaned: tombstones make searches longer */
-};
-
-struct store {
-    int64_t now_ms;
-    struct store_counts counts;
-    uint32_t sweep_at;
-    struct partition partitions[STORE_PARTITIONS];
-};
 
 /* Looks like an entry as far as the comparison goes, but points to its key. */
 union probe {
@@ -41,18 +26,10 @@ int64_t entry_expire(const struct entry *entry) {
     return expire_ms;
 }
 
-void entry_share(struct entry *entry) {
-    entry->refs++;
-}
-
 void entry_release(struct entry *entry) {
     if (--entry->refs == 0) {
         free(entry);
     }
-}
-
-static size_t block_size(const struct entry *entry) {
-    return sizeof *entry + (entry->timed ? sizeof(int64_t) : 0) + entry->key_size + entry->value_size + entry->spare;
 }
 
 /* ---- tables ---- */
@@ -122,96 +99,31 @@ static void table_close(struct partition *partition) {
     }
 }
 
-/* Puts a block into the table, in the place of an older one with the same key. */
-static bool table_set(struct store *store, struct entry *entry, bool fresh) {
-    struct partition *partition = partition_of(store, entry->hash);
-    void *previous = NULL;
-    if (!table_open(partition)) {
-        return false;
-    }
-    if (fresh ? !ck_hs_put_unique(&partition->table, entry->hash, tagged(entry))
-              : !ck_hs_set(&partition->table, entry->hash, tagged(entry), &previous)) {
-        table_close(partition);
-        return false;
-    }
+/* Takes an entry into the store's accounts, or (-1) off them: around whatever changes it. */
+static void account(struct store *store, const struct entry *entry, int sign) {
     bool timed = entry_expire(entry) > 0;
-    if (fresh) {
-        partition->count++;
-        store->counts.keys++;
-    }
-    partition->timed += timed;
-    store->counts.timed += timed;
-    store->counts.bytes += block_size(entry);
-    return true;
+    size_t bytes = sizeof *entry + (entry->timed ? sizeof(int64_t) : 0) + entry->key_size + entry->value_size;
+    partition_of(store, entry->hash)->timed += timed ? (uint32_t)sign : 0;
+    store->counts.timed += timed ? (uint64_t)sign : 0;
+    store->counts.bytes += (uint64_t)sign * (bytes + entry->spare);
 }
 
-/* The store's accounts without this block, which is about to be replaced, changed or removed. */
-static void forget(struct store *store, const struct entry *entry) {
-    bool timed = entry_expire(entry) > 0;
-    partition_of(store, entry->hash)->timed -= timed;
-    store->counts.timed -= timed;
-    store->counts.bytes -= block_size(entry);
-}
-
-/* ---- the store ---- */
-
-struct store *store_create(void) {
-    return calloc(1, sizeof(struct store));
-}
-
-void store_destroy(struct store *store) {
-    if (store != NULL) {
-        store_clear(store);
-        free(store);
-    }
-}
-
-void store_set_time(struct store *store, int64_t now_ms) {
-    store->now_ms = now_ms;
-}
-
-int64_t store_time(const struct store *store) {
-    return store->now_ms;
-}
-
-uint64_t store_keys(const struct store *store) {
-    return store->counts.keys;
-}
-
-void store_count(struct store *store) {
-    store->counts.operations++;
-}
-
-uint64_t store_timed(const struct store *store) {
-    return store->counts.timed;
-}
-
-struct store_counts store_counts(const struct store *store) {
-    struct store_counts counts = store->counts;
-    counts.bytes += sizeof *store;
-    for (uint32_t i = 0; i < STORE_PARTITIONS; i++) {
-        struct ck_hs_stat stat;
-        if (store->partitions[i].count > 0) {
-            ck_hs_stat((ck_hs_t *)&store->partitions[i].table, &stat);
-            counts.bytes += 3 * stat.n_entries * sizeof(void *);
-        }
-    }
-    return counts;
-}
+/* ---- search ---- */
 
 static bool is_over(const struct store *store, const struct entry *entry) {
     int64_t expire_ms = entry_expire(entry);
     return expire_ms > 0 && expire_ms <= store->now_ms;
 }
 
+static void *look_up(struct store *store, uint64_t hash, struct text name) {
+    struct partition *partition = partition_of(store, hash);
+    union probe probe = {.entry = {.hash = hash, .key_size = (uint32_t)name.size & SPARE_MAX, .probe = 1}};
+    probe.key = name.at;
+    return partition->count > 0 ? ck_hs_get(&partition->table, hash, &probe) : NULL;
+}
+
 struct entry *store_find(struct store *store, const struct key *key) {
-    struct partition *partition = partition_of(store, key->hash);
-    if (partition->count == 0) {
-        return NULL;
-    }
-    union probe probe = {.entry = {.hash = key->hash, .key_size = key->size, .probe = 1}};
-    probe.key = key->at;
-    void *found = ck_hs_get(&partition->table, key->hash, &probe);
+    void *found = look_up(store, key->hash, key->name);
     struct entry *entry = found != NULL ? untagged(found) : NULL;
     if (entry != NULL && is_over(store, entry)) {
         store->counts.expired++;
@@ -221,154 +133,109 @@ struct entry *store_find(struct store *store, const struct key *key) {
     return entry;
 }
 
+struct entry *store_read(struct store *store, const struct key *key) {
+    struct entry *entry = store_find(store, key);
+    *(entry != NULL ? &store->counts.hits : &store->counts.misses) += 1;
+    return entry;
+}
+
 void store_prefetch(struct store *store, uint64_t hash) {
-    struct partition *partition = partition_of(store, hash);
-    union probe probe = {.entry = {.hash = hash, .probe = 1}};
-    probe.key = NULL;
-    void *found = partition->count > 0 ? ck_hs_get(&partition->table, hash, &probe) : NULL;
+    void *found = look_up(store, hash, (struct text){NULL, 0});
     if (found != NULL) {
         __builtin_prefetch(untagged(found));
     }
 }
 
-struct entry *store_read(struct store *store, const struct key *key) {
-    struct entry *entry = store_find(store, key);
-    if (entry != NULL) {
-        store->counts.hits++;
-    } else {
-        store->counts.misses++;
-    }
-    return entry;
-}
+/* ---- change ---- */
 
-/* A block for a key and a value of `size` bytes, which are not written. */
-static struct entry *entry_create(const struct key *key, size_t size, size_t spare, int64_t expire_ms) {
-    bool timed = expire_ms > 0 || size > TIMED_FROM;
-    size_t need = sizeof(struct entry) + (timed ? sizeof(int64_t) : 0) + key->size + size + spare;
-    struct entry *entry = size <= UINT32_MAX ? malloc(need) : NULL;
+/* A block for a key and a value, which is not written. */
+static struct entry *create(const struct key *key, struct shape shape, size_t spare) {
+    bool timed = shape.expire_ms > 0 || shape.size > TIMED_FROM;
+    size_t need = sizeof(struct entry) + (timed ? sizeof(int64_t) : 0) + key->name.size + shape.size + spare;
+    struct entry *entry = shape.size <= UINT32_MAX ? malloc(need) : NULL;
     if (entry == NULL) {
         return NULL;
     }
-    *entry = (struct entry){.hash = key->hash, .refs = 1, .value_size = (uint32_t)size, .key_size = key->size};
-    entry->timed = timed;
+    *entry = (struct entry){.hash = key->hash, .refs = 1, .value_size = (uint32_t)shape.size, .timed = timed};
+    entry->key_size = (uint32_t)key->name.size & SPARE_MAX;
     entry->spare = (uint32_t)spare & SPARE_MAX;
     if (timed) {
-        memcpy(entry->bytes, &expire_ms, sizeof expire_ms);
+        memcpy(entry->bytes, &shape.expire_ms, sizeof shape.expire_ms);
     }
-    memcpy(entry_key(entry), key->at, key->size);
+    memcpy(entry_key(entry), key->name.at, key->name.size);
     return entry;
 }
 
-/* Whether a block can take a value of this size without wasting much of itself. */
-static bool fits(const struct entry *entry, size_t size, int64_t expire_ms) {
-    size_t room = (size_t)entry->value_size + entry->spare;
-    return entry->refs == 1 && size <= room && room - size <= size / 4 + 16 && (entry->timed || expire_ms == 0);
-}
-
-static void set_size(struct entry *entry, size_t size) {
-    size_t room = (size_t)entry->value_size + entry->spare;
-    entry->value_size = (uint32_t)size;
-    entry->spare = (uint32_t)(room - size) & SPARE_MAX;
-}
-
-static void write_value(struct entry *entry, const struct store_value *value) {
-    if (value->at != NULL) {
-        memcpy(entry_value(entry), value->at, value->size);
-    } else {
-        memset(entry_value(entry), 0, value->size);
+/* Puts a block into the table, in the place of `old`, which is let go. */
+static bool insert(struct store *store, struct entry *entry, struct entry *old) {
+    struct partition *partition = partition_of(store, entry->hash);
+    void *previous = NULL;
+    if (!table_open(partition)) {
+        return false;
     }
-    entry->encoding = value->encoding;
-}
-
-/* Writes the time into a block that has the field, and keeps the accounts. */
-static void set_expire(struct store *store, struct entry *entry, int64_t expire_ms) {
-    int32_t change = (expire_ms > 0) - (entry_expire(entry) > 0);
-    memcpy(entry->bytes, &expire_ms, sizeof expire_ms);
-    partition_of(store, entry->hash)->timed += (uint32_t)change;
-    store->counts.timed += (uint64_t)(int64_t)change;
-}
-
-/* Puts `fresh` in the place of `old`, which is let go. Consumes `fresh` also when it fails. */
-static struct entry *replace(struct store *store, struct entry *old, struct entry *fresh) {
+    if (old != NULL ? !ck_hs_set(&partition->table, entry->hash, tagged(entry), &previous)
+                    : !ck_hs_put_unique(&partition->table, entry->hash, tagged(entry))) {
+        table_close(partition);
+        return false;
+    }
+    account(store, entry, 1);
     if (old != NULL) {
-        forget(store, old);
-    }
-    if (!table_set(store, fresh, old == NULL)) {
-        abort(); /* putting one pointer in another's place takes no memory */
-    }
-    if (old != NULL) {
+        account(store, old, -1);
         entry_release(old);
+    } else {
+        partition->count++;
+        store->counts.keys++;
     }
-    return fresh;
+    return true;
 }
 
-struct entry *store_put(struct store *store, const struct key *key, struct entry *old, struct store_value value) {
-    if (old != NULL && fits(old, value.size, value.expire_ms)) {
-        set_size(old, value.size);
-        write_value(old, &value);
-        if (old->timed) {
-            set_expire(store, old, value.expire_ms);
-        }
-        return old;
-    }
-    struct entry *entry = entry_create(key, value.size, 0, value.expire_ms);
-    if (entry == NULL) {
-        return NULL;
-    }
-    write_value(entry, &value);
-    if (old != NULL) {
-        return replace(store, old, entry);
-    }
-    if (!table_set(store, entry, true)) {
-        free(entry);
-        return NULL;
-    }
-    return entry;
+/* Whether a block can take this shape, without wasting much of itself on a new value. */
+static bool fits(const struct entry *old, struct shape shape) {
+    size_t room = (size_t)old->value_size + old->spare;
+    return (old->timed || shape.expire_ms == 0) && (old->refs == 1 || shape.value == SHAPE_SAME) &&
+           shape.size <= room && (shape.value != SHAPE_NEW || room - shape.size <= shape.size / 4 + 16);
 }
 
-struct entry *store_resize(struct store *store, struct entry *entry, size_t size) {
-    size_t old_size = entry->value_size;
-    if (entry->refs > 1 || size > old_size + entry->spare) {
-        struct key key = {entry->hash, entry_key(entry), entry->key_size};
-        size_t spare = old_size == 0 ? 0 : size < (1u << 20) ? size : (1u << 20);
-        struct entry *fresh = entry_create(&key, size, spare, entry_expire(entry));
-        if (fresh == NULL) {
+static void reshape(struct store *store, struct entry *entry, struct shape shape) {
+    size_t room = (size_t)entry->value_size + entry->spare;
+    account(store, entry, -1);
+    entry->value_size = (uint32_t)shape.size;
+    entry->spare = (uint32_t)(room - shape.size) & SPARE_MAX;
+    if (entry->timed) {
+        memcpy(entry->bytes, &shape.expire_ms, sizeof shape.expire_ms);
+    }
+    account(store, entry, 1);
+}
+
+struct entry *store_make(struct store *store, const struct key *key, struct entry *old, struct shape shape) {
+    size_t kept =
+        shape.value != SHAPE_NEW && old != NULL ? (old->value_size < shape.size ? old->value_size : shape.size) : 0;
+    struct entry *entry = old;
+    if (old != NULL && fits(old, shape)) {
+        reshape(store, old, shape);
+    } else {
+        bool grows = kept > 0 && kept < shape.size; /* it may grow again */
+        entry = create(key, shape, !grows ? 0 : shape.size < (1u << 20) ? shape.size : (1u << 20));
+        if (entry == NULL) {
             return NULL;
         }
-        memcpy(entry_value(fresh), entry_value(entry), old_size < size ? old_size : size);
-        fresh->encoding = entry->encoding;
-        entry = replace(store, entry, fresh);
-    } else {
-        set_size(entry, size);
+        entry->encoding = shape.value != SHAPE_NEW && old != NULL ? old->encoding & 3u : ENTRY_AUTO;
+        memcpy(entry_value(entry), kept > 0 ? entry_value(old) : "", kept);
+        if (!insert(store, entry, old)) {
+            free(entry);
+            return NULL;
+        }
     }
-    if (size > old_size) {
-        memset(entry_value(entry) + old_size, 0, size - old_size);
+    if (shape.value == SHAPE_EDIT) {
+        memset(entry_value(entry) + kept, 0, shape.size - kept);
     }
     return entry;
-}
-
-struct entry *store_expire(struct store *store, struct entry *entry, int64_t expire_ms) {
-    if (entry->timed) {
-        set_expire(store, entry, expire_ms);
-        return entry;
-    }
-    if (expire_ms == 0) {
-        return entry;
-    }
-    struct key key = {entry->hash, entry_key(entry), entry->key_size};
-    struct entry *fresh = entry_create(&key, entry->value_size, entry->spare, expire_ms);
-    if (fresh == NULL) {
-        return NULL;
-    }
-    memcpy(entry_value(fresh), entry_value(entry), entry->value_size);
-    fresh->encoding = entry->encoding;
-    return replace(store, entry, fresh);
 }
 
 void store_remove(struct store *store, struct entry *entry) {
     struct partition *partition = partition_of(store, entry->hash);
     ck_hs_remove(&partition->table, entry->hash, tagged(entry));
-    forget(store, entry);
+    account(store, entry, -1);
     partition->count--;
     partition->removed++;
     store->counts.keys--;
@@ -395,24 +262,15 @@ void store_clear(struct store *store) {
         }
         partition->timed = 0;
     }
-    store->counts.keys = 0;
-    store->counts.timed = 0;
-    store->counts.bytes = 0;
+    store->counts.keys = store->counts.timed = store->counts.bytes = 0;
 }
 
 /* ---- walks ---- */
 
-uint32_t store_partition_count(const struct store *store, uint32_t partition) {
-    return store->partitions[partition].count;
-}
-
 void store_each(struct store *store, uint32_t partition, void (*visit)(void *arg, struct entry *entry), void *arg) {
     ck_hs_iterator_t place = CK_HS_ITERATOR_INITIALIZER;
     void *entry;
-    if (store->partitions[partition].count == 0) {
-        return;
-    }
-    while (ck_hs_next(&store->partitions[partition].table, &place, &entry)) {
+    while (store->partitions[partition].count > 0 && ck_hs_next(&store->partitions[partition].table, &place, &entry)) {
         if (!is_over(store, untagged(entry))) {
             visit(arg, untagged(entry));
         }
@@ -431,21 +289,19 @@ static void choose(void *arg, struct entry *entry) {
     }
 }
 
+/* Where the chosen one is among keys that have expired, the first one behind it is taken. */
 struct entry *store_random(struct store *store, uint64_t random) {
     uint64_t left = store->counts.keys > 0 ? random % store->counts.keys : 0;
-    for (uint32_t turn = 0; turn < 2 && store->counts.keys > 0; turn++) {
-        for (uint32_t i = 0; i < STORE_PARTITIONS; i++) {
-            uint32_t count = store->partitions[i].count;
-            if (left >= count) {
-                left -= count;
-                continue;
-            }
-            struct choice choice = {left, NULL};
-            store_each(store, i, choose, &choice);
-            if (choice.entry != NULL) {
-                return choice.entry;
-            }
-            left = 0; /* expired keys were counted: take the first one behind them */
+    for (uint32_t i = 0; i < 2 * STORE_PARTITIONS && store->counts.keys > 0; i++) {
+        uint32_t count = store->partitions[i % STORE_PARTITIONS].count;
+        if (left >= count) {
+            left -= count;
+            continue;
+        }
+        struct choice choice = {left, NULL};
+        store_each(store, i % STORE_PARTITIONS, choose, &choice);
+        if (choice.entry != NULL) {
+            return choice.entry;
         }
         left = 0;
     }
@@ -455,8 +311,7 @@ struct entry *store_random(struct store *store, uint64_t random) {
 /* Expired keys of one partition go, up to SWEEP_BATCH. Returns how many keys it looked at. */
 static uint32_t sweep_partition(struct store *store, struct partition *partition, bool *all) {
     struct entry *over[SWEEP_BATCH];
-    uint32_t count = 0;
-    uint32_t seen = 0;
+    uint32_t count = 0, seen = 0;
     ck_hs_iterator_t place = CK_HS_ITERATOR_INITIALIZER;
     void *entry;
     while (count < SWEEP_BATCH && ck_hs_next(&partition->table, &place, &entry)) {

@@ -9,14 +9,15 @@
 #include "base/compiler.h"
 
 /* With what rim_alloc puts in front of it, a size class of the pools. */
-#define ROOM_MIN 224u
+#define ROOM_MIN   224u
+#define GROWS_FAST 4096u
 
 int rim_buffer_reserve(rim_ctx *ctx, rim_buffer *buffer, size_t extra) {
     if (rim__likely(extra <= buffer->room - buffer->size)) {
         return 0;
     }
     size_t need = buffer->size + extra;
-    size_t room = buffer->room < ROOM_MIN / 2 ? ROOM_MIN : buffer->room * 2;
+    size_t room = buffer->room == 0 ? ROOM_MIN : buffer->room * (buffer->room < GROWS_FAST ? 4 : 2);
     char *bytes = need < extra ? NULL : rim_realloc(ctx, buffer->bytes, room < need ? need : room);
     if (bytes == NULL) {
         buffer->failed = true;

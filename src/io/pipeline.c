@@ -9,8 +9,9 @@
 #define ROOM_FIRST 4u
 #define ROOM_KEPT  32u    /* while no place is used, no more are kept */
 #define GATHER     16384u /* so many bytes are written at once, whether or not more is to come */
-#define OUT_KEPT   512u   /* an idle pipeline keeps no larger buffer */
-#define COPY_MAX   1024u  /* smaller messages are copied into the buffer, and go with what is around them */
+#define PIECE      65536u
+#define OUT_KEPT   512u  /* an idle pipeline keeps no larger buffer */
+#define COPY_MAX   1024u /* smaller messages are copied into the buffer, and go with what is around them */
 
 /* A piece of a reply that waits for its turn: a message, or bytes behind the struct. */
 struct part {
@@ -129,14 +130,19 @@ static bool is_written(rim_ctx *ctx, rim_pipeline *pipeline, int error) {
     return false;
 }
 
+/* In pieces, for a socket that fills takes some of them, and not one that is too large for its mailbox. */
 static void write_out(rim_ctx *ctx, rim_pipeline *pipeline) {
     rim_buffer *out = &pipeline->out;
-    if (out->size > 0 && !pipeline->full && !pipeline->gone &&
-        is_written(ctx, pipeline, rim_socket_write(ctx, pipeline->socket, out->bytes, out->size))) {
-        out->size = 0;
-        if (out->room > OUT_KEPT && rim_backlog(ctx) == 0) {
-            rim_buffer_clear(ctx, out);
+    size_t done = 0;
+    while (done < out->size && !pipeline->full && !pipeline->gone && !out->failed) {
+        size_t piece = out->size - done < PIECE ? out->size - done : PIECE;
+        if (is_written(ctx, pipeline, rim_socket_write(ctx, pipeline->socket, out->bytes + done, piece))) {
+            done += piece;
         }
+    }
+    rim_buffer_skip(out, done);
+    if (out->size == 0 && out->room > OUT_KEPT && rim_backlog(ctx) == 0 && !out->failed) {
+        rim_buffer_clear(ctx, out);
     }
 }
 
@@ -259,9 +265,17 @@ int rim_pipeline_end(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipeline_place pl
         return -RIM_EBADREF;
     }
     found->ended = true;
-    if (place == pipeline->first) {
-        advance(ctx, pipeline);
+    if (place != pipeline->first) {
+        return 0;
     }
+    if (found->parts == NULL) { /* the usual case: it is the oldest, and written */
+        pop(ctx, pipeline);
+        found = pipeline->count > 0 ? at(pipeline, pipeline->first) : NULL;
+        if (found == NULL || (found->parts == NULL && !found->ended)) {
+            return 0;
+        }
+    }
+    advance(ctx, pipeline);
     return 0;
 }
 

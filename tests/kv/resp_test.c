@@ -3,17 +3,14 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "glob.h"
-#include "number.h"
 #include "resp.h"
 
-static struct glob_text text_of(const char *text) {
-    return (struct glob_text){text, strlen(text)};
+static bool is(struct text text, const char *wanted) {
+    return text.size == strlen(wanted) && memcmp(text.at, wanted, text.size) == 0;
 }
 
 static bool arg_is(const struct resp_parser *parser, uint32_t i, const char *text) {
-    return i < parser->count && parser->args[i].size == strlen(text) &&
-           memcmp(parser->args[i].at, text, parser->args[i].size) == 0;
+    return i < parser->count && is(resp_arg(parser, i), text);
 }
 
 static enum resp_result parse(struct resp_parser *parser, const char *text) {
@@ -23,22 +20,22 @@ static enum resp_result parse(struct resp_parser *parser, const char *text) {
 
 static void whole_commands(void) {
     struct resp_parser parser;
-    CU_ASSERT_EQUAL(parse(&parser, "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$0\r\n\r\nrest"), RESP_COMMAND);
+    CU_ASSERT_EQUAL(parse(&parser, "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$0\r\n\r\nrest"), RESP_REQUEST);
     CU_ASSERT_EQUAL(parser.count, 3);
     CU_ASSERT_TRUE(arg_is(&parser, 0, "SET") && arg_is(&parser, 1, "a") && arg_is(&parser, 2, ""));
-    CU_ASSERT_EQUAL(parser.at, 26);
+    CU_ASSERT_EQUAL(parser.size, 26);
     resp_finish(&parser);
-    CU_ASSERT_EQUAL(parse(&parser, "  get  a \r\n"), RESP_COMMAND);
+    CU_ASSERT_EQUAL(parse(&parser, "  get  a \r\n"), RESP_REQUEST);
     CU_ASSERT_TRUE(parser.count == 2 && arg_is(&parser, 0, "get") && arg_is(&parser, 1, "a"));
     resp_finish(&parser);
-    CU_ASSERT_EQUAL(parse(&parser, "set \"a\\x41\\n\" 'it\\'s'\n"), RESP_COMMAND);
+    CU_ASSERT_EQUAL(parse(&parser, "set \"a\\x41\\n\" 'it\\'s'\n"), RESP_REQUEST);
     CU_ASSERT_TRUE(arg_is(&parser, 1, "aA\n") && arg_is(&parser, 2, "it's"));
     resp_finish(&parser);
-    CU_ASSERT_EQUAL(parse(&parser, "\r\n"), RESP_COMMAND);
+    CU_ASSERT_EQUAL(parse(&parser, "\r\n"), RESP_REQUEST);
     CU_ASSERT_EQUAL(parser.count, 0);
-    CU_ASSERT_EQUAL(parser.at, 2);
+    CU_ASSERT_EQUAL(parser.size, 2);
     resp_finish(&parser);
-    CU_ASSERT_EQUAL(parse(&parser, "*-1\r\n"), RESP_COMMAND);
+    CU_ASSERT_EQUAL(parse(&parser, "*-1\r\n"), RESP_REQUEST);
     CU_ASSERT_EQUAL(parser.count, 0);
     resp_finish(&parser);
 }
@@ -51,45 +48,64 @@ static void split_commands(void) {
     size_t size = sizeof bytes - 1;
     for (size_t first = 1; first < size; first++) {
         for (size_t second = first; second < size; second += 7) {
-            struct resp_parser parser, moved;
+            struct resp_parser parser;
             char *copy = malloc(size);
             memcpy(copy, bytes, size);
             resp_init(&parser, 1000);
             CU_ASSERT_EQUAL(resp_parse(&parser, bytes, first), RESP_MORE);
             CU_ASSERT_EQUAL(resp_parse(&parser, bytes, second), RESP_MORE);
-            resp_move(&moved, &parser);
-            CU_ASSERT_EQUAL(resp_parse(&moved, copy, size), RESP_COMMAND);
-            CU_ASSERT_TRUE(moved.count == 15 && arg_is(&moved, 14, "last") && arg_is(&moved, 2, "bb"));
-            CU_ASSERT_EQUAL(moved.at, size);
+            CU_ASSERT_EQUAL(resp_parse(&parser, copy, size), RESP_REQUEST);
+            CU_ASSERT_TRUE(parser.count == 15 && arg_is(&parser, 14, "last") && arg_is(&parser, 2, "bb"));
+            CU_ASSERT_EQUAL(parser.size, size);
             /* Read again where the bytes are elsewhere: the arguments follow. */
-            CU_ASSERT_EQUAL(resp_parse(&moved, bytes, size), RESP_COMMAND);
-            CU_ASSERT_PTR_EQUAL(moved.args[14].at, bytes + size - 6);
-            resp_finish(&moved);
+            CU_ASSERT_EQUAL(resp_parse(&parser, bytes, size), RESP_REQUEST);
+            CU_ASSERT_PTR_EQUAL(resp_arg(&parser, 14).at, bytes + size - 6);
             resp_finish(&parser);
             free(copy);
         }
     }
 }
 
-static void malformed_commands(void) {
+/* Arguments as they were sent, of an inline request too. */
+static void raw_arguments(void) {
+    struct resp_parser parser;
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(parse(&parser, i == 0 ? "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2\r\nbc\r\n" : "SET a 'bc'\r\n"),
+                        RESP_REQUEST);
+        struct text raw = resp_raw(&parser, 1, 2);
+        CU_ASSERT_TRUE(is(raw, "$1\r\na\r\n$2\r\nbc\r\n"));
+        CU_ASSERT_TRUE(is(resp_shift(&raw), "a"));
+        CU_ASSERT_TRUE(is(raw, "$2\r\nbc\r\n") && is(resp_shift(&raw), "bc") && raw.size == 0);
+        resp_finish(&parser);
+    }
+}
+
+static void read_malformed(rim_ctx *ctx) {
     static const struct {
         const char *bytes;
         const char *error;
     } cases[] = {
-        {"*x\r\n", "Protocol error: invalid multibulk length"},
-        {"*2147483648\r\n", "Protocol error: invalid multibulk length"},
-        {"*1\r\n:1\r\n", "Protocol error: expected '$', got ':'"},
-        {"*1\r\n$-1\r\n", "Protocol error: invalid bulk length"},
-        {"*1\r\n$1001\r\n", "Protocol error: invalid bulk length"},
-        {"get \"a\r\n", "Protocol error: unbalanced quotes in request"},
-        {"get 'a'b\r\n", "Protocol error: unbalanced quotes in request"},
+        {"*x\r\n", "-ERR Protocol error: invalid multibulk length\r\n"},
+        {"*2147483648\r\n", "-ERR Protocol error: invalid multibulk length\r\n"},
+        {"*1\r\n:1\r\n", "-ERR Protocol error: expected '$', got ':'\r\n"},
+        {"*1\r\n$-1\r\n", "-ERR Protocol error: invalid bulk length\r\n"},
+        {"*1\r\n$1001\r\n", "-ERR Protocol error: invalid bulk length\r\n"},
+        {"get \"a\r\n", "-ERR Protocol error: unbalanced quotes in request\r\n"},
+        {"get 'a'b\r\n", "-ERR Protocol error: unbalanced quotes in request\r\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct resp_out out = {.ctx = ctx};
         struct resp_parser parser;
         CU_ASSERT_EQUAL(parse(&parser, cases[i].bytes), RESP_BAD);
-        CU_ASSERT_STRING_EQUAL(parser.error, cases[i].error);
+        resp_error(&parser, &out);
+        rim_buffer_add(ctx, &out.text, "", 1);
+        CU_ASSERT_STRING_EQUAL(out.text.bytes, cases[i].error);
         resp_finish(&parser);
     }
+}
+
+static void malformed_commands(void) {
+    check_in_actor(read_malformed);
 }
 
 /* No bytes may make the parser read outside of them; the sanitizers look on. */
@@ -106,9 +122,9 @@ static void random_bytes(void) {
         struct resp_parser parser;
         resp_init(&parser, 100);
         size_t used = 0;
-        while (resp_parse(&parser, bytes + used, size - used) == RESP_COMMAND) {
-            used += parser.at;
-            CU_ASSERT_FATAL(used <= size && parser.at > 0);
+        while (resp_parse(&parser, bytes + used, size - used) == RESP_REQUEST) {
+            used += parser.size;
+            CU_ASSERT_FATAL(used <= size && parser.size > 0);
             resp_next(&parser);
         }
         resp_finish(&parser);
@@ -116,70 +132,71 @@ static void random_bytes(void) {
     }
 }
 
-static void replies(void) {
-    struct buffer out = {0};
-    struct buffer text = {.bytes = (char[]){"hi"}, .size = 2};
-    resp_integer(&out, INT64_MIN);
-    resp_bulk(&out, "a\0b", 3);
-    resp_error(&out, "oops");
-    resp_error(&out, "-NO way");
-    resp_null(&out, 2);
-    resp_null(&out, 3);
-    resp_map(&out, 2, 2);
-    resp_map(&out, 3, 2);
-    resp_verbatim(&out, 3, text.bytes, text.size);
+static void write_replies(rim_ctx *ctx) {
+    struct resp_out out = {.ctx = ctx, .version = 2};
+    reply_integer(&out, INT64_MIN);
+    reply_bulk(&out, (struct text){"a\0b", 3});
+    reply_error(&out, "oops%s", "\r\n");
+    reply_error(&out, "-NO way");
+    reply_null(&out);
+    reply_map(&out, 2);
+    out.version = 3;
+    reply_null(&out);
+    reply_map(&out, 2);
+    reply_verbatim(&out, text_of("hi"));
     static const char wanted[] =
-        ":-9223372036854775808\r\n$3\r\na\0b\r\n-ERR oops\r\n-NO way\r\n$-1\r\n_\r\n*4\r\n%2\r\n"
+        ":-9223372036854775808\r\n$3\r\na\0b\r\n-ERR oops  \r\n-NO way\r\n$-1\r\n*4\r\n_\r\n%2\r\n"
         "=6\r\ntxt:hi\r\n";
-    CU_ASSERT_EQUAL(out.size, sizeof wanted - 1);
-    CU_ASSERT_TRUE(memcmp(out.bytes, wanted, sizeof wanted - 1) == 0);
-    buffer_clear(&out, 0);
+    CU_ASSERT_EQUAL(out.text.size, sizeof wanted - 1);
+    CU_ASSERT_TRUE(memcmp(out.text.bytes, wanted, sizeof wanted - 1) == 0);
+}
+
+static void replies(void) {
+    check_in_actor(write_replies);
 }
 
 static void numbers(void) {
     static const char *const good[] = {"0", "1", "-1", "9223372036854775807", "-9223372036854775808"};
     static const char *const bad[] = {
         "", "-", "01", "+1", " 1", "1 ", "9223372036854775808", "-0", "1.5", "99999999999999999999"};
+    char room[TEXT_FLOAT_MAX];
+    int64_t number;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        int64_t number;
-        char text[NUMBER_TEXT_MAX];
-        CU_ASSERT_TRUE(number_parse(good[i], strlen(good[i]), &number));
-        CU_ASSERT_EQUAL(number_print(number, text), strlen(good[i]));
-        CU_ASSERT_TRUE(memcmp(text, good[i], strlen(good[i])) == 0);
+        CU_ASSERT_TRUE(text_number(text_of(good[i]), &number));
+        CU_ASSERT_TRUE(is(text_from_number(number, room), good[i]));
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        int64_t number;
-        CU_ASSERT_FALSE(number_parse(bad[i], strlen(bad[i]), &number));
+        CU_ASSERT_FALSE(text_number(text_of(bad[i]), &number));
     }
     long double value;
-    char text[NUMBER_FLOAT_MAX];
-    CU_ASSERT_TRUE(number_parse_float("10.50", 5, &value));
-    CU_ASSERT_EQUAL(number_print_float(value + 0.1L, text), 4);
-    CU_ASSERT_TRUE(memcmp(text, "10.6", 4) == 0);
-    CU_ASSERT_FALSE(number_parse_float("nan", 3, &value));
-    CU_ASSERT_FALSE(number_parse_float(" 1", 2, &value));
+    CU_ASSERT_TRUE(text_float(text_of("10.50"), &value));
+    CU_ASSERT_TRUE(is(text_from_float(value + 0.1L, room), "10.6"));
+    CU_ASSERT_TRUE(is(text_from_float(-0.0L, room), "0"));
+    CU_ASSERT_FALSE(text_float(text_of("nan"), &value));
+    CU_ASSERT_FALSE(text_float(text_of(" 1"), &value));
 }
 
 static void patterns(void) {
-    CU_ASSERT_TRUE(glob_match(text_of("*"), text_of(""), false));
-    CU_ASSERT_TRUE(glob_match(text_of("a*c"), text_of("abbbc"), false));
-    CU_ASSERT_TRUE(glob_match(text_of("a?[b-d]\\*"), text_of("axc*"), false));
-    CU_ASSERT_TRUE(glob_match(text_of("[^x]"), text_of("y"), false));
-    CU_ASSERT_TRUE(glob_match(text_of("MAX*"), text_of("maxclients"), true));
-    CU_ASSERT_FALSE(glob_match(text_of("MAX*"), text_of("maxclients"), false));
-    CU_ASSERT_FALSE(glob_match(text_of("[^x]"), text_of("x"), false));
-    CU_ASSERT_FALSE(glob_match(text_of("a*d"), text_of("abc"), false));
+    CU_ASSERT_TRUE(text_matches(text_of(""), text_of("*"), false));
+    CU_ASSERT_TRUE(text_matches(text_of("abbbc"), text_of("a*c"), false));
+    CU_ASSERT_TRUE(text_matches(text_of("axc*"), text_of("a?[b-d]\\*"), false));
+    CU_ASSERT_TRUE(text_matches(text_of("y"), text_of("[^x]"), false));
+    CU_ASSERT_TRUE(text_matches(text_of("maxclients"), text_of("MAX*"), true));
+    CU_ASSERT_FALSE(text_matches(text_of("maxclients"), text_of("MAX*"), false));
+    CU_ASSERT_FALSE(text_matches(text_of("x"), text_of("[^x]"), false));
+    CU_ASSERT_FALSE(text_matches(text_of("abc"), text_of("a*d"), false));
     /* What makes a naive matcher take exponential time. */
     char text[2001];
     memset(text, 'a', sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    CU_ASSERT_FALSE(glob_match(text_of("a*a*a*a*a*a*a*a*a*a*a*a*b"), text_of(text), false));
+    CU_ASSERT_FALSE(text_matches(text_of(text), text_of("a*a*a*a*a*a*a*a*a*a*a*a*b"), false));
 }
 
 int main(void) {
     static const struct check checks[] = {
         {"whole commands", whole_commands},
         {"split commands", split_commands},
+        {"raw arguments", raw_arguments},
         {"malformed commands", malformed_commands},
         {"random bytes", random_bytes},
         {"replies", replies},

@@ -10,8 +10,8 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "buffer.h"
 #include "resp.h"
 #include "server.h"
 
@@ -33,10 +33,10 @@ struct client {
     struct run *run;
     rim_ref socket;
     uint32_t number;
-    uint32_t made;          /* commands so far */
-    int64_t values[KEYS];   /* of its own keys; -1: none */
-    struct buffer out;      /* commands that are not sent yet */
-    struct buffer expected; /* replies that have not come yet */
+    uint32_t made;            /* commands so far */
+    int64_t values[KEYS];     /* of its own keys; -1: none */
+    struct resp_out out;      /* commands that are not sent yet */
+    struct resp_out expected; /* replies that have not come yet */
     bool waiting, quit;
 };
 
@@ -45,20 +45,20 @@ static void key_name(const struct client *self, uint32_t key, char name[32]) {
 }
 
 static void command(struct client *self, const char *const *words, uint32_t count) {
-    resp_array(&self->out, count);
+    reply_array(&self->out, count);
     for (uint32_t i = 0; i < count; i++) {
-        resp_text(&self->out, words[i]);
+        reply_string(&self->out, words[i]);
     }
 }
 
 static void expect_value(struct client *self, int64_t value) {
     char text[32];
     if (value < 0) {
-        resp_null(&self->expected, 2);
+        reply_null(&self->expected);
         return;
     }
     snprintf(text, sizeof text, "%" PRId64, value);
-    resp_text(&self->expected, text);
+    reply_string(&self->expected, text);
 }
 
 static void make_get(struct client *self, uint32_t key, const char *name) {
@@ -70,20 +70,20 @@ static void make_set(struct client *self, uint32_t key, const char *name, int64_
     char text[32];
     snprintf(text, sizeof text, "%" PRId64, value);
     command(self, (const char *[]){"SET", name, text}, 3);
-    resp_status(&self->expected, "OK");
+    reply_status(&self->expected, "OK");
     self->values[key] = value;
 }
 
 static void make_incr(struct client *self, uint32_t key, const char *name) {
     command(self, (const char *[]){"INCR", name}, 2);
     self->values[key] = self->values[key] < 0 ? 1 : self->values[key] + 1;
-    resp_integer(&self->expected, self->values[key]);
+    reply_integer(&self->expected, self->values[key]);
 }
 
 static void make_mget(struct client *self) {
     char names[KEYS][32];
     const char *words[KEYS + 1] = {"MGET"};
-    resp_array(&self->expected, KEYS);
+    reply_array(&self->expected, KEYS);
     for (uint32_t i = 0; i < KEYS; i++) {
         key_name(self, i, names[i]);
         words[i + 1] = names[i];
@@ -94,7 +94,7 @@ static void make_mget(struct client *self) {
 
 static void make_del(struct client *self, uint32_t key, const char *name) {
     command(self, (const char *[]){"DEL", name, name, "nobody"}, 4);
-    resp_integer(&self->expected, self->values[key] >= 0);
+    reply_integer(&self->expected, self->values[key] >= 0);
     self->values[key] = -1;
 }
 
@@ -105,11 +105,11 @@ static void make_rename(struct client *self, uint32_t key, const char *name, boo
     command(self, (const char *[]){only_new ? "RENAMENX" : "RENAME", name, other_name}, 3);
     bool moves = self->values[key] >= 0 && !(only_new && self->values[other] >= 0);
     if (self->values[key] < 0) {
-        resp_error(&self->expected, "no such key");
+        reply_error(&self->expected, "no such key");
     } else if (only_new) {
-        resp_integer(&self->expected, moves);
+        reply_integer(&self->expected, moves);
     } else {
-        resp_status(&self->expected, "OK");
+        reply_status(&self->expected, "OK");
     }
     if (moves) {
         self->values[other] = self->values[key];
@@ -123,7 +123,7 @@ static void make_msetnx(struct client *self, uint32_t key, const char *name) {
     key_name(self, other, other_name);
     command(self, (const char *[]){"MSETNX", name, "7", other_name, "8"}, 5);
     bool sets = self->values[key] < 0 && self->values[other] < 0;
-    resp_integer(&self->expected, sets);
+    reply_integer(&self->expected, sets);
     if (sets) {
         self->values[key] = 7;
         self->values[other] = 8;
@@ -149,7 +149,7 @@ static void make_command(rim_ctx *ctx, struct client *self) {
         break;
     case 4:
         command(self, (const char *[]){"PING"}, 1);
-        resp_status(&self->expected, "PONG");
+        reply_status(&self->expected, "PONG");
         break;
     case 5:
         make_incr(self, key, name);
@@ -166,24 +166,25 @@ static void make_command(rim_ctx *ctx, struct client *self) {
 
 /* Makes some commands and writes a piece of them, of any length. */
 static void go_on(rim_ctx *ctx, struct client *self) {
+    self->out.ctx = self->expected.ctx = ctx;
     for (uint64_t i = rim_random(ctx) % 30; i > 0 && self->made < COMMANDS; i--) {
         make_command(ctx, self);
     }
     if (self->made == COMMANDS && !self->quit) {
         command(self, (const char *[]){"QUIT"}, 1);
-        resp_status(&self->expected, "OK");
+        reply_status(&self->expected, "OK");
         self->quit = true;
     }
-    size_t piece = self->out.size > 0 ? 1 + rim_random(ctx) % self->out.size : 0;
+    size_t piece = self->out.text.size > 0 ? 1 + rim_random(ctx) % self->out.text.size : 0;
     if (piece > 0 && !self->waiting) {
-        int error = rim_socket_write(ctx, self->socket, self->out.bytes, piece);
+        int error = rim_socket_write(ctx, self->socket, self->out.text.bytes, piece);
         if (error == 0) {
-            buffer_consume(&self->out, piece);
+            rim_buffer_skip(&self->out.text, piece);
         } else if (error == -RIM_EFULL) {
             self->waiting = rim_want_room(ctx, self->socket) == 0;
         }
     }
-    if (self->out.size > 0 || !self->quit) {
+    if (self->out.text.size > 0 || !self->quit) {
         rim_after(ctx, RIM_US(1 + rim_random(ctx) % 300), 0);
     }
 }
@@ -194,18 +195,11 @@ static rim_verdict client_init(rim_ctx *ctx, void *state, const void *arg, size_
     (void)size;
     memcpy(&self->run, arg, sizeof self->run);
     memcpy(&self->number, (const char *)arg + sizeof self->run, sizeof self->number);
+    self->out.version = self->expected.version = 2;
     for (uint32_t i = 0; i < KEYS; i++) {
         self->values[i] = -1;
     }
     return rim_connect(ctx, &options, &self->socket) == 0 ? RIM_DONE : RIM_FAIL;
-}
-
-static void client_exit(rim_ctx *ctx, void *state, rim_exit why) {
-    struct client *self = state;
-    (void)ctx;
-    (void)why;
-    buffer_clear(&self->out, 0);
-    buffer_clear(&self->expected, 0);
 }
 
 static rim_verdict on_open_or_timer(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
@@ -227,14 +221,14 @@ static rim_verdict on_room(rim_ctx *ctx, void *state, const void *body, rim_msg 
 static rim_verdict on_data(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct client *self = state;
     size_t size = rim_size(msg);
-    if (size > self->expected.size || memcmp(body, self->expected.bytes, size) != 0) {
+    if (size > self->expected.text.size || memcmp(body, self->expected.text.bytes, size) != 0) {
         printf("seed %" PRIu64 ", client %u: got '%.*s', wanted '%.*s'\n", self->run->seed, self->number, (int)size,
-               (const char *)body, (int)self->expected.size, self->expected.bytes);
+               (const char *)body, (int)self->expected.text.size, self->expected.text.bytes);
         self->run->wrong++;
         rim_socket_abort(ctx, self->socket);
         return RIM_STOP;
     }
-    buffer_consume(&self->expected, size);
+    rim_buffer_skip(&self->expected.text, size);
     return RIM_DONE;
 }
 
@@ -243,7 +237,7 @@ static rim_verdict on_closed(rim_ctx *ctx, void *state, const void *body, rim_ms
     (void)ctx;
     (void)body;
     (void)msg;
-    if (self->quit && self->expected.size == 0 && self->out.size == 0) {
+    if (self->quit && self->expected.text.size == 0 && self->out.text.size == 0) {
         self->run->finished++;
     } else {
         self->run->broken++;
@@ -262,7 +256,6 @@ static const rim_behaviour client = {
     .on = client_on,
     .on_count = RIM_COUNT(client_on),
     .init = client_init,
-    .exit = client_exit,
 };
 
 /* ---- a run ---- */

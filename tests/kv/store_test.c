@@ -3,8 +3,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "operation.h"
-#include "store.h"
+#include "job.h"
 
 static struct key key_of(const char *text) {
     uint64_t hash = 1469598103934665603u;
@@ -12,13 +11,26 @@ static struct key key_of(const char *text) {
         hash = (hash ^ (unsigned char)*at) * 1099511628211u;
     }
     hash ^= hash >> 29;
-    return (struct key){hash * 0x9e3779b97f4a7c15u, text, (uint32_t)strlen(text)};
+    return (struct key){hash * 0x9e3779b97f4a7c15u, text_of(text)};
+}
+
+static struct store *create(int64_t now_ms) {
+    struct store *store = calloc(1, sizeof *store);
+    store->now_ms = now_ms;
+    return store;
+}
+
+static void destroy(struct store *store) {
+    store_clear(store);
+    free(store);
 }
 
 static struct entry *put(struct store *store, const char *name, const char *text, int64_t expire_ms) {
     struct key key = key_of(name);
-    struct store_value value = {.at = text, .size = strlen(text), .expire_ms = expire_ms};
-    return store_put(store, &key, store_find(store, &key), value);
+    struct shape shape = {.size = strlen(text), .expire_ms = expire_ms};
+    struct entry *entry = store_make(store, &key, store_find(store, &key), shape);
+    memcpy(entry_value(entry), text, strlen(text));
+    return entry;
 }
 
 static bool holds(struct store *store, const char *name, const char *text) {
@@ -29,27 +41,26 @@ static bool holds(struct store *store, const char *name, const char *text) {
 }
 
 static void puts_finds_removes(void) {
-    struct store *store = store_create();
-    store_set_time(store, 1000);
+    struct store *store = create(1000);
     CU_ASSERT_PTR_NOT_NULL(put(store, "a", "1", 0));
     CU_ASSERT_PTR_NOT_NULL(put(store, "", "empty", 0));
     CU_ASSERT_PTR_NOT_NULL(put(store, "a", "another, longer value", 0));
     CU_ASSERT_TRUE(holds(store, "a", "another, longer value") && holds(store, "", "empty"));
-    CU_ASSERT_EQUAL(store_keys(store), 2);
+    CU_ASSERT_EQUAL(store->counts.keys, 2);
     struct key key = key_of("a");
     store_remove(store, store_find(store, &key));
     CU_ASSERT_PTR_NULL(store_find(store, &key));
     store_clear(store);
-    CU_ASSERT_EQUAL(store_keys(store), 0);
+    CU_ASSERT_EQUAL(store->counts.keys, 0);
     CU_ASSERT_EQUAL(store_random(store, 7), NULL);
-    store_destroy(store);
+    destroy(store);
 }
 
 /* A long random walk over a thousand names against an array of what they should hold. */
 static void random_walk(void) {
     enum { NAMES = 1000 };
     static char held[NAMES][8];
-    struct store *store = store_create();
+    struct store *store = create(0);
     srand(2);
     for (int i = 0; i < 300000; i++) {
         int n = rand() % NAMES;
@@ -73,51 +84,50 @@ static void random_walk(void) {
     for (int n = 0; n < NAMES; n++) {
         count += held[n][0] != '\0';
     }
-    CU_ASSERT_EQUAL(store_keys(store), count);
-    store_destroy(store);
+    CU_ASSERT_EQUAL(store->counts.keys, count);
+    destroy(store);
 }
 
 static void expires(void) {
-    struct store *store = store_create();
-    store_set_time(store, 1000);
+    struct store *store = create(1000);
     for (int i = 0; i < 500; i++) {
         char name[16];
         snprintf(name, sizeof name, "%d", i);
         put(store, name, "x", i % 2 ? 1500 : 0);
     }
-    CU_ASSERT_EQUAL(store_timed(store), 250);
+    CU_ASSERT_EQUAL(store->counts.timed, 250);
     struct key key = key_of("2");
-    struct entry *entry = store_expire(store, store_find(store, &key), 1200);
+    struct entry *entry = store_make(store, &key, store_find(store, &key), (struct shape){1, 1200, SHAPE_SAME});
     CU_ASSERT_EQUAL(entry_expire(entry), 1200);
-    store_set_time(store, 1200);
+    store->now_ms = 1200;
     CU_ASSERT_PTR_NULL(store_find(store, &key));
-    store_set_time(store, 2000);
+    store->now_ms = 2000;
     for (int i = 0; i < 50; i++) {
         store_sweep(store, 100);
     }
-    CU_ASSERT_EQUAL(store_timed(store), 0);
-    CU_ASSERT_EQUAL(store_keys(store), 249);
-    CU_ASSERT_EQUAL(store_counts(store).expired, 251);
-    store_destroy(store);
+    CU_ASSERT_EQUAL(store->counts.timed, 0);
+    CU_ASSERT_EQUAL(store->counts.keys, 249);
+    CU_ASSERT_EQUAL(store->counts.expired, 251);
+    destroy(store);
 }
 
 static void shared_values_stay(void) {
-    struct store *store = store_create();
+    struct store *store = create(0);
     struct entry *entry = put(store, "a", "first", 0);
-    entry_share(entry);
+    entry->refs++;
     const char *bytes = entry_value(entry);
     put(store, "a", "other", 0);
     CU_ASSERT_TRUE(memcmp(bytes, "first", 5) == 0 && holds(store, "a", "other"));
     struct key key = key_of("a");
     struct entry *second = store_find(store, &key);
-    entry_share(second);
-    CU_ASSERT_PTR_NOT_EQUAL(store_resize(store, second, 10), second);
+    second->refs++;
+    CU_ASSERT_PTR_NOT_EQUAL(store_make(store, &key, second, (struct shape){5, 0, SHAPE_EDIT}), second);
     CU_ASSERT_EQUAL(second->value_size, 5);
     store_remove(store, store_find(store, &key));
     CU_ASSERT_TRUE(memcmp(entry_value(second), "other", 5) == 0);
     entry_release(second);
     entry_release(entry);
-    store_destroy(store);
+    destroy(store);
 }
 
 static void visit(void *arg, struct entry *entry) {
@@ -126,7 +136,7 @@ static void visit(void *arg, struct entry *entry) {
 }
 
 static void walks_every_partition(void) {
-    struct store *store = store_create();
+    struct store *store = create(0);
     uint32_t seen = 0;
     uint32_t counted = 0;
     for (int i = 0; i < 20000; i++) {
@@ -136,54 +146,80 @@ static void walks_every_partition(void) {
     }
     for (uint32_t i = 0; i < STORE_PARTITIONS; i++) {
         store_each(store, i, visit, &seen);
-        counted += store_partition_count(store, i);
-        CU_ASSERT_TRUE(store_partition_count(store, i) < 100);
+        counted += store->partitions[i].count;
+        CU_ASSERT_TRUE(store->partitions[i].count < 100);
     }
     CU_ASSERT_EQUAL(seen, 20000);
     CU_ASSERT_EQUAL(counted, 20000);
     for (uint64_t i = 0; i < 100; i++) {
         CU_ASSERT_PTR_NOT_NULL(store_random(store, i * 7919));
     }
-    store_destroy(store);
+    destroy(store);
 }
 
-/* One operation on the key "k" with a value. */
-static struct reply ask(struct store *store, struct buffer *work, const struct request *head, const char *value) {
-    static _Alignas(8) char room[512];
-    struct key key = key_of("k");
-    struct request *request = (struct request *)room;
-    struct reply reply;
-    *request = *head;
-    request->hash = key.hash;
-    request->key_size = 1;
-    request->value_size = (uint32_t)strlen(value);
-    request->bytes[0] = 'k';
-    memcpy(request->bytes + 1, value, strlen(value));
-    operate(store, request, work, &reply);
-    return reply;
+/* What grows and shrinks keeps its bytes, and what is new is zero. */
+static void values_change_size(void) {
+    struct store *store = create(0);
+    struct key key = key_of("a");
+    struct entry *entry = put(store, "a", "abc", 0);
+    entry = store_make(store, &key, entry, (struct shape){6, 0, SHAPE_EDIT});
+    CU_ASSERT_TRUE(entry->value_size == 6 && memcmp(entry_value(entry), "abc\0\0\0", 6) == 0);
+    memcpy(entry_value(entry) + 3, "def", 3);
+    struct entry *again = store_make(store, &key, entry, (struct shape){8, 0, SHAPE_EDIT});
+    CU_ASSERT_PTR_EQUAL(again, entry); /* it was made with room to grow */
+    CU_ASSERT_TRUE(memcmp(entry_value(again), "abcdef\0\0", 8) == 0);
+    again = store_make(store, &key, again, (struct shape){2, 0, SHAPE_EDIT});
+    CU_ASSERT_TRUE(holds(store, "a", "ab") && store->counts.keys == 1);
+    store_remove(store, again);
+    CU_ASSERT_EQUAL(store->counts.bytes, 0);
+    destroy(store);
 }
 
-static void operations(void) {
-    struct store *store = store_create();
-    struct buffer work = {0};
-    store_set_time(store, 1000);
-    CU_ASSERT_EQUAL(ask(store, &work, &(struct request){.op = OP_GET}, "").kind, REPLY_NIL);
-    CU_ASSERT_EQUAL(ask(store, &work, &(struct request){.op = OP_SET, .flags = FLAG_XX}, "1").kind, REPLY_NIL);
-    CU_ASSERT_EQUAL(ask(store, &work, &(struct request){.op = OP_SET, .number = 5000}, "41").kind, REPLY_OK);
-    CU_ASSERT_EQUAL(ask(store, &work, &(struct request){.op = OP_INCRBY, .number = 1}, "").number, 42);
-    CU_ASSERT_EQUAL(ask(store, &work, &(struct request){.op = OP_TTL, .number = TTL_MILLISECONDS}, "").number, 4000);
-    CU_ASSERT_EQUAL(ask(store, &work, &(struct request){.op = OP_APPEND, .count = 100}, "xyz").number, 5);
-    CU_ASSERT_EQUAL(ask(store, &work, &(struct request){.op = OP_APPEND, .count = 6}, "xyz").kind, REPLY_ERROR);
-    CU_ASSERT_EQUAL(ask(store, &work, &(struct request){.op = OP_INCRBY, .number = 1}, "").kind, REPLY_ERROR);
-    struct reply reply = ask(store, &work, &(struct request){.op = OP_GETDEL}, "");
-    CU_ASSERT_TRUE(reply.kind == REPLY_BULK && reply.size == 5 && memcmp(reply.text, "42xyz", 5) == 0);
-    entry_release(reply.entry);
-    CU_ASSERT_EQUAL(store_keys(store), 0);
-    CU_ASSERT_EQUAL(ask(store, &work, &(struct request){.op = OP_SETRANGE, .number = 3, .count = 99}, "x").number, 4);
-    CU_ASSERT_EQUAL(ask(store, &work, &(struct request){.op = OP_EXPIRE, .number = 900}, "").number, 1);
-    CU_ASSERT_EQUAL(store_keys(store), 0);
-    buffer_clear(&work, 0);
-    store_destroy(store);
+/* A command on the key "k", with its arguments as they are sent; what it replies is written over the last reply. */
+static bool replies(struct resp_out *out, struct store *store, const char *command, const char *wanted) {
+    static struct server server;
+    struct resp_parser parser;
+    command_index_fill(&server.commands);
+    server.options.max_value = 8;
+    resp_init(&parser, 100);
+    CU_ASSERT_EQUAL_FATAL(resp_parse(&parser, command, strlen(command)), RESP_REQUEST);
+    struct job job = {.store = store, .server = &server, .out = out, .left = parser.count - 1};
+    job.command = command_find(&server.commands, resp_arg(&parser, 0));
+    job.rest = resp_raw(&parser, 1, parser.count - 1);
+    job.key = key_of("k");
+    out->text.size = 0;
+    job_run(&job);
+    resp_finish(&parser);
+    bool right = out->text.size == strlen(wanted) && memcmp(out->text.bytes, wanted, out->text.size) == 0;
+    if (!right) {
+        printf("%s: %.*s\n", command, (int)out->text.size, out->text.bytes);
+    }
+    return right;
+}
+
+static void run_commands(rim_ctx *ctx) {
+    struct store *store = create(1000);
+    struct resp_out out = {.ctx = ctx, .version = 2};
+    CU_ASSERT_TRUE(replies(&out, store, "get k\n", "$-1\r\n"));
+    CU_ASSERT_TRUE(replies(&out, store, "set k 1 xx\n", "$-1\r\n"));
+    CU_ASSERT_TRUE(replies(&out, store, "set k 41 px 4000\n", "+OK\r\n"));
+    CU_ASSERT_TRUE(replies(&out, store, "incr k\n", ":42\r\n"));
+    CU_ASSERT_TRUE(replies(&out, store, "pttl k\n", ":4000\r\n"));
+    CU_ASSERT_TRUE(replies(&out, store, "append k xyz\n", ":5\r\n"));
+    CU_ASSERT_TRUE(
+        replies(&out, store, "append k xyzu\n", "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"));
+    CU_ASSERT_TRUE(replies(&out, store, "incr k\n", "-ERR value is not an integer or out of range\r\n"));
+    CU_ASSERT_TRUE(replies(&out, store, "set k 7 get\n", "$5\r\n42xyz\r\n"));
+    CU_ASSERT_TRUE(replies(&out, store, "getdel k\n", "$1\r\n7\r\n"));
+    CU_ASSERT_EQUAL(store->counts.keys, 0);
+    CU_ASSERT_TRUE(replies(&out, store, "setrange k 3 x\n", ":4\r\n"));
+    CU_ASSERT_TRUE(replies(&out, store, "expireat k 0\n", ":1\r\n"));
+    CU_ASSERT_EQUAL(store->counts.keys, 0);
+    destroy(store);
+}
+
+static void commands(void) {
+    check_in_actor(run_commands);
 }
 
 int main(void) {
@@ -193,7 +229,8 @@ int main(void) {
         {"expires", expires},
         {"shared values stay", shared_values_stay},
         {"walks every partition", walks_every_partition},
-        {"operations", operations},
+        {"values change size", values_change_size},
+        {"commands", commands},
     };
     return check_all("store", checks, sizeof checks / sizeof checks[0]);
 }

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct text text_of(const char *string) {
+    return (struct text){string, strlen(string)};
+}
+
+bool text_is(struct text text, const char *word) {
+    size_t i = 0;
+    while (i < text.size && word[i] != '\0' && tolower((unsigned char)text.at[i]) == word[i]) {
+        i++;
+    }
+    return i == text.size && word[i] == '\0';
+}
+
+int text_choice(struct text text, const char *const *words) {
+    for (int i = 0; words[i] != NULL; i++) {
+        if (text_is(text, words[i])) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+int text_shown(struct text text, size_t limit) {
+    return (int)strnlen(text.at, text.size < limit ? text.size : limit);
+}
+
+/* ---- numbers ---- */
+
+bool text_number(struct text text, int64_t *out) {
+    bool negative = text.size > 0 && text.at[0] == '-';
+    size_t i = negative ? 1 : 0;
+    uint64_t value = 0;
+    if (text.size == i || text.size > 20 || (text.at[i] == '0' && text.size > 1)) {
+        return false;
+    }
+    for (; i < text.size; i++) {
+        unsigned digit = (unsigned)(text.at[i] - '0');
+        if (digit > 9 || __builtin_mul_overflow(value, 10u, &value) || __builtin_add_overflow(value, digit, &value)) {
+            return false;
+        }
+    }
+    *out = (int64_t)(negative ? 0 - value : value);
+    return value <= (uint64_t)INT64_MAX + (negative ? 1 : 0);
+}
+
+struct text text_from_number(int64_t number, char *room) {
+    char *end = room + TEXT_NUMBER_MAX, *at = end;
+    uint64_t value = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do {
+        *--at = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    if (number < 0) {
+        *--at = '-';
+    }
+    return (struct text){at, (size_t)(end - at)};
+}
+
+bool text_float(struct text text, long double *out) {
+    char copy[TEXT_FLOAT_MAX];
+    char *end;
+    if (text.size == 0 || text.size >= sizeof copy || isspace((unsigned char)text.at[0])) {
+        return false;
+    }
+    memcpy(copy, text.at, text.size);
+    copy[text.size] = '\0';
+    errno = 0;
+    *out = strtold(copy, &end);
+    bool in_range = errno != ERANGE || !(isinf(*out) || *out == 0);
+    return (size_t)(end - copy) == text.size && !isnan(*out) && in_range;
+}
+
+struct text text_from_float(long double number, char *room) {
+    int size = snprintf(room, TEXT_FLOAT_MAX, "%.17Lf", number); /* always with a point */
+    size_t end = size > 0 && (unsigned)size < TEXT_FLOAT_MAX ? (size_t)size : 0;
+    while (end > 0 && room[end - 1] == '0') {
+        end--;
+    }
+    if (end > 0 && room[end - 1] == '.') {
+        end--;
+    }
+    return end == 2 && memcmp(room, "-0", 2) == 0 ? text_of("0") : (struct text){room, end};
+}
+
+/* ---- patterns ---- */
+
+static int fold(char c, bool ignore_case) {
+    return ignore_case ? tolower((unsigned char)c) : (unsigned char)c;
+}
+
+static void skip(struct text *text, size_t count) {
+    text->at += count;
+    text->size -= count;
+}
+
+/* Whether the character is in what the [set] lists next, which is skipped. */
+static bool match_item(struct text *set, char c, bool ignore_case) {
+    const char *at = set->at;
+    if (at[0] == '\\' && set->size >= 2) {
+        skip(set, 2);
+        return at[1] == c;
+    }
+    if (set->size >= 3 && at[1] == '-') {
+        bool swapped = (unsigned char)at[0] > (unsigned char)at[2];
+        int low = fold(at[swapped ? 2 : 0], ignore_case), high = fold(at[swapped ? 0 : 2], ignore_case);
+        skip(set, 3);
+        return fold(c, ignore_case) >= low && fold(c, ignore_case) <= high;
+    }
+    skip(set, 1);
+    return fold(at[0], ignore_case) == fold(c, ignore_case);
+}
+
+/* A set that is not closed ends with the pattern. */
+static bool match_set(struct text *pattern, char c, bool ignore_case) {
+    bool found = false;
+    skip(pattern, 1);
+    bool negated = pattern->size > 0 && pattern->at[0] == '^';
+    skip(pattern, negated);
+    while (pattern->size > 0 && pattern->at[0] != ']') {
+        found |= match_item(pattern, c, ignore_case);
+    }
+    skip(pattern, pattern->size > 0);
+    return found != negated;
+}
+
+/* Matches one character against whatever the pattern starts with, which is not '*'. */
+static bool match_one(struct text *pattern, char c, bool ignore_case) {
+    if (pattern->at[0] == '[') {
+        return match_set(pattern, c, ignore_case);
+    }
+    bool any = pattern->at[0] == '?';
+    skip(pattern, pattern->at[0] == '\\' && pattern->size >= 2);
+    char wanted = pattern->at[0];
+    skip(pattern, 1);
+    return any || fold(wanted, ignore_case) == fold(c, ignore_case);
+}
+
+/* Only the last star needs to be tried again, so the time is bounded by pattern x text. */
+bool text_matches(struct text text, struct text pattern, bool ignore_case) {
+    struct text star = {NULL, 0}, from = text;
+    if (text.size == 0) { /* as Redis has it: two stars do not match nothing */
+        return pattern.size == 0 || (pattern.size == 1 && pattern.at[0] == '*');
+    }
+    while (text.size > 0) {
+        if (pattern.size > 0 && pattern.at[0] == '*') {
+            skip(&pattern, 1);
+            star = pattern;
+            from = text;
+        } else if (pattern.size > 0 && match_one(&pattern, text.at[0], ignore_case)) {
+            skip(&text, 1);
+        } else if (star.at != NULL) {
+            skip(&from, 1);
+            pattern = star;
+            text = from;
+        } else {
+            return false;
+        }
+    }
+    while (pattern.size > 0 && pattern.at[0] == '*') {
+        skip(&pattern, 1);
+    }
+    return pattern.size == 0;
+}
