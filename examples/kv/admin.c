@@ -174,11 +174,10 @@ struct totals {
 };
 
 /* Each answer is a row of counters, which are added; which row it is, its length says. */
-static void take_counts(struct gather *gather, struct resp_out *text, struct text answer) {
+static void take_counts(struct gather *gather UNUSED, struct resp_out *text, struct text answer) {
     struct totals *totals = (struct totals *)text->text.bytes;
     struct text counts = resp_shift(&answer);
     uint64_t *sums = counts.size == sizeof totals->clients ? (uint64_t *)&totals->clients : (uint64_t *)&totals->keys;
-    (void)gather;
     for (size_t i = 0; i < counts.size / sizeof *sums; i++) {
         uint64_t count;
         memcpy(&count, counts.at + i * sizeof count, sizeof count);
@@ -259,7 +258,8 @@ static void write_ringmail(struct connection *c, struct resp_out *out) {
 }
 
 /* The sum of the gather says which sections are wanted. */
-static void reply_info(struct connection *c, struct gather *gather, struct resp_out *out) {
+static void reply_info(struct gather *gather, struct resp_out *out) {
+    struct connection *c = gather->c;
     const struct totals *totals = (const struct totals *)gather->text.bytes;
     struct resp_out text = {.ctx = c->ctx};
     if (gather->sum & SERVER) {
@@ -287,7 +287,7 @@ static void reply_info(struct connection *c, struct gather *gather, struct resp_
         rim_buffer_format(c->ctx, &text.text, "db0:keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=0\r\n",
                           totals->keys.keys, totals->keys.timed);
     }
-    reply_verbatim(out, (struct text){text.text.bytes, text.text.size});
+    reply_verbatim(out, resp_text(&text));
     out->text.failed |= text.text.failed;
     rim_buffer_clear(c->ctx, &text.text);
 }
@@ -297,12 +297,10 @@ static bool run_info(struct call *call) {
                                         "keyspace", "all",     "everything", "default", NULL};
     static const struct totals none;
     struct call counts = *call;
-    struct gather *gather = gather_begin(call);
+    struct gather *gather = gather_begin(call, take_counts, reply_info);
     if (gather == NULL) {
         return true;
     }
-    gather->take = take_counts;
-    gather->finish = reply_info;
     (void)rim_buffer_add(call->c->ctx, &gather->text, &none, sizeof none);
     gather->sum = call->count == 1 ? INT64_MAX : 0;
     for (uint32_t i = 1; i < call->count; i++) {

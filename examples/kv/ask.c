@@ -51,61 +51,52 @@ bool ask_each(struct call *call) {
 
 /* ---- gathers ---- */
 
-static void reply_sum(struct connection *c, struct gather *gather, struct resp_out *out) {
-    (void)c;
-    reply_integer(out, gather->sum);
-}
-
-static void reply_ok(struct connection *c, struct gather *gather, struct resp_out *out) {
-    (void)c;
-    (void)gather;
-    reply_status(out, "OK");
-}
-
-struct gather *gather_begin(struct call *call) {
+struct gather *gather_begin(struct call *call, void (*take)(struct gather *, struct resp_out *, struct text),
+                            void (*finish)(struct gather *, struct resp_out *)) {
     struct gather *gather = rim_alloc(call->c->ctx, sizeof *gather);
     call->c->failed |= gather == NULL;
     call->asked = true;
     if (gather != NULL) {
-        *gather = (struct gather){.place = call->place, .version = call->c->version, .finish = reply_sum};
+        *gather = (struct gather){.c = call->c, .place = call->place, .take = take, .finish = finish};
+        gather->version = call->c->version;
     }
     return gather;
 }
 
-/* An answer is a number to be added; others are the taker's. */
-static void take(struct connection *c, struct gather *gather, struct text answer) {
-    struct resp_out scratch = {.ctx = c->ctx, .text = gather->text};
+static void take(struct gather *gather, struct text answer) {
+    struct resp_out text = {.ctx = gather->c->ctx, .text = gather->text};
     int64_t number;
-    if (answer.at[0] == '-' && !gather->failed) {
+    if (gather->failed) {
+        return;
+    }
+    if (answer.at[0] == '-') {
         gather->failed = true;
-        scratch.text.size = 0;
-        reply_raw(&scratch, answer.at, answer.size);
-    } else if (gather->take != NULL && !gather->failed) {
-        gather->take(gather, &scratch, answer);
-    } else if (answer.at[0] == ':' && text_number((struct text){answer.at + 1, answer.size - 3}, &number)) {
+        text.text.size = 0;
+        reply_raw(&text, answer.at, answer.size);
+    } else if (gather->take != NULL) {
+        gather->take(gather, &text, answer);
+    } else if (text_number((struct text){answer.at + 1, answer.size - 3}, &number)) {
         gather->sum += number;
     }
-    gather->text = scratch.text;
-    c->failed |= gather->text.failed;
+    gather->text = text.text;
+    gather->c->failed |= text.text.failed;
 }
 
-void gather_take(struct connection *c, struct gather *gather, struct text answer) {
-    take(c, gather, answer);
+void gather_take(struct gather *gather, struct text answer) {
+    struct connection *c = gather->c;
+    struct resp_out out = {.ctx = c->ctx, .version = gather->version};
+    take(gather, answer);
     if (--gather->pending > 0) {
         return;
     }
-    struct resp_out out = {.ctx = c->ctx, .version = gather->version};
     if (gather->failed && gather->place != 0) {
         reply_raw(&out, gather->text.bytes, gather->text.size);
     } else {
-        gather->finish(c, gather, &out);
+        gather->finish(gather, &out);
     }
     if (gather->place != 0) {
-        rim_pipeline_write(c->ctx, &c->pipeline, gather->place, out.text.bytes, out.text.size);
-        rim_pipeline_end(c->ctx, &c->pipeline, gather->place);
+        connection_reply(c, gather->place, &out);
     }
-    c->failed |= out.text.failed;
-    rim_buffer_clear(c->ctx, &out.text);
     rim_buffer_clear(c->ctx, &gather->text);
     rim_free(c->ctx, gather);
 }
@@ -115,7 +106,7 @@ void gather_ask_shards(struct call *call, struct gather *gather, const struct co
     if (call->count > 1) {
         question.args = resp_raw(call->args, 1, call->count - 1);
     }
-    for (uint32_t i = 0; i < call->c->server->shards; i++) {
+    for (uint32_t i = 0; gather != NULL && i < call->c->server->shards; i++) {
         question.to = call->c->server->keepers[i];
         gather->pending++;
         connection_ask(call->c, &question);
@@ -130,34 +121,30 @@ static void ask_parts(struct call *call, struct gather *gather, uint32_t step) {
     }
 }
 
+static void reply_sum(struct gather *gather, struct resp_out *out) {
+    reply_integer(out, gather->sum);
+}
+
+static void reply_ok(struct gather *gather UNUSED, struct resp_out *out) {
+    reply_status(out, "OK");
+}
+
 bool ask_sum(struct call *call) {
-    ask_parts(call, gather_begin(call), 1);
+    ask_parts(call, gather_begin(call, NULL, reply_sum), 1);
     return true;
 }
 
 bool ask_pairs(struct call *call) {
     if (call->count % 2 == 0) {
         reply_wrong_arity(&call->out, call->command->name);
-        return true;
-    }
-    struct gather *gather = gather_begin(call);
-    if (gather != NULL) {
-        gather->finish = reply_ok;
-        ask_parts(call, gather, 2);
+    } else {
+        ask_parts(call, gather_begin(call, NULL, reply_ok), 2);
     }
     return true;
 }
 
-static struct gather *ask_shards(struct call *call) {
-    struct gather *gather = gather_begin(call);
-    if (gather != NULL) {
-        gather_ask_shards(call, gather, call->command);
-    }
-    return gather;
-}
-
 bool ask_all(struct call *call) {
-    (void)ask_shards(call);
+    gather_ask_shards(call, gather_begin(call, NULL, reply_sum), call->command);
     return true;
 }
 
@@ -165,64 +152,55 @@ bool ask_flush(struct call *call) {
     static const char *const words[] = {"sync", "async", NULL};
     if (call->count > 2 || (call->count == 2 && text_choice(call_arg(call, 1), words) < 0)) {
         reply_error(&call->out, "%s", job_syntax);
-        return true;
-    }
-    struct gather *gather = ask_shards(call);
-    if (gather != NULL) {
-        gather->finish = reply_ok;
+    } else {
+        gather_ask_shards(call, gather_begin(call, NULL, reply_ok), call->command);
     }
     return true;
 }
 
 /* ---- all keys ---- */
 
-static void take_keys(struct gather *gather, struct resp_out *text, struct text answer) {
-    const char *end = memchr(answer.at, '\r', answer.size);
-    int64_t count = 0;
-    (void)text_number((struct text){answer.at + 1, (size_t)(end - answer.at) - 1}, &count);
-    gather->sum += count;
-    reply_raw(text, end + 2, answer.size - (size_t)(end + 2 - answer.at));
+/* Reads the number on the first line of an answer, which is taken off it. */
+static int64_t shift_number(struct text *answer) {
+    const char *end = memchr(answer->at, '\n', answer->size);
+    size_t size = (size_t)(end - answer->at) + 1;
+    int64_t number = 0;
+    (void)text_number((struct text){answer->at + 1, size - 3}, &number);
+    *answer = (struct text){end + 1, answer->size - size};
+    return number;
 }
 
-static void reply_keys(struct connection *c, struct gather *gather, struct resp_out *out) {
-    (void)c;
+static void take_keys(struct gather *gather, struct resp_out *text, struct text answer) {
+    gather->sum += shift_number(&answer);
+    reply_raw(text, answer.at, answer.size);
+}
+
+static void reply_keys(struct gather *gather, struct resp_out *out) {
     reply_array(out, (uint64_t)gather->sum);
     reply_raw(out, gather->text.bytes, gather->text.size);
 }
 
 bool ask_keys(struct call *call) {
-    struct gather *gather = ask_shards(call);
-    if (gather != NULL) {
-        gather->take = take_keys;
-        gather->finish = reply_keys;
-    }
+    gather_ask_shards(call, gather_begin(call, take_keys, reply_keys), call->command);
     return true;
 }
 
 /* Each shard says how many keys it has and offers one: which is kept depends on how many stand behind it. */
 static void take_random(struct gather *gather, struct resp_out *text, struct text answer) {
-    const char *key = (const char *)memchr(answer.at, '\n', answer.size) + 1;
-    size_t line = (size_t)(key - answer.at);
-    int64_t keys = 0;
-    (void)text_number((struct text){answer.at + 1, line - 3}, &keys);
+    int64_t keys = shift_number(&answer);
     gather->sum += keys;
     if (keys > 0 && rim_random(text->ctx) % (uint64_t)gather->sum < (uint64_t)keys) {
         text->text.size = 0;
-        reply_raw(text, key, answer.size - line);
+        reply_raw(text, answer.at, answer.size);
     }
 }
 
-static void reply_random(struct connection *c, struct gather *gather, struct resp_out *out) {
-    (void)c;
+static void reply_random(struct gather *gather, struct resp_out *out) {
     gather->sum > 0 ? reply_raw(out, gather->text.bytes, gather->text.size) : reply_null(out);
 }
 
 bool ask_random(struct call *call) {
-    struct gather *gather = ask_shards(call);
-    if (gather != NULL) {
-        gather->take = take_random;
-        gather->finish = reply_random;
-    }
+    gather_ask_shards(call, gather_begin(call, take_random, reply_random), call->command);
     return true;
 }
 
@@ -258,13 +236,12 @@ bool ask_scan(struct call *call) {
 
 /* ---- commands in steps: run again when the answers to a step are there, as step_sum and step_text ---- */
 
-static void take_text(struct gather *gather, struct resp_out *text, struct text answer) {
-    (void)gather;
+static void take_text(struct gather *gather UNUSED, struct resp_out *text, struct text answer) {
     reply_raw(text, answer.at, answer.size);
 }
 
-static void end_step(struct connection *c, struct gather *gather, struct resp_out *out) {
-    (void)out;
+static void end_step(struct gather *gather, struct resp_out *out UNUSED) {
+    struct connection *c = gather->c;
     c->awaiting_step = false;
     c->step++;
     c->step_sum = gather->sum;
@@ -275,11 +252,11 @@ static void end_step(struct connection *c, struct gather *gather, struct resp_ou
     }
 }
 
-static struct gather *begin_step(struct call *call) {
-    struct gather *gather = gather_begin(call);
+static struct gather *begin_step(struct call *call,
+                                 void (*take_answer)(struct gather *, struct resp_out *, struct text)) {
+    struct gather *gather = gather_begin(call, take_answer, end_step);
     if (gather != NULL) {
         gather->place = 0;
-        gather->finish = end_step;
     }
     call->asked = false;
     return gather;
@@ -295,15 +272,14 @@ bool ask_pairs_if_new(struct call *call) {
         reply_integer(&call->out, c->step == 2);
         return true;
     }
-    struct gather *gather = begin_step(call);
-    if (c->step == 0) {
-        struct call look = *call;
-        look.command = command_find(&c->server->commands, text_of("exists"));
-        for (uint32_t i = 1; gather != NULL && i < call->count; i += 2) {
-            gather->pending++;
-            ask(&look, target_gather(gather), i, i);
-        }
-    } else {
+    struct gather *gather = begin_step(call, NULL);
+    struct call look = *call;
+    look.command = command_find(&c->server->commands, text_of("exists"));
+    for (uint32_t i = 1; c->step == 0 && gather != NULL && i < call->count; i += 2) {
+        gather->pending++;
+        ask(&look, target_gather(gather), i, i);
+    }
+    if (c->step == 1) {
         ask_parts(call, gather, 2);
     }
     return false;
@@ -313,7 +289,7 @@ bool ask_pairs_if_new(struct call *call) {
 static void ask_move(struct call *call, const struct command *command, uint32_t i, bool only_new) {
     static const char nx[] = "$2\r\nnx\r\n";
     struct connection *c = call->c;
-    struct gather *gather = begin_step(call);
+    struct gather *gather = begin_step(call, command == &command_take ? take_text : NULL);
     struct text key = resp_raw(call->args, i, i);
     struct resp_out args = {.ctx = c->ctx};
     struct question question = {.target = target_gather(gather), .command = command, .count = 1};
@@ -325,11 +301,10 @@ static void ask_move(struct call *call, const struct command *command, uint32_t 
         reply_raw(&args, nx, only_new ? sizeof nx - 1 : 0);
         question.count = only_new ? 5 : 4;
     }
-    question.args = (struct text){args.text.bytes, args.text.size};
+    question.args = resp_text(&args);
     c->failed |= args.text.failed;
     if (gather != NULL && !c->failed) {
         gather->pending = 1;
-        gather->take = command == &command_take ? take_text : NULL;
         connection_ask(c, &question);
     }
     rim_buffer_clear(c->ctx, &args.text);

@@ -39,20 +39,22 @@ bool ask_cursor(struct text text, uint64_t *cursor);
 /* ---- several answers that make one reply ---- */
 
 struct gather {
-    rim_pipeline_place place;
+    struct connection *c;
+    rim_pipeline_place place; /* 0: the reply is not to come at once */
     unsigned version;
     uint32_t pending; /* answers */
     int64_t sum;      /* of those that are numbers */
     bool failed;
-    rim_buffer text; /* by `take`; an error, if failed */
-    void (*take)(struct gather *gather, struct resp_out *scratch, struct text answer);
-    void (*finish)(struct connection *c, struct gather *gather, struct resp_out *out);
+    rim_buffer text; /* for the taker; an error, if failed */
+    void (*take)(struct gather *gather, struct resp_out *text, struct text answer); /* NULL: they are numbers */
+    void (*finish)(struct gather *gather, struct resp_out *out);
 };
 
 /* A gather for the call's reply. NULL without memory: the connection has failed. */
-struct gather *gather_begin(struct call *call);
+struct gather *gather_begin(struct call *call, void (*take)(struct gather *, struct resp_out *, struct text),
+                            void (*finish)(struct gather *, struct resp_out *));
 /* Asks every keeper, with the call's arguments. */
 void gather_ask_shards(struct call *call, struct gather *gather, const struct command *command);
-void gather_take(struct connection *c, struct gather *gather, struct text answer);
+void gather_take(struct gather *gather, struct text answer);
 
 #endif

@@ -153,7 +153,7 @@ static void client_setinfo(struct call *call) {
 static void client_info(struct call *call) {
     struct resp_out line = {.ctx = call->out.ctx};
     client_write(&call->c->client, name_of(call->c), &line);
-    reply_verbatim(&call->out, (struct text){line.text.bytes, line.text.size});
+    reply_verbatim(&call->out, resp_text(&line));
     rim_buffer_clear(line.ctx, &line.text);
 }
 

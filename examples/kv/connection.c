@@ -123,14 +123,24 @@ bool connection_tell_server(struct connection *c, uint32_t tag) {
     return error != -RIM_EFULL || rim_want_room(c->ctx, c->server->self) != 0;
 }
 
-/* ---- answers ---- */
+/* ---- replies ---- */
+
+static void write_out(struct connection *c, rim_pipeline_place place, struct resp_out *out) {
+    rim_pipeline_write(c->ctx, &c->pipeline, place, out->text.bytes, out->text.size);
+    c->failed |= out->text.failed;
+    rim_buffer_clear(c->ctx, &out->text);
+}
+
+void connection_reply(struct connection *c, rim_pipeline_place place, struct resp_out *out) {
+    write_out(c, place, out);
+    rim_pipeline_end(c->ctx, &c->pipeline, place);
+}
 
 /* Writes a value that is shared with the keeper, and good as long as the message with the answer is. */
 static void write_shared(struct connection *c, rim_pipeline_place place, struct text value, rim_msg *answers) {
     struct resp_out head = {.ctx = c->ctx};
     reply_bulk_head(&head, value.size);
-    rim_pipeline_write(c->ctx, &c->pipeline, place, head.text.bytes, head.text.size);
-    rim_buffer_clear(c->ctx, &head.text);
+    write_out(c, place, &head);
     if (value.size <= WRITE_COPY_MAX) {
         rim_pipeline_write(c->ctx, &c->pipeline, place, value.at, value.size);
     } else {
@@ -142,7 +152,7 @@ static void write_shared(struct connection *c, rim_pipeline_place place, struct 
 
 static void take_answer(struct connection *c, const struct answer *answer, uint64_t target, rim_msg *answers) {
     if (target & 1) {
-        gather_take(c, (struct gather *)(uintptr_t)(target & ~(uint64_t)1), (struct text){answer->bytes, answer->size});
+        gather_take((struct gather *)(uintptr_t)(target & ~(uint64_t)1), (struct text){answer->bytes, answer->size});
         return;
     }
     if (answer->is_shared) {
@@ -239,9 +249,7 @@ static bool run_request(struct connection *c) {
         c->mute_next = c->mute_next && !mute;
     }
     if (call.out.text.room > 0 || call.out.text.failed) {
-        rim_pipeline_write(c->ctx, &c->pipeline, call.place, call.out.text.bytes, call.out.text.size);
-        c->failed |= call.out.text.failed;
-        rim_buffer_clear(c->ctx, &call.out.text);
+        write_out(c, call.place, &call.out);
     }
     if (!call.asked) {
         rim_pipeline_end(c->ctx, &c->pipeline, call.place);
@@ -253,9 +261,7 @@ static void quit_on_error(struct connection *c) {
     struct resp_out out = {.ctx = c->ctx};
     rim_pipeline_place place = rim_pipeline_reserve(c->ctx, &c->pipeline, 0);
     resp_error(&c->parser, &out);
-    rim_pipeline_write(c->ctx, &c->pipeline, place, out.text.bytes, out.text.size);
-    rim_pipeline_end(c->ctx, &c->pipeline, place);
-    rim_buffer_clear(c->ctx, &out.text);
+    connection_reply(c, place, &out);
     c->quitting = true;
 }
 
@@ -318,10 +324,9 @@ static rim_verdict go_on(struct connection *c, const void *bytes, size_t size) {
 
 /* ---- handlers ---- */
 
-static rim_verdict connection_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {
+static rim_verdict connection_init(rim_ctx *ctx, void *state, const void *arg, size_t size UNUSED) {
     struct connection *c = state;
     const struct rim_connection *from = arg;
-    (void)size;
     c->ctx = ctx;
     c->server = from->arg;
     c->socket = from->socket;
@@ -335,9 +340,8 @@ static rim_verdict connection_init(rim_ctx *ctx, void *state, const void *arg, s
     return RIM_DONE;
 }
 
-static void connection_exit(rim_ctx *ctx, void *state, rim_exit why) {
+static void connection_exit(rim_ctx *ctx, void *state, rim_exit why UNUSED) {
     struct connection *c = state;
-    (void)why;
     rim_stream_free(ctx, &c->stream);
     rim_pipeline_free(ctx, &c->pipeline);
     for (struct batch *batch = c->batches; batch != NULL; batch = batch->next) {
@@ -352,9 +356,8 @@ static rim_verdict on_data(rim_ctx *ctx, void *state, const void *body, rim_msg 
     return go_on(c, body, rim_size(msg));
 }
 
-static rim_verdict on_room(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+static rim_verdict on_room(rim_ctx *ctx, void *state, const void *body, rim_msg *msg UNUSED) {
     struct connection *c = state;
-    (void)msg;
     c->ctx = ctx;
     if (!rim_pipeline_room(ctx, &c->pipeline, body)) {
         c->awaiting_room = false;
@@ -363,19 +366,15 @@ static rim_verdict on_room(rim_ctx *ctx, void *state, const void *body, rim_msg 
     return go_on(c, NULL, 0);
 }
 
-static rim_verdict on_ending(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+static rim_verdict on_ending(rim_ctx *ctx, void *state, const void *body UNUSED, rim_msg *msg UNUSED) {
     struct connection *c = state;
-    (void)body;
-    (void)msg;
     c->ctx = ctx;
     c->ending = true;
     return go_on(c, NULL, 0);
 }
 
-static rim_verdict on_closed(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+static rim_verdict on_closed(rim_ctx *ctx, void *state, const void *body UNUSED, rim_msg *msg UNUSED) {
     struct connection *c = state;
-    (void)body;
-    (void)msg;
     c->ctx = ctx;
     c->closed = true;
     return go_on(c, NULL, 0);

@@ -81,6 +81,8 @@ static inline uint64_t target_gather(const struct gather *gather) {
 void connection_ask(struct connection *c, const struct question *question);
 /* The same for the whole request that is being read, which is large, and taken out of the stream. */
 void connection_ask_whole(struct connection *c, uint64_t target, rim_ref to);
+/* Writes the whole reply of a place, which is then over; `out` is freed. */
+void connection_reply(struct connection *c, rim_pipeline_place place, struct resp_out *out);
 /* Tells the server's actor of the client: SERVER_OPENED and the like. Else it will be tried again: false. */
 bool connection_tell_server(struct connection *c, uint32_t tag);
 

@@ -23,20 +23,17 @@ struct birth {
     uint32_t shard;
 };
 
-static rim_verdict keeper_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {
+static rim_verdict keeper_init(rim_ctx *ctx, void *state, const void *arg, size_t size UNUSED) {
     struct keeper *self = state;
     const struct birth *birth = arg;
-    (void)size;
     self->server = birth->server;
     self->shard = birth->shard;
     self->store = calloc(1, sizeof *self->store);
     return self->store != NULL ? RIM_DONE : rim_fail(ctx, RIM_EXIT_USER, "no memory for a store");
 }
 
-static void keeper_exit(rim_ctx *ctx, void *state, rim_exit why) {
+static void keeper_exit(rim_ctx *ctx UNUSED, void *state, rim_exit why UNUSED) {
     struct keeper *self = state;
-    (void)ctx;
-    (void)why;
     store_clear(self->store);
     free(self->store);
 }
@@ -179,10 +176,8 @@ static rim_verdict on_whole(rim_ctx *ctx, void *state, const void *body, rim_msg
     return RIM_DONE;
 }
 
-static rim_verdict on_timer(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+static rim_verdict on_timer(rim_ctx *ctx, void *state, const void *body UNUSED, rim_msg *msg UNUSED) {
     struct keeper *self = state;
-    (void)body;
-    (void)msg;
     begin(ctx, self);
     store_sweep(self->store, SWEEP_LIMIT);
     if (self->store->counts.timed == 0) {
@@ -193,10 +188,8 @@ static rim_verdict on_timer(rim_ctx *ctx, void *state, const void *body, rim_msg
 }
 
 /* When the system stops, there is nothing to sweep for any more: an armed timer would hold up the stop. */
-static rim_verdict on_closing(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+static rim_verdict on_closing(rim_ctx *ctx, void *state, const void *body UNUSED, rim_msg *msg UNUSED) {
     struct keeper *self = state;
-    (void)body;
-    (void)msg;
     rim_cancel(ctx, self->sweep);
     return RIM_DONE;
 }

@@ -24,9 +24,8 @@ struct program {
     bool failed;
 };
 
-static void log_line(void *arg, int level, const char *text) {
+static void log_line(void *arg UNUSED, int level, const char *text) {
     static const char *const names[] = {"error", "warning", "notice", "debug"};
-    (void)arg;
     fprintf(stderr, "kv: %s: %s\n", level >= 0 && level <= RIM_LOG_DEBUG ? names[level] : "?", text);
 }
 

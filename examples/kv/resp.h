@@ -67,6 +67,10 @@ struct resp_out {
     unsigned version; /* 2 or 3 */
 };
 
+static inline struct text resp_text(const struct resp_out *out) {
+    return (struct text){out->text.bytes, out->text.size};
+}
+
 void reply_raw(struct resp_out *out, const void *bytes, size_t size);
 void reply_integer(struct resp_out *out, int64_t number);
 void reply_bulk_head(struct resp_out *out, size_t size);

@@ -67,10 +67,9 @@ static rim_verdict begin(rim_ctx *ctx, struct state *self) {
     return error == 0 ? RIM_DONE : tell(self, error, rim_error_text(ctx));
 }
 
-static rim_verdict server_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {
+static rim_verdict server_init(rim_ctx *ctx, void *state, const void *arg, size_t size UNUSED) {
     struct state *self = state;
     struct server *server = *(struct server *const *)arg;
-    (void)size;
     self->server = server;
     server->self = rim_self(ctx);
     server->shards = rim_shard_count(ctx);
@@ -82,17 +81,13 @@ static rim_verdict server_init(rim_ctx *ctx, void *state, const void *arg, size_
     return begin(ctx, self);
 }
 
-static rim_verdict on_timer(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
-    (void)body;
-    (void)msg;
+static rim_verdict on_timer(rim_ctx *ctx, void *state, const void *body UNUSED, rim_msg *msg UNUSED) {
     return begin(ctx, state);
 }
 
-static rim_verdict on_listening(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+static rim_verdict on_listening(rim_ctx *ctx UNUSED, void *state, const void *body, rim_msg *msg UNUSED) {
     const rim_listening_event *event = body;
     char text[RIM_ADDRESS_TEXT_MAX];
-    (void)ctx;
-    (void)msg;
     return tell(state, 0, rim_address_format(&event->address, text));
 }
 
@@ -145,7 +140,7 @@ static void write_clients(struct state *self, struct resp_out *out) {
             client_write(&known->client, (struct text){known->name, known->name_size}, &lines);
         }
     }
-    reply_verbatim(out, (struct text){lines.text.bytes, lines.text.size});
+    reply_verbatim(out, resp_text(&lines));
     rim_buffer_clear(out->ctx, &lines.text);
 }
 

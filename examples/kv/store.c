@@ -46,8 +46,7 @@ static struct entry *untagged(const void *pointer) {
     return (struct entry *)((uintptr_t)pointer & (((uintptr_t)1 << 48) - 1));
 }
 
-static unsigned long hash_of(const void *pointer, unsigned long seed) {
-    (void)seed;
+static unsigned long hash_of(const void *pointer, unsigned long seed UNUSED) {
     return untagged(pointer)->hash;
 }
 
@@ -68,15 +67,11 @@ static void *table_malloc(size_t size) {
     return malloc(size);
 }
 
-static void *table_realloc(void *block, size_t old_size, size_t size, bool defer) {
-    (void)old_size;
-    (void)defer;
+static void *table_realloc(void *block, size_t old_size UNUSED, size_t size, bool defer UNUSED) {
     return realloc(block, size);
 }
 
-static void table_free(void *block, size_t size, bool defer) {
-    (void)size;
-    (void)defer;
+static void table_free(void *block, size_t size UNUSED, bool defer UNUSED) {
     free(block);
 }
 

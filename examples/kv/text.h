@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define UNUSED __attribute__((unused))
+
 #define TEXT_NUMBER_MAX 24u
 #define TEXT_FLOAT_MAX  5120u
 
