@@ -99,7 +99,7 @@ void connection_ask(struct connection *c, const struct question *question) {
     }
     char *at = batch->requests.bytes + batch->requests.size;
     memcpy(at, &request, sizeof request);
-    memcpy(at + sizeof request, question->args.at, request.size);
+    memcpy(at + sizeof request, request.size > 0 ? question->args.at : "", request.size);
     batch->requests.size += size;
     batch->count++;
 }

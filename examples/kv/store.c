@@ -193,6 +193,9 @@ static bool fits(const struct entry *old, struct shape shape) {
 
 static void reshape(struct store *store, struct entry *entry, struct shape shape) {
     size_t room = (size_t)entry->value_size + entry->spare;
+    if (shape.size == entry->value_size && shape.expire_ms == entry_expire(entry)) {
+        return;
+    }
     account(store, entry, -1);
     entry->value_size = (uint32_t)shape.size;
     entry->spare = (uint32_t)(room - shape.size) & SPARE_MAX;
