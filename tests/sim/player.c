@@ -143,7 +143,9 @@ static void ask_someone(rim_ctx *ctx, struct player *self) {
     if (below(ctx, 3) == 0) {
         ask.msg = wire_msg(ctx, play, PLAY_ASK, &wire);
     }
-    *request = (struct play_entry){.owner = self->id, .state = PLAY_OPEN, .due_ns = rim_now(ctx) + ask.timeout_ns};
+    uint64_t due_ns = rim_now(ctx) + ask.timeout_ns, inherited_ns = rim_deadline(ctx);
+    due_ns = inherited_ns != 0 && inherited_ns < due_ns ? inherited_ns : due_ns;
+    *request = (struct play_entry){.owner = self->id, .state = PLAY_OPEN, .due_ns = due_ns};
     play->request_count++;
     if (note_sent(ctx, self, to, rim_request(ctx, &ask, &request->handle)) != 0) {
         request->state = PLAY_GONE;
