@@ -62,7 +62,9 @@ static int spawn(rim_system *system, struct rim_port *port, const rim_port_optio
     rim_spawn_options spawn = {.place = RIM_ON_SHARD,
                                .shard = options->shard,
                                .mailbox_count = port->ring_max,
-                               .mailbox_bytes = (uint32_t)port->bytes_max};
+                               .mailbox_bytes = (uint32_t)port->bytes_max,
+                               .trap_exit = options->trap_exit,
+                               .name = options->name};
     port->system = system;
     port->shards = system->count;
     port->is_simulated = system->sim != NULL;

@@ -62,6 +62,11 @@ static int check_message(const struct rim_port *port, rim_ref to, uint32_t tag, 
     return error != 0 ? error : check(port, to);
 }
 
+static int give_plain(rim_port *port, enum rim__port_order_kind kind, rim_ref who) {
+    int error = check(port, who);
+    return error != 0 ? error : give(port, make(kind, who, NULL, 0));
+}
+
 /* ---- sending ---- */
 
 int rim_port_send(rim_port *port, rim_ref to, uint32_t tag, const void *body, size_t size) {
@@ -94,8 +99,7 @@ int rim_port_send_wrap(rim_port *port, rim_ref to, uint32_t tag, void *bytes, si
 }
 
 int rim_port_want_room(rim_port *port, rim_ref to) {
-    int error = check(port, to);
-    return error != 0 ? error : give(port, make(RIM_PORT_WANT_ROOM, to, NULL, 0));
+    return give_plain(port, RIM_PORT_WANT_ROOM, to);
 }
 
 /* The system is there as long as the port has not ended. */
@@ -108,8 +112,59 @@ int rim_port_spawn(rim_port *port, const rim_behaviour *behaviour, const rim_spa
 }
 
 int rim_port_stop(rim_port *port, rim_ref who) {
+    return give_plain(port, RIM_PORT_STOP, who);
+}
+
+/* ---- links and monitors ---- */
+
+int rim_port_link(rim_port *port, rim_ref who) {
+    return give_plain(port, RIM_PORT_LINK, who);
+}
+
+int rim_port_unlink(rim_port *port, rim_ref who) {
+    return give_plain(port, RIM_PORT_UNLINK, who);
+}
+
+int rim_port_kill(rim_port *port, rim_ref who) {
+    return give_plain(port, RIM_PORT_KILL, who);
+}
+
+int rim_port_exit_send(rim_port *port, rim_ref to, uint32_t code, const char *text) {
+    int error = check(port, to);
+    if (error != 0) {
+        return error;
+    }
+    char copy[128] = "";
+    strncpy(copy, text != NULL ? text : "", sizeof copy - 1);
+    struct rim__port_order *order = make(RIM_PORT_EXIT_SEND, to, copy, sizeof copy);
+    if (order != NULL) {
+        order->error = (int32_t)code;
+    }
+    return give(port, order);
+}
+
+int rim_port_monitor(rim_port *port, rim_ref who, uint64_t cookie, rim_mon *out) {
     int error = check(port, who);
-    return error != 0 ? error : give(port, make(RIM_PORT_STOP, who, NULL, 0));
+    struct rim__port_record *record = error == 0 ? rim__port_record_make(port) : NULL;
+    if (record == NULL) {
+        return error != 0 ? error : -ENOMEM;
+    }
+    uint64_t handle = record->handle;
+    record->outcome.item.kind = RIM_PORT_EVENT;
+    record->outcome.item.tag = RIM_DOWN;
+    record->outcome.item.request = RIM_NIL;
+    record->outcome.item.cookie = cookie;
+    struct rim__port_order *order = make(RIM_PORT_MONITOR, who, NULL, 0);
+    if (order != NULL) {
+        order->record = record;
+    }
+    error = give(port, order);
+    if (error != 0) {
+        rim__port_record_free(port, record);
+    } else if (out != NULL) {
+        *out = handle;
+    }
+    return error;
 }
 
 /* ---- requests ---- */
@@ -159,8 +214,8 @@ int rim_port_request(rim_port *port, const rim_port_ask *ask, rim_token *out) {
 }
 
 /* Here it is cancelled at once; that the shard hears of it only spares work. */
-bool rim_port_cancel(rim_port *port, rim_token request) {
-    struct rim__port_record *record = rim__port_record_find(port, request);
+bool rim_port_cancel(rim_port *port, uint64_t request_or_monitor) {
+    struct rim__port_record *record = rim__port_record_find(port, request_or_monitor);
     if (record == NULL || record->cancelled || record->is_given) {
         return false;
     }

@@ -24,6 +24,7 @@
 #ifndef RINGMAIL_PORT_H
 #define RINGMAIL_PORT_H
 
+#include "ringmail/link.h"
 #include "ringmail/runtime.h"
 
 #ifdef __cplusplus
@@ -38,6 +39,8 @@ typedef struct rim_port_options {
                           orders of its own that may be under way; 0: 1,024; at most 1,048,576 */
     uint32_t bytes;    /* of bodies that may wait, about; 0: 1 MiB */
     uint32_t shard;    /* that its actor lives on, and that works for it */
+    bool trap_exit;    /* exit signals are received as RIM_EXIT_SIGNAL; else they end the port */
+    const char *name;  /* NULL: none; else claimed for it (name.h). If it is taken, the port ends: -RIM_EDOWN */
 } rim_port_options;
 
 /*
@@ -83,6 +86,22 @@ RIM_API RIM_MUST_CHECK int rim_port_spawn(rim_port *port, const rim_behaviour *b
 /* Asks an actor to stop, as rim_stop does. The codes of rim_port_send. */
 RIM_API int rim_port_stop(rim_port *port, rim_ref who);
 
+/* ---- links and monitors (link.h) ---- */
+
+/*
+ * One RIM_DOWN event with `cookie` when `who` has ended, RIM_EXIT_NOACTOR if it had before, RIM_EXIT_NOMEM also if its
+ * shard had no memory to watch it. `out`, which may be NULL, is for rim_port_cancel. Its memory is reserved. The codes
+ * of rim_port_send.
+ */
+RIM_API int rim_port_monitor(rim_port *port, rim_ref who, uint64_t cookie, rim_mon *out);
+/* As rim_link and rim_unlink; but an exit signal that waits already is received all the same. A link that cannot be
+   made for want of memory is an exit signal RIM_EXIT_NOMEM. The codes of rim_port_send. */
+RIM_API int rim_port_link(rim_port *port, rim_ref who);
+RIM_API int rim_port_unlink(rim_port *port, rim_ref who);
+/* As rim_exit_send and rim_kill. The codes of rim_port_send; the first 127 bytes of the text. */
+RIM_API int rim_port_exit_send(rim_port *port, rim_ref to, uint32_t code, const char *text);
+RIM_API int rim_port_kill(rim_port *port, rim_ref who);
+
 /* ---- requests ---- */
 
 typedef struct rim_port_ask {
@@ -100,8 +119,9 @@ typedef struct rim_port_ask {
  * which may be NULL, is for rim_port_cancel.
  */
 RIM_API RIM_MUST_CHECK int rim_port_request(rim_port *port, const rim_port_ask *ask, rim_token *out);
-/* True if it was pending: nothing of it is received afterwards, also if its outcome waits already. */
-RIM_API bool rim_port_cancel(rim_port *port, rim_token request);
+/* A request, or a monitor. True if it was pending: nothing of it is received afterwards, also if its outcome or event
+   waits already. */
+RIM_API bool rim_port_cancel(rim_port *port, uint64_t request_or_monitor);
 
 /* Answers a request that was received (rim_port_item.request). The codes of rim_port_send; a token that is none, or
    was answered before, is ignored. */
@@ -115,7 +135,7 @@ enum rim_port_kind {
     RIM_PORT_MESSAGE = 1, /* somebody sent it */
     RIM_PORT_REQUEST,     /* somebody asked: to be answered by rim_port_reply or rim_port_refuse */
     RIM_PORT_OUTCOME,     /* of a request of the port's own */
-    RIM_PORT_EVENT,       /* of the runtime, by its tag: RIM_CLOSING, RIM_REFUSED, RIM_ROOM, ... */
+    RIM_PORT_EVENT,       /* of the runtime, by its tag: RIM_DOWN, RIM_CLOSING, RIM_REFUSED, RIM_ROOM, ... */
 };
 
 typedef struct rim_port_item {
@@ -123,7 +143,7 @@ typedef struct rim_port_item {
     uint32_t tag;      /* of the message, the request, the reply or the event */
     rim_ref from;      /* RIM_NIL: from no actor */
     rim_token request; /* RIM_PORT_REQUEST: to answer. RIM_PORT_OUTCOME: that it is the outcome of */
-    uint64_t cookie;   /* RIM_PORT_OUTCOME: that of the request */
+    uint64_t cookie;   /* RIM_PORT_OUTCOME: that of the request; RIM_DOWN: that of the monitor */
     const void *body;  /* 16-byte aligned; valid until the next receive of this port; NULL with an error */
     size_t size;       /* bytes of it */
     int32_t error;     /* RIM_PORT_OUTCOME: 0, or what on_outcome of rim_request would get */

@@ -26,6 +26,14 @@ static bool is_full(struct rim_port *port) {
     return items >= port->ring_max || bytes >= port->bytes_max;
 }
 
+/* Others hold actors too, for reasons of their own: a port lets go only of what it holds. */
+static void set_held(rim_ctx *ctx, struct rim_port *port, bool held) {
+    if (port->is_held != held) {
+        port->is_held = held;
+        rim__actor_hold(ctx, port->ref, held);
+    }
+}
+
 /* Held, the actor gets nothing more, so that the next item finds room. */
 void rim__port_push(rim_ctx *ctx, struct rim_port *port, struct rim__port_item *item) {
     port->pushed++;
@@ -37,7 +45,7 @@ void rim__port_push(rim_ctx *ctx, struct rim_port *port, struct rim__port_item *
     }
     if (rim__unlikely(is_full(port))) {
         atomic_exchange(&port->stalled, 1);
-        rim__actor_hold(ctx, port->ref, is_full(port));
+        set_held(ctx, port, is_full(port));
     }
 }
 
@@ -81,6 +89,10 @@ static rim__cold void lose(rim_ctx *ctx, const struct rim_msg *msg) {
 
 static rim_verdict on_any(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
     struct rim_port *port = *(struct rim_port **)self;
+    if (msg->kind == RIM_KIND_DOWN) {
+        rim__port_down(ctx, port, body);
+        return RIM_DONE;
+    }
     bool asked = rim_is_request(ctx);
     rim_token request = asked ? rim_defer(ctx) : RIM_NIL;
     struct rim__port_item *made = asked && request == RIM_NIL ? NULL : make_item(body, rim_size(msg));
@@ -89,9 +101,9 @@ static rim_verdict on_any(rim_ctx *ctx, void *self, const void *body, rim_msg *m
             (void)rim_refuse(ctx, request, -ENOMEM);
         }
         lose(ctx, msg);
-        return RIM_DONE;
+        return msg->tag == RIM_EXIT_SIGNAL ? rim_fail(ctx, RIM_EXIT_NOMEM, "out of memory") : RIM_DONE;
     }
-    made->item.kind = asked ? RIM_PORT_REQUEST : msg->kind == RIM_KIND_EVENT ? RIM_PORT_EVENT : RIM_PORT_MESSAGE;
+    made->item.kind = asked ? RIM_PORT_REQUEST : msg->kind == RIM_KIND_TELL ? RIM_PORT_MESSAGE : RIM_PORT_EVENT;
     made->item.tag = rim_tag(msg);
     made->item.from = rim_from(msg);
     made->item.request = request;
@@ -237,7 +249,7 @@ static void look_for_room(rim_ctx *ctx, struct rim_port *port) {
         full = is_full(port);
     }
     if (!full) {
-        rim__actor_hold(ctx, port->ref, false);
+        set_held(ctx, port, false);
     }
 }
 

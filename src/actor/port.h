@@ -34,13 +34,14 @@
 #include "actor/actor.h"
 #include "actor/ctx.h"
 #include "base/spsc.h"
+#include "ringmail/link.h"
 #include "ringmail/port.h"
 
 struct rim__port_hub;
 struct rim__port_owner;
 
-/* A request of the port's own. It is in the thread's table until its outcome was received, or the shard says that there
-   will be none; so is the memory of the outcome. */
+/* A request or a monitor of the port's own. It is in the thread's table until its outcome was received, or the shard
+   says that there will be none; so is the memory of the outcome, or of the event. */
 struct rim__port_record;
 
 /* Something for the thread, from malloc. */
@@ -60,7 +61,8 @@ enum rim__port_ack { RIM_PORT_NO_ACK = 0, RIM_PORT_NO_OUTCOME, RIM_PORT_OUTCOME_
 
 struct rim__port_record {
     struct rim__port_item outcome;
-    rim_token token;        /* the shard's: what the shard calls it */
+    uint64_t token;         /* the shard's: what the shard calls it */
+    rim_down_event down;    /* the event of a monitor, by the shard */
     _Atomic uint32_t acked; /* by the shard: enum rim__port_ack; pairs with the thread's load */
     /* The thread's. */
     uint64_t handle; /* what the user holds */
@@ -79,13 +81,18 @@ enum rim__port_order_kind {
     RIM_PORT_REFUSE,
     RIM_PORT_WANT_ROOM,
     RIM_PORT_STOP,
+    RIM_PORT_MONITOR,
+    RIM_PORT_LINK,
+    RIM_PORT_UNLINK,
+    RIM_PORT_EXIT_SEND, /* the body is the text */
+    RIM_PORT_KILL,
 };
 
 /* Something for the shard to do, from malloc. */
 struct rim__port_order {
     enum rim__port_order_kind kind;
     uint32_t tag;
-    int32_t error; /* REFUSE */
+    int32_t error; /* REFUSE; the exit code of EXIT_SEND */
     uint64_t to;   /* a reference, or the token to be answered */
     uint64_t deadline_ns;
     struct rim__port_record *record;
@@ -125,6 +132,7 @@ struct rim_port {
     struct rim__watch watch;
     uint64_t pushed, pushed_bytes;
     struct rim__port_item *late, **late_end; /* items that wait for room */
+    bool is_held;                            /* for want of room in the ring */
     bool is_detached;                        /* its actor has ended, or never came to be */
 
     /* Shared. */
@@ -151,6 +159,8 @@ void rim__port_call(struct rim_port *port);
 void rim__port_do(rim_ctx *ctx, struct rim_port *port, struct rim__port_order *order);
 /* Frees an order that will not be done. port_order.c */
 void rim__port_order_drop(struct rim__port_order *order);
+/* The event of a monitor, whose cookie is its record. port_order.c */
+void rim__port_down(rim_ctx *ctx, struct rim_port *port, const rim_down_event *event);
 /* An item for the thread; afterwards the actor may be held. */
 void rim__port_push(rim_ctx *ctx, struct rim_port *port, struct rim__port_item *item);
 /* The same where there may be no room: then it goes ahead of what the actor gets next. */

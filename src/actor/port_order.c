@@ -114,6 +114,39 @@ static void cancel(rim_ctx *ctx, struct rim__port_record *record) {
     atomic_store(&record->acked, open ? RIM_PORT_NO_OUTCOME : RIM_PORT_OUTCOME_PUSHED);
 }
 
+/* ---- monitors and links ---- */
+
+static void fill_down(struct rim__port_record *record, const rim_down_event *event) {
+    rim_port_item *item = &record->outcome.item;
+    record->down = *event;
+    record->down.monitor = record->handle;
+    record->down.cookie = item->cookie;
+    item->from = event->who;
+    item->body = &record->down;
+    item->size = sizeof record->down;
+}
+
+void rim__port_down(rim_ctx *ctx, struct rim_port *port, const rim_down_event *event) {
+    struct rim__port_record *record = (struct rim__port_record *)(uintptr_t)event->cookie;
+    fill_down(record, event);
+    rim__port_push(ctx, port, &record->outcome);
+}
+
+static void monitor(rim_ctx *ctx, struct rim_port *port, struct rim__port_order *order) {
+    struct rim__port_record *record = order->record;
+    record->token = rim_monitor(ctx, order->to, (uintptr_t)record);
+    if (record->token == RIM_NIL) {
+        fill_down(record, &(rim_down_event){.who = order->to, .code = RIM_EXIT_NOMEM, .text = "out of memory"});
+        rim__port_push_late(ctx, port, &record->outcome);
+    }
+}
+
+static void link_to(rim_ctx *ctx, const struct rim_port *port, rim_ref who) {
+    if (rim_link(ctx, who) == -ENOMEM) {
+        (void)rim_exit_send(ctx, port->ref, RIM_EXIT_NOMEM, "out of memory for a link");
+    }
+}
+
 /* ---- all of them ---- */
 
 void rim__port_do(rim_ctx *ctx, struct rim_port *port, struct rim__port_order *order) {
@@ -139,6 +172,21 @@ void rim__port_do(rim_ctx *ctx, struct rim_port *port, struct rim__port_order *o
         break;
     case RIM_PORT_STOP:
         (void)rim_stop(ctx, order->to);
+        break;
+    case RIM_PORT_MONITOR:
+        monitor(ctx, port, order);
+        break;
+    case RIM_PORT_LINK:
+        link_to(ctx, port, order->to);
+        break;
+    case RIM_PORT_UNLINK:
+        (void)rim_unlink(ctx, order->to);
+        break;
+    case RIM_PORT_EXIT_SEND:
+        (void)rim_exit_send(ctx, order->to, (uint32_t)order->error, order->body);
+        break;
+    case RIM_PORT_KILL:
+        (void)rim_kill(ctx, order->to);
         break;
     }
     free(order);

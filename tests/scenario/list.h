@@ -194,6 +194,10 @@
     X(ports_of_many_threads_work_at_once)                                                                              \
     X(port_spawns_and_stops_actors)                                                                                    \
     X(bad_arguments_of_port_h)                                                                                         \
+    X(port_monitors_and_hears_of_ends)                                                                                 \
+    X(port_death_is_a_monitored_death)                                                                                 \
+    X(port_linked_ends_with_its_partner_or_hears_of_it)                                                                \
+    X(port_has_a_name)                                                                                                 \
     X(bad_arguments_of_actor_h)                                                                                        \
     X(bad_arguments_of_runtime_h)                                                                                      \
     X(names_are_found_on_every_shard_by_all_who_hear_of_them)                                                          \

@@ -274,3 +274,102 @@ void bad_arguments_of_port_h(struct scenario *s) {
     rim_port_close(port);
     rim_port_close(NULL);
 }
+
+/* ---- monitors and links ---- */
+
+static rim_down_event receive_down(rim_port *port, uint64_t cookie) {
+    rim_port_item item = port_stage_receive(port);
+    CHECK(item.kind == RIM_PORT_EVENT && item.tag == RIM_DOWN && item.cookie == cookie);
+    CHECK(item.size == sizeof(rim_down_event));
+    return item.size == sizeof(rim_down_event) ? *(const rim_down_event *)item.body : (rim_down_event){0};
+}
+
+static void monitor_from(struct scenario *s, uint32_t shard) {
+    static struct port_stage stage;
+    rim_port *port = port_stage_set_up(s, &stage, 0, shard);
+    rim_port_item item;
+    rim_mon first, second;
+    rim_stats stats;
+    CHECK(rim_port_monitor(port, stage.partner, 11, &first) == 0);
+    CHECK(rim_port_monitor(port, stage.partner, 12, &second) == 0);
+    CHECK(rim_port_cancel(port, first));
+    CHECK(!rim_port_cancel(port, first));
+    port_stage_say(port, stage.partner, ADD, 5);
+    CHECK(rim_port_receive(port, &item, 1, WAIT_NS) == 1 && item.tag == ADD); /* what it sent comes before its end */
+    CHECK(rim_port_kill(port, stage.partner) == 0);
+    rim_down_event down = receive_down(port, 12);
+    CHECK(down.code == RIM_EXIT_KILLED && down.who == stage.partner && down.monitor == second);
+    CHECK(!rim_port_cancel(port, second));
+    CHECK(rim_port_monitor(port, stage.partner, 13, NULL) == 0);
+    CHECK(receive_down(port, 13).code == RIM_EXIT_NOACTOR);
+    CHECK(rim_port_monitor(port, stage.partner, 14, &first) == 0);
+    role_settle(s, &stats);
+    CHECK(rim_port_cancel(port, first)); /* it waits already, and is not received */
+    CHECK(rim_port_receive(port, &item, 1, 0) == 0);
+    rim_port_close(port);
+}
+
+void port_monitors_and_hears_of_ends(struct scenario *s) {
+    monitor_from(s, 0);
+    monitor_from(s, 1);
+}
+
+void port_death_is_a_monitored_death(struct scenario *s) {
+    static struct port_stage stage;
+    rim_port *watcher = port_stage_set_up(s, &stage, 0, 0);
+    rim_port *port = port_stage_open(scenario_system(s), 0, 1);
+    CHECK(rim_port_monitor(watcher, rim_port_ref(port), 1, NULL) == 0);
+    rim_stats stats;
+    role_settle(s, &stats);
+    rim_port_close(port);
+    CHECK(receive_down(watcher, 1).code == RIM_EXIT_NORMAL);
+    struct mortal mortal = {.system = scenario_system(s), .stage = &stage};
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, live_and_die, &mortal) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK(rim_port_monitor(watcher, stage.port, 2, NULL) == 0);
+    uint32_t code = receive_down(watcher, 2).code;
+    CHECK(code == RIM_EXIT_FAILED || code == RIM_EXIT_NOACTOR); /* it may be over before the monitor is there */
+    rim_port_close(watcher);
+}
+
+void port_linked_ends_with_its_partner_or_hears_of_it(struct scenario *s) {
+    static struct port_stage stage;
+    rim_port *port = port_stage_set_up(s, &stage, 0, 1), *trapping;
+    rim_port_item item;
+    CHECK(rim_port_open(scenario_system(s), &(rim_port_options){.trap_exit = true}, &trapping) == 0);
+    CHECK(rim_port_link(port, stage.partner) == 0);
+    CHECK(rim_port_unlink(port, stage.partner) == 0);
+    CHECK(rim_port_link(port, stage.partner) == 0);
+    CHECK(rim_port_link(trapping, stage.partner) == 0);
+    rim_stats stats;
+    role_settle(s, &stats);
+    CHECK(rim_port_exit_send(port, stage.partner, RIM_EXIT_USER + 1, "enough") == 0);
+    item = port_stage_receive(trapping);
+    CHECK(item.kind == RIM_PORT_EVENT && item.tag == RIM_EXIT_SIGNAL);
+    const rim_exit_event *event = item.body;
+    CHECK(event->code == RIM_EXIT_USER + 1 && event->linked && strcmp(event->text, "enough") == 0);
+    CHECK(rim_port_receive(port, &item, 1, WAIT_NS) == -RIM_EDOWN);
+    CHECK(rim_port_link(trapping, stage.partner) == 0);
+    item = port_stage_receive(trapping);
+    CHECK(item.tag == RIM_EXIT_SIGNAL && ((const rim_exit_event *)item.body)->code == RIM_EXIT_NOACTOR);
+    rim_port_close(port);
+    rim_port_close(trapping);
+}
+
+void port_has_a_name(struct scenario *s) {
+    static struct port_stage stage;
+    rim_port *port = port_stage_set_up(s, &stage, 0, 0), *named, *late;
+    rim_port_item item;
+    rim_stats stats;
+    CHECK(rim_port_open(scenario_system(s), &(rim_port_options){.name = "front desk", .shard = 1}, &named) == 0);
+    role_settle(s, &stats);
+    CHECK(rim_system_find(scenario_system(s), "front desk") == rim_port_ref(named));
+    CHECK(rim_port_open(scenario_system(s), &(rim_port_options){.name = "front desk"}, &late) == 0);
+    CHECK(rim_port_receive(late, &item, 1, WAIT_NS) == -RIM_EDOWN);
+    port_stage_say(port, rim_system_find(scenario_system(s), "front desk"), WORD, 3);
+    CHECK(role_number(port_stage_receive(named).body) == 3);
+    rim_port_close(late);
+    rim_port_close(named);
+    rim_port_close(port);
+}
