@@ -13,6 +13,8 @@ package_of() {
     ck_ring.h) echo libck-dev ;;
     jemalloc/jemalloc.h) echo libjemalloc-dev ;;
     sodium.h) echo libsodium-dev ;;
+    uv.h) echo libuv1-dev ;;
+    event2/event.h) echo libevent-dev ;;
     CUnit/CUnit.h) echo libcunit1-dev ;;
     *) echo "$1" ;;
     esac
@@ -54,5 +56,5 @@ need() {
 }
 
 need_to_build() {
-    need cc stdio.h cmake pkg-config make liburing.h ck_ring.h jemalloc/jemalloc.h sodium.h "$@"
+    need cc stdio.h cmake pkg-config make liburing.h ck_ring.h jemalloc/jemalloc.h sodium.h uv.h event2/event.h "$@"
 }
