@@ -9,6 +9,7 @@
  *     ringmail/sequence.h requests one after the other
  *     ringmail/runtime.h  systems of shards
  *     ringmail/port.h     a thread that is no shard takes part
+ *     ringmail/ffi.h      structs and constants by name, for other languages
  *     ringmail/embed.h    shards stepped by the caller's own loop
  *     ringmail/socket.h   TCP listeners and connections
  *     ringmail/offload.h  blocking work on helper threads
@@ -29,25 +30,26 @@
 #define RINGMAIL_H
 
 #include "ringmail/actor.h"
-#include "ringmail/embed.h"
 #include "ringmail/buffer.h"
+#include "ringmail/embed.h"
 #include "ringmail/error.h"
+#include "ringmail/ffi.h"
 #include "ringmail/kit.h"
 #include "ringmail/link.h"
 #include "ringmail/mailbox.h"
 #include "ringmail/name.h"
 #include "ringmail/offload.h"
-#include "ringmail/port.h"
-#include "ringmail/request.h"
 #include "ringmail/pipeline.h"
+#include "ringmail/port.h"
 #include "ringmail/record.h"
+#include "ringmail/request.h"
 #include "ringmail/runtime.h"
 #include "ringmail/sequence.h"
 #include "ringmail/sim.h"
 #include "ringmail/socket.h"
 #include "ringmail/stats.h"
-#include "ringmail/supervisor.h"
 #include "ringmail/stream.h"
+#include "ringmail/supervisor.h"
 #include "ringmail/typed.h"
 #include "ringmail/upgrade.h"
 
