@@ -142,3 +142,16 @@ void bad_arguments_of_sim_h(struct scenario *s) {
         CHECK(rim_sim_trace(system) == 0);
     }
 }
+
+void structs_and_constants_are_found_by_name(struct scenario *s) {
+    uint32_t offset = 0, size = 0;
+    int64_t value = 0;
+    SCENARIO_CHECK(s, rim_ffi_size("rim_config") == sizeof(rim_config));
+    CHECK(rim_ffi_size("rim_nothing") == 0);
+    CHECK(rim_ffi_field("rim_port_item.cookie", &offset, &size) == 0);
+    CHECK(offset == offsetof(rim_port_item, cookie) && size == sizeof(uint64_t));
+    CHECK(rim_ffi_field("rim_port_item.nothing", &offset, &size) == -ENOENT);
+    CHECK(rim_ffi_value("RIM_EFULL", &value) == 0 && value == RIM_EFULL);
+    CHECK(rim_ffi_value("RIM_ON_SHARD", &value) == 0 && value == RIM_ON_SHARD);
+    CHECK(rim_ffi_value("RIM_NOTHING", &value) == -ENOENT);
+}

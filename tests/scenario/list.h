@@ -194,6 +194,7 @@
     X(ports_of_many_threads_work_at_once)                                                                              \
     X(port_spawns_and_stops_actors)                                                                                    \
     X(bad_arguments_of_port_h)                                                                                         \
+    X(structs_and_constants_are_found_by_name)                                                                         \
     X(port_monitors_and_hears_of_ends)                                                                                 \
     X(port_death_is_a_monitored_death)                                                                                 \
     X(port_linked_ends_with_its_partner_or_hears_of_it)                                                                \
