@@ -7,8 +7,9 @@
  * ENDED
  *       '-- the driver cannot be opened, and the system stops: a driver that knows a clock only --> OPEN
  *
- * A step is ticks that may not sleep, and at its end the bell is marked PARKED: from then on whoever has news for the
- * shard wakes its driver, and the driver's descriptor is readable. So no news is missed between two steps.
+ * A step is ticks that may not sleep. At its end the driver forgets the wake-ups that have come, then the bell is
+ * marked PARKED unless it has news: from then on whoever has news for the shard wakes its driver, and the driver's
+ * descriptor is readable. So no news is missed between two steps.
  */
 #include "ringmail/embed.h"
 
@@ -161,7 +162,7 @@ bool rim__embed_step_mine(struct rim_system *system, uint64_t budget_ns) {
     bool any = false;
     for (uint32_t i = 0; i < system->embedded; i++) {
         struct rim__member *member = &system->members[i];
-        if (member->station == RIM_MEMBER_ENDED || !claim(member)) {
+        if (!claim(member) || member->station == RIM_MEMBER_ENDED) { /* in this order: the station is its thread's */
             continue;
         }
         if (open_driver(member) != 0) {

@@ -36,8 +36,9 @@ struct rim__driver_ops {
        the shard since the last rest. The driver's own, and the same at every call; or a negative code: there is none.
      */
     int (*descriptor)(struct rim__driver *driver);
-    /* For an embedded shard, in place of a poll that sleeps: how long it may wait for the descriptor, at most wait_ns;
-       0: poll again, there is something. What comes after it makes the descriptor readable. */
+    /* For an embedded shard, in place of a poll that sleeps, and before its bell is marked PARKED: how long it may wait
+       for the descriptor, at most wait_ns; 0: poll again, there is something. Wake-ups that have come are forgotten;
+       what comes after it makes the descriptor readable. */
     uint64_t (*rest)(struct rim__driver *driver, uint64_t wait_ns);
 };
 

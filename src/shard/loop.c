@@ -180,9 +180,13 @@ void rim__shard_tick(struct rim__shard *shard, bool may_sleep) {
     }
 }
 
+/*
+ * The driver's rest forgets the wake-ups that have come; the bell is looked at after that, by park. In the other order
+ * a wake-up between the two would be forgotten with its news unseen.
+ */
 uint64_t rim__shard_rest(struct rim__shard *shard) {
-    uint64_t wait_ns = has_nothing_to_do(shard) ? park(shard, RIM_DRIVER_FOREVER) : 0;
-    return wait_ns > 0 ? shard->driver->ops->rest(shard->driver, wait_ns) : 0;
+    uint64_t wait_ns = has_nothing_to_do(shard) ? shard->driver->ops->rest(shard->driver, RIM_DRIVER_FOREVER) : 0;
+    return wait_ns > 0 && has_nothing_to_do(shard) ? park(shard, wait_ns) : 0;
 }
 
 void rim__shard_loop(struct rim__shard *shard) {
