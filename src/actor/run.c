@@ -149,37 +149,51 @@ static bool is_time_up(rim_ctx *ctx, uint64_t until_ns) {
     return ctx->shard->now_ns >= until_ns;
 }
 
-/* Looking at the clock costs more than a short handler: mostly it is looked at now and then. An actor that had used up
-   its time by then is slow, and the clock is looked at after each of its messages, until it is quick again. */
-static void note_pace(struct rim__actor *actor, uint32_t done, bool was_slow, bool time_is_up) {
-    if (time_is_up && done <= CLOCK_EVERY) {
-        actor->slow = true;
-    } else if (was_slow && done > CLOCK_EVERY) {
-        actor->slow = false;
-    }
+static void count_done(rim_ctx *ctx, uint32_t done) {
+    ctx->stats.queued -= done;
+    ctx->stats.handled += done; /* what was not handled after all has been subtracted */
+}
+
+/* Looking at the clock costs more than a short handler: so it is looked at now and then. An actor that has used up its
+   time by the first look is slow. */
+static rim__cold bool look_up(rim_ctx *ctx, struct rim__actor *actor, uint64_t until_ns, uint32_t done) {
+    bool is_up = is_time_up(ctx, until_ns);
+    actor->slow = is_up && done == CLOCK_EVERY;
+    return is_up;
 }
 
 static rim_verdict work_off(rim_ctx *ctx, struct rim__actor *actor) {
-    bool is_slow = actor->slow;
-    if (rim__unlikely(is_slow)) {
-        is_time_up(ctx, 0); /* what the others before it took is not its own */
-    }
     uint64_t until_ns = ctx->shard->now_ns + ctx->turn_ns;
     rim_verdict verdict = RIM_DONE;
-    uint32_t done = 0, look_mask = is_slow ? 0 : CLOCK_EVERY - 1;
+    uint32_t done = 0;
     while (actor->head != NULL && !actor->stop_asked && !actor->held) {
         verdict = handle(ctx, actor, rim__mailbox_pop(actor));
         done++;
         if (rim__unlikely(verdict != RIM_DONE) || done >= actor->budget ||
-            ((done & look_mask) == 0 && is_time_up(ctx, until_ns))) {
+            (done % CLOCK_EVERY == 0 && look_up(ctx, actor, until_ns, done))) {
             break;
         }
     }
-    if (rim__unlikely(is_slow || ctx->shard->now_ns >= until_ns)) {
-        note_pace(actor, done, is_slow, ctx->shard->now_ns >= until_ns);
+    count_done(ctx, done);
+    return verdict;
+}
+
+/* The same for a slow actor: the clock is looked at after each message, until it is quick again. At the start, too:
+   what the others before it took is not its own. */
+static rim__cold rim_verdict work_off_slowly(rim_ctx *ctx, struct rim__actor *actor) {
+    is_time_up(ctx, 0);
+    uint64_t until_ns = ctx->shard->now_ns + ctx->turn_ns;
+    rim_verdict verdict = RIM_DONE;
+    uint32_t done = 0;
+    while (actor->head != NULL && !actor->stop_asked && !actor->held) {
+        verdict = handle(ctx, actor, rim__mailbox_pop(actor));
+        done++;
+        if (verdict != RIM_DONE || done >= actor->budget || is_time_up(ctx, until_ns)) {
+            break;
+        }
     }
-    ctx->stats.queued -= done;
-    ctx->stats.handled += done; /* what was not handled after all has been subtracted */
+    actor->slow = done <= CLOCK_EVERY;
+    count_done(ctx, done);
     return verdict;
 }
 
@@ -224,14 +238,20 @@ static rim__cold void end(rim_ctx *ctx, struct rim__actor *actor, rim_verdict ve
     ctx->fail_code = 0;
 }
 
+static inline rim_verdict take_turn(rim_ctx *ctx, struct rim__actor *actor) {
+    if (rim__unlikely(ctx->crashes != NULL) && !rim__actor_is_own(actor) && ctx->crashes(ctx, actor->ref)) {
+        return crash(ctx, actor);
+    }
+    return rim__unlikely(actor->slow) ? work_off_slowly(ctx, actor) : work_off(ctx, actor);
+}
+
 void rim__actor_run(struct rim__shard *shard, struct rim__task *task) {
     rim_ctx *ctx = shard->world;
     struct rim__actor *actor = rim__container_of(task, struct rim__actor, task);
     rim__assert(actor->ready);
     ctx->actor = actor;
     ctx->fail_code = 0; /* of a rim_fail whose verdict was not returned */
-    bool crashes = rim__unlikely(ctx->crashes != NULL) && !rim__actor_is_own(actor) && ctx->crashes(ctx, actor->ref);
-    rim_verdict verdict = crashes ? crash(ctx, actor) : work_off(ctx, actor);
+    rim_verdict verdict = take_turn(ctx, actor);
     ctx->current = NULL;
     ctx->taken = false;
     if (rim__unlikely(verdict != RIM_DONE || actor->stop_asked)) {

@@ -29,6 +29,7 @@ struct kennel {
     atomic_uint turns, wanted; /* turns of the actor; 0: nobody waits for so many */
     int pipe[2];
     atomic_bool over;
+    bool embedded; /* stepped by the scenario's own thread */
 };
 
 static struct kennel kennel;
@@ -135,11 +136,12 @@ ROLE(holder, holder_on);
 
 /* ---- a system of their own, for its log ---- */
 
-static rim_ref open_kennel(struct scenario *s, int32_t stall_us) {
-    kennel = (struct kennel){.line_count = 0};
+static rim_ref open_some_kennel(struct scenario *s, int32_t stall_us, bool embedded) {
+    kennel = (struct kennel){.embedded = embedded};
     CHECK(pipe(kennel.pipe) == 0);
     rim_config config = {.shards = 1,
                          .no_pin = true,
+                         .embedded = embedded,
                          .driver = scenario_driver(s),
                          .stall_us = stall_us,
                          .log = keep_line,
@@ -152,6 +154,10 @@ static rim_ref open_kennel(struct scenario *s, int32_t stall_us) {
     return ref;
 }
 
+static rim_ref open_kennel(struct scenario *s, int32_t stall_us) {
+    return open_some_kennel(s, stall_us, false);
+}
+
 static void tell(rim_ref ref, uint32_t tag) {
     CHECK(rim_system_send(kennel.system, ref, tag, NULL, 0) == 0);
 }
@@ -160,7 +166,10 @@ static void tell(rim_ref ref, uint32_t tag) {
 static void await_turns(unsigned turns) {
     uint64_t start_ns = clock_now();
     while (atomic_load(&kennel.turns) < turns && clock_now() - start_ns < PATIENCE_NS) {
-        if (rim_sim_run(kennel.system, RIM_MS(1)) == 0) {
+        if (kennel.embedded) {
+            CHECK(rim_shard_step(kennel.system, 0, RIM_MS(1)) >= 0);
+        }
+        if (rim_sim_run(kennel.system, RIM_MS(1)) == 0 && !kennel.embedded) {
             nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
         }
     }
@@ -248,4 +257,18 @@ void contract_10_watchdog_can_be_switched_off(struct scenario *s) {
     CHECK(stats_now().stalls == 0);
     CHECK(!scenario_is_sim(s) || rim_sim_now(kennel.system) >= RIM_US(STALL_US) / 2);
     close_kennel();
+}
+
+/* Its thread is learnt when it steps. A loop that does something else for long is no stall. */
+void contract_10_stall_of_an_embedded_shard_is_reported(struct scenario *s) {
+    rim_ref ref = open_some_kennel(s, STALL_US, true);
+    tell(ref, GO);
+    await_turns(1);
+    nanosleep(&(struct timespec){.tv_nsec = 5 * STALL_US * 1000}, NULL);
+    CHECK(stats_now().stalls == 0);
+    tell(ref, HOLD);
+    await_turns(2);
+    close_kennel();
+    CHECK(lines_with("stall: shard 0 is held for") == 1);
+    CHECK(lines_with(scenario_is_sim(s) ? "it takes simulated time" : "it computes") == 1);
 }

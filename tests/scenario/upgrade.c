@@ -9,7 +9,7 @@
 
 struct lab {
     rim_ref counters[COUNTERS], keeper;
-    atomic_uint migrated, ended, fired, handled[4]; /* by version */
+    atomic_uint born, migrated, ended, fired, handled[4]; /* by version */
     atomic_bool refuse_odd;
     rim_upgrade_report report;
     unsigned reports, again;
@@ -63,6 +63,7 @@ static const rim_behaviour counter_one, counter_two, counter_three;
 static rim_verdict one_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
     struct one *state = self;
     rim_verdict verdict = role_init(ctx, &state->role, arg, size);
+    atomic_fetch_add(&lab.born, 1);
     CHECK(rim_after(ctx, RIM_MS(20), 7) != RIM_NIL);
     return verdict;
 }
@@ -134,6 +135,10 @@ static void spawn_counters(struct scenario *s) {
     for (uint32_t i = 0; i < COUNTERS; i++) {
         lab.counters[i] = role_spawn(s, &counter_one, i % SHARDS, (struct role_cast){.world = &lab, .index = i});
     }
+    for (unsigned i = 0; i < 5000 && atomic_load(&lab.born) < COUNTERS; i++) {
+        scenario_pass_time(s, RIM_MS(1)); /* one that is not born yet has nothing to migrate */
+    }
+    CHECK(atomic_load(&lab.born) == COUNTERS);
 }
 
 static void add_all(rim_ctx *ctx, unsigned times) {
@@ -296,7 +301,6 @@ ROLE(twice_operator, twice_on);
 void upgrade_also_changes_who_is_spawned_later(struct scenario *s) {
     open_lab(s);
     spawn_counters(s);
-    scenario_pass_time(s, RIM_MS(1));
     run_operator(s, &twice_operator);
     rim_ref late = role_spawn(s, &counter_one, 2, (struct role_cast){.world = &lab});
     CHECK(rim_system_send(scenario_system(s), late, ADD, NULL, 0) == 0);
@@ -330,7 +334,6 @@ ROLE(half_operator, half_on);
 void upgrade_leaves_those_whose_migration_fails(struct scenario *s) {
     open_lab(s);
     spawn_counters(s);
-    scenario_pass_time(s, RIM_MS(1));
     run_operator(s, &half_operator);
     rim_stats stats;
     role_settle(s, &stats);
