@@ -14,6 +14,7 @@
  *     ringmail/socket.h   TCP listeners and connections
  *     ringmail/offload.h  blocking work on helper threads
  *     ringmail/name.h     names of actors
+ *     ringmail/group.h    groups, publishing, pools
  *     ringmail/buffer.h   bytes that grow
  *     ringmail/stream.h   reading lines and blocks from a socket
  *     ringmail/pipeline.h replies in order
@@ -38,6 +39,7 @@
 #include "ringmail/link.h"
 #include "ringmail/mailbox.h"
 #include "ringmail/name.h"
+#include "ringmail/group.h"
 #include "ringmail/offload.h"
 #include "ringmail/pipeline.h"
 #include "ringmail/port.h"

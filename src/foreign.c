@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actor/group.h"
 #include "actor/name.h"
 #include "system.h"
 
@@ -154,6 +155,11 @@ void rim__foreign_name_unbind(rim_system *system, struct rim__foreign_name *name
     rim__map_remove(&system->names, &name->node);
     pthread_mutex_unlock(&system->foreign_lock);
     free(name);
+}
+
+rim_ref rim_system_group(const rim_system *system, const char *topic) {
+    uint64_t id = rim__group_hash(system->config.seed, topic);
+    return id != 0 ? (uint64_t)RIM_REF_GROUP << RIM_KIND_SHIFT | id : RIM_NIL;
 }
 
 rim_ref rim_system_find(rim_system *system, const char *name) {

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "actor/group.h"
 #include "actor/name.h"
 #include "base/assert.h"
 #include "system.h"
@@ -448,6 +449,7 @@ void rim__system_let_close(struct rim_system *system) {
         rim__room_finish(system->members[i].ctx);
         rim__spread_finish(system->members[i].ctx);
         rim__name_finish(system->members[i].ctx);
+        rim__group_finish(system->members[i].ctx);
     }
     knock_for(&system->close, system->count);
     for (uint32_t i = system->embedded; system->sim != NULL && i < system->count; i++) {

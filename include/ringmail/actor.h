@@ -122,16 +122,16 @@ typedef struct rim_behaviour {
 
 /* Tags below RIM_USER are the runtime's: events that arrive like messages. A user's own tags start at RIM_USER. */
 enum rim_tag {
-    RIM_TIMER = 1,       /* rim_timer_event; default: ignored */
-    RIM_ROOM = 2,        /* rim_room_event: asked for by rim_want_room; default: ignored */
-    RIM_REFUSED = 3,     /* rim_refused_event: messages already under way found no room; default: ignored */
-    RIM_CLOSING = 4,     /* no body: the system is stopping, finish what you have begun; default: ignored */
-    RIM_DEAD_LETTER = 5, /* rim_dead_letter: to the actor that asked for them (rim_watch_dead_letters) */
-    RIM_DOWN = 6,        /* link.h: of a monitor; default: ignored */
-    RIM_EXIT_SIGNAL = 7, /* link.h: to an actor that traps exits; default: ignored */
-    RIM_DRAIN = 8,       /* link.h: no body: the end of the backlog, see rim_end; default: the actor stops */
-    RIM_FAILED = 9,      /* link.h: to the keeper of an actor that has failed; default: that is killed */
-    /* 10 and 11 are kept for names and groups */
+    RIM_TIMER = 1,          /* rim_timer_event; default: ignored */
+    RIM_ROOM = 2,           /* rim_room_event: asked for by rim_want_room; default: ignored */
+    RIM_REFUSED = 3,        /* rim_refused_event: messages already under way found no room; default: ignored */
+    RIM_CLOSING = 4,        /* no body: the system is stopping, finish what you have begun; default: ignored */
+    RIM_DEAD_LETTER = 5,    /* rim_dead_letter: to the actor that asked for them (rim_watch_dead_letters) */
+    RIM_DOWN = 6,           /* link.h: of a monitor; default: ignored */
+    RIM_EXIT_SIGNAL = 7,    /* link.h: to an actor that traps exits; default: ignored */
+    RIM_DRAIN = 8,          /* link.h: no body: the end of the backlog, see rim_end; default: the actor stops */
+    RIM_FAILED = 9,         /* link.h: to the keeper of an actor that has failed; default: that is killed */
+    RIM_GROUP = 10,         /* group.h: somebody has joined or left; default: ignored */
     RIM_STARTED = 12,       /* rim_started_event: asked for by the option acknowledge; default: ignored */
     RIM_LISTENING = 16,     /* socket.h */
     RIM_SOCKET_OPEN = 17,   /* socket.h */
@@ -207,6 +207,7 @@ typedef struct rim_spawn_options {
     uint64_t monitor_cookie;
     rim_mon *monitor_out; /* the monitor, if not NULL */
     bool acknowledge;     /* the spawner gets RIM_STARTED; not from a foreign thread */
+    rim_ref group;        /* RIM_NIL: none; else it is a member from its birth on, before init runs (group.h) */
     const char *name;     /* NULL: none; else claimed before init runs (name.h). If it is taken, init does not run and
                              the actor ends as RIM_EXIT_NAME */
 } rim_spawn_options;
@@ -215,8 +216,8 @@ typedef struct rim_spawn_options {
  * Makes an actor. `options` may be NULL. The first `size` bytes at `arg` are copied (at most 1,024) and handed to
  * init, which runs as the actor's first turn on its own shard. The reference is good from the moment of return: what
  * is sent to it, by anyone who is told it, waits until the actor is there. Returns 0, -EINVAL (table or options),
- * -ENOMEM, -RIM_ELIMIT (no more slots for actors), -RIM_EFULL (the way to that shard is full: try again later),
- * -RIM_ECONTEXT (link, monitor or acknowledge without an actor that spawns).
+ * -RIM_EBADREF (group), -ENOMEM, -RIM_ELIMIT (no more slots for actors), -RIM_EFULL (the way to that shard is full: try
+ * again later), -RIM_ECONTEXT (link, monitor or acknowledge without an actor that spawns).
  */
 RIM_API RIM_MUST_CHECK int rim_spawn(rim_ctx *ctx, const rim_behaviour *behaviour, const rim_spawn_options *options,
                                      const void *arg, size_t size, rim_ref *out);

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "actor/become.h"
+#include "actor/group.h"
 #include "actor/mailbox.h"
 #include "actor/name.h"
 #include "actor/record.h"
@@ -111,6 +112,7 @@ void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
         rim__actor_note_failure(ctx, actor, why);
     }
     rim__actor_say_goodbye(ctx, actor, why);
+    rim__group_end_all(ctx, actor);
     rim__name_end_all(ctx, actor); /* before anybody hears of the end: what follows uses the same lanes */
     uint64_t local = rim__ref_local(actor->ref);
     if (actor->ready && ctx->actor != actor) { /* the running actor is in no queue */

@@ -126,8 +126,9 @@ struct rim__change {
 /* What few actors have. */
 struct rim__belongings {
     struct rim__own *timers, *requests, *deferred, *blocks, *wants;
-    struct rim__own *names, *seekers; /* name_claim.c, name_find.c */
-    int32_t name_error;               /* of the name that it was spawned with */
+    struct rim__own *names, *seekers;        /* name_claim.c, name_find.c */
+    struct rim__own *groups, *group_watches; /* group.c */
+    int32_t name_error;                      /* of the name that it was spawned with */
     struct rim__own *gathers, *sequences;
     struct rim__watch *watches;
     struct rim__want *waiters, **waiters_end; /* who waits for room here, first come first served */
@@ -178,6 +179,7 @@ struct rim__upgrade;
 struct rim__want;
 struct rim__full; /* an actor elsewhere that is known to be full */
 struct rim__names;
+struct rim__groups;
 struct rim__spread;
 
 struct rim_ctx {
@@ -206,6 +208,7 @@ struct rim_ctx {
     rim_ref refusal_to;
     struct rim__allotment *allotments; /* by shard */
     struct rim__names *names;
+    struct rim__groups *groups;
     struct rim__spread *owed; /* word to other shards that found no memory (spread.h) */
     rim_ref dead_watchers[RIM_DEAD_WATCHERS];
     struct rim__overtaken *overtaken;              /* tables that others have replaced */
@@ -405,6 +408,8 @@ void rim__order_obey(rim_ctx *ctx, struct rim_msg *msg);
 void rim__foreign_slot_free(rim_system *system, uint32_t shard, uint64_t local);
 /* stats.c */
 void rim__stats_publish(rim_ctx *ctx);
+/* Messages queued when the shard last published, and the tick of that; any thread. */
+uint64_t rim__stats_queued(const rim_ctx *any, uint64_t *ticks);
 void rim__stats_read(const rim_ctx *ctx, rim_stats *out); /* any thread */
 
 #endif

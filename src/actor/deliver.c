@@ -2,6 +2,7 @@
 /*
  * shard->deliver: a message has arrived on this shard, from a parcel, the inlet or the mesh itself.
  */
+#include "actor/group.h"
 #include "actor/mailbox.h"
 #include "actor/name.h"
 #include "actor/spawn.h"
@@ -35,7 +36,7 @@ static rim__cold void refuse(rim_ctx *ctx, struct rim_msg *msg) {
     ctx->stats.refused++;
     if (msg->kind == RIM_KIND_ASK) {
         rim__request_fail(ctx, msg->from, rim__msg_token(msg)->token, -RIM_EFULL);
-    } else if (msg->from != RIM_NIL) {
+    } else if (msg->from != RIM_NIL && !(msg->flags & RIM_MSG_PUBLISHED)) {
         rim__room_refused(ctx, msg, whole(ctx, msg));
     }
     rim__msg_release(ctx->shard, msg);
@@ -176,6 +177,12 @@ static void deliver_other(rim_ctx *ctx, struct rim_msg *msg) {
         return;
     case RIM_KIND_NAME:
         rim__name_deliver(ctx, msg);
+        return;
+    case RIM_KIND_GROUP:
+        rim__group_deliver(ctx, msg);
+        return;
+    case RIM_KIND_PUBLISH:
+        rim__publish_deliver(ctx, msg);
         return;
     case RIM_KIND_TELL:
     case RIM_KIND_ASK:

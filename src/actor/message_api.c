@@ -184,7 +184,7 @@ rim_msg *rim_take(rim_ctx *ctx, rim_msg *msg) {
         }
     }
     rim__hand_over(ctx, from); /* a request can still be answered */
-    kept->flags &= (uint16_t) ~(RIM_MSG_RESERVED | RIM_MSG_URGENT | RIM_MSG_RETURNED);
+    kept->flags &= (uint16_t) ~(RIM_MSG_RESERVED | RIM_MSG_URGENT | RIM_MSG_RETURNED | RIM_MSG_PUBLISHED);
     return kept;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actor/group.h"
 #include "actor/mailbox.h"
 #include "actor/name.h"
 #include "actor/send.h"
@@ -73,6 +74,9 @@ int rim__spawn_check(const rim_behaviour *behaviour, const rim_spawn_options *op
     }
     if (options != NULL && options->name != NULL && rim__name_size(options->name) == 0) {
         return -EINVAL;
+    }
+    if (options != NULL && options->group != RIM_NIL && rim__ref_kind(options->group) != RIM_REF_GROUP) {
+        return -RIM_EBADREF;
     }
     bool place_ok = options == NULL || (options->place >= RIM_HERE && options->place <= RIM_BY_HASH);
     bool policy_ok = options == NULL || (unsigned)options->overflow <= RIM_OVERFLOW_STOP;
@@ -262,8 +266,12 @@ static int equip(rim_ctx *ctx, struct rim__actor *actor, struct rim__birth *birt
     if (birth->name_size > 0) {
         error = rim__name_claim_birth(ctx, actor, birth->options.name, birth->name_size);
     }
+    if (error == 0 && birth->options.group != RIM_NIL) {
+        error = rim__group_join(ctx, actor, birth->options.group);
+    }
     error = error != 0 ? error : queue_birth(ctx, actor, birth, arg);
     if (error != 0) {
+        rim__group_end_all(ctx, actor);
         rim__name_unclaim_birth(ctx, actor);
         untie(ctx, birth, actor->ref);
     }
@@ -478,6 +486,9 @@ void rim__actor_conceive(rim_ctx *ctx, struct rim_msg *msg) {
     actor->stage = RIM_STAGE_UNBORN;
     msg->from = RIM_NIL;
     rim__mailbox_push_front(ctx, actor, msg);
+    if (birth->options.group != RIM_NIL && rim__group_join(ctx, actor, birth->options.group) != 0) {
+        actor->stop_asked = true;
+    }
     if (birth->name_size > 0) {
         const char *name = (const char *)(birth + 1) + birth->size;
         actor->stop_asked = actor->stop_asked || rim__name_claim_birth(ctx, actor, name, birth->name_size) != 0;

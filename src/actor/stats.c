@@ -75,6 +75,15 @@ static uint64_t actors_of(const rim_ctx *ctx) {
     return atomic_load_explicit(&ctx->published[offsetof(rim_stats, actors) / sizeof(uint64_t)], memory_order_relaxed);
 }
 
+static uint64_t published(const rim_ctx *ctx, size_t offset) {
+    return atomic_load_explicit(&ctx->published[offset / sizeof(uint64_t)], memory_order_relaxed);
+}
+
+uint64_t rim__stats_queued(const rim_ctx *any, uint64_t *ticks) {
+    *ticks = published(any, offsetof(rim_stats, ticks));
+    return published(any, offsetof(rim_stats, queued));
+}
+
 uint32_t rim__stats_least_loaded(const rim_ctx *any) {
     uint32_t best = any->shard->index;
     uint64_t least = any->stats.actors;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "actor/group.h"
 #include "actor/mailbox.h"
 #include "actor/name.h"
 #include "actor/send.h"
@@ -62,12 +63,14 @@ int rim__world_init(rim_ctx *ctx, struct rim__shard *shard, const struct rim__wo
     error = error != 0 ? error : rim__table_init(&ctx->timers, RIM_SLOTS);
     error = error != 0 ? error : rim__table_init(&ctx->monitors, RIM_SLOTS);
     error = error != 0 ? error : rim__name_init(ctx, options->hash_seed);
+    error = error != 0 ? error : rim__group_init(ctx, options->hash_seed);
     return error != 0 ? error : init_allotments(ctx);
 }
 
 void rim__world_finish(rim_ctx *ctx) {
     rim__upgrade_finish(ctx);
     rim__name_finish(ctx);
+    rim__group_finish(ctx);
     rim__table_finish(&ctx->actors);
     rim__table_finish(&ctx->requests);
     rim__table_finish(&ctx->timers);

@@ -47,6 +47,8 @@ enum rim__kind {
     RIM_KIND_HELPED,     /* embedded in a job that a helper has done */
     RIM_KIND_SIGNAL,     /* the tag is an enum rim__signal: links and monitors, from shard to shard */
     RIM_KIND_NAME,       /* of names: struct rim__name_word */
+    RIM_KIND_GROUP,      /* of groups: struct rim__group_word */
+    RIM_KIND_PUBLISH,    /* for the members of a group, whose id is the token */
 };
 
 enum {
@@ -59,6 +61,7 @@ enum {
     RIM_MSG_FOREIGN = 1 << 6,   /* home: malloc; it came through the inlet */
     RIM_MSG_URGENT = 1 << 7,    /* ahead of ordinary messages in a mailbox */
     RIM_MSG_RETURNED = 1 << 8,  /* it was put by, and is back in the mailbox */
+    RIM_MSG_PUBLISHED = 1 << 9, /* one of many copies: its sender does not hear of a refusal */
 };
 
 struct rim_msg {

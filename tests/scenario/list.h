@@ -212,6 +212,20 @@
     X(names_that_are_waited_for_do_not_hold_up_a_stop)                                                                 \
     X(names_agree_on_all_shards_after_churn)                                                                           \
     X(bad_arguments_of_name_h)                                                                                         \
+    X(groups_have_lost_a_member_when_its_end_is_known)                                                                 \
+    X(groups_are_joined_with_the_spawn)                                                                                \
+    X(groups_tell_those_who_watch_of_each_join_and_leave)                                                              \
+    X(groups_agree_on_all_shards_after_churn)                                                                          \
+    X(bad_arguments_of_group_h)                                                                                        \
+    X(groups_publish_bodies_of_all_sizes_to_each_member_once)                                                          \
+    X(groups_keep_the_order_of_what_one_sender_publishes_and_sends)                                                    \
+    X(groups_do_not_let_a_full_member_hurt_the_others)                                                                 \
+    X(groups_share_one_body_and_release_it_once)                                                                       \
+    X(groups_count_what_finds_no_way)                                                                                  \
+    X(pools_go_round_evenly_and_stay_local_if_asked)                                                                   \
+    X(pools_pass_over_members_that_are_full)                                                                           \
+    X(pools_give_to_the_least_loaded)                                                                                  \
+    X(pools_by_key_agree_and_move_few_keys_when_a_member_comes)                                                        \
     X(bad_arguments_of_stats_h_and_error_h)                                                                            \
     X(bad_arguments_of_sim_h)                                                                                          \
     X(contract_05_expired_request_is_not_run)                                                                          \
