@@ -10,20 +10,21 @@
 #include "harness.h"
 
 static const struct benchmark *const benchmarks[] = {
-    &bench_limits,  &bench_tell,  &bench_ping_pong, &bench_spawn,  &bench_idle_actor,
-    &bench_request, &bench_timer, &bench_offload, &bench_port, &bench_fan_in, &bench_thread_ring,
+    &bench_limits, &bench_tell,    &bench_ping_pong, &bench_spawn,  &bench_idle_actor,  &bench_request,
+    &bench_timer,  &bench_offload, &bench_port,      &bench_fan_in, &bench_thread_ring, &bench_publish,
 };
 enum { BENCHMARKS = sizeof benchmarks / sizeof benchmarks[0] };
 
-static const char usage[] = "usage: rimbench list | all | NAME... [flags]\n"
-                            "\n"
-                            "  --repeat N    runs of each figure, and of what it is held against (5)\n"
-                            "  --seconds S   how long a run takes (0.5)\n"
-                            "  --json        one line of JSON for each figure\n"
-                            "  --driver NAME of the systems that are measured: io_uring or epoll (io_uring if it works)\n"
-                            "  --help        this text\n"
-                            "\n"
-                            "Exit status: 0, 1 if something could not be measured, 2 for a bad command line.\n";
+static const char usage[] =
+    "usage: rimbench list | all | NAME... [flags]\n"
+    "\n"
+    "  --repeat N    runs of each figure, and of what it is held against (5)\n"
+    "  --seconds S   how long a run takes (0.5)\n"
+    "  --json        one line of JSON for each figure\n"
+    "  --driver NAME of the systems that are measured: io_uring or epoll (io_uring if it works)\n"
+    "  --help        this text\n"
+    "\n"
+    "Exit status: 0, 1 if something could not be measured, 2 for a bad command line.\n";
 
 static int complain(const char *what, const char *why) {
     fprintf(stderr, "rimbench: %s: %s; see rimbench --help\n", what, why);
@@ -33,12 +34,9 @@ static int complain(const char *what, const char *why) {
 /* 0: go on; else what the program ends with, after 1 has been taken off. */
 static int read_flags(struct effort *effort, int argc, char **argv) {
     static const struct option flags[] = {
-        {"repeat", required_argument, NULL, 'r'},
-        {"seconds", required_argument, NULL, 's'},
-        {"json", no_argument, NULL, 'j'},
-        {"driver", required_argument, NULL, 'd'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"repeat", required_argument, NULL, 'r'}, {"seconds", required_argument, NULL, 's'},
+        {"json", no_argument, NULL, 'j'},         {"driver", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
     int flag;
     while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {

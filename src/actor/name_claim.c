@@ -218,6 +218,9 @@ void rim__name_checked(rim_ctx *ctx, const struct rim__name_word *word) {
     struct rim__actor *owner;
     struct hold *hold = find_claim(ctx, word, &owner);
     if (hold == NULL || !hold->bound) { /* FREE or DECLINE is on its way already; to say it twice does no harm */
+        struct rim__name_word no = *word;
+        no.error = -ENOMEM; /* the check has overtaken a grant that found no memory: the claim must not outlive it */
+        rim__name_refused(ctx, &no);
         decline(ctx, word);
         return;
     }

@@ -109,21 +109,22 @@ static void refuse_those(rim_ctx *ctx, struct home *home, bool (*which)(const st
 }
 
 static bool is_checked(const struct claim *claim) {
-    return claim->checked;
+    return claim->checked && !claim->word.wait;
 }
 static bool waits(const struct claim *claim) {
     return claim->word.wait;
 }
 
-/* Those who do not wait are answered by a check with the owner's shard. Here we know. */
+/* Those who do not wait are answered by a check with the owner's shard. Here we know. For those who wait it is sent as
+   well, once: so that nobody waits for a grant that was declined by a shard out of memory. */
 static void question(rim_ctx *ctx, struct home *home) {
     bool any = false;
     if (home->checking) {
         return;
     }
     for (struct claim *claim = home->first; claim != NULL; claim = claim->next) {
-        claim->checked = claim->checked || !claim->word.wait;
-        any = any || claim->checked;
+        any = any || !claim->checked;
+        claim->checked = true;
     }
     if (!any) {
         return;

@@ -202,6 +202,8 @@
     X(port_has_a_name)                                                                                                 \
     X(bad_arguments_of_actor_h)                                                                                        \
     X(bad_arguments_of_runtime_h)                                                                                      \
+    X(contract_06_names_and_groups_are_free_when_the_monitor_fires)                                                    \
+    X(contract_06_monitor_of_a_spawn_sees_that_its_name_is_taken)                                                      \
     X(names_are_found_on_every_shard_by_all_who_hear_of_them)                                                          \
     X(names_belong_to_one_actor_at_most)                                                                               \
     X(names_are_free_when_the_end_of_their_owner_is_known)                                                             \
