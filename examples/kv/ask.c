@@ -14,7 +14,8 @@ static void ask(struct call *call, uint64_t target, uint32_t from, uint32_t to) 
     question.to = server_keeper(call->c->server, question.hash);
     question.args = resp_raw(call->args, from, to);
     call->asked = true;
-    if (question.args.size >= WHOLE_FROM && from == 1 && to == call->count - 1 && call->args->line == NULL) {
+    bool whole = from == 1 && to == call->count - 1 && call->args->line == NULL && call->c->step == 0;
+    if (whole && question.args.size >= WHOLE_FROM) {
         connection_ask_whole(call->c, target, question.to);
     } else {
         connection_ask(call->c, &question);

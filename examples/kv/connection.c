@@ -291,11 +291,18 @@ static rim_verdict leave(struct connection *c) {
     return !c->introduced || connection_tell_server(c, SERVER_CLOSED) ? RIM_STOP : RIM_DONE;
 }
 
-/* Whether a request may be read: the one that waits for its next step goes on also when nobody hears its reply. */
-static bool may_read(struct connection *c) {
+/* Tells the pipeline whether a step, or a batch that found no room, is in the way of further requests. */
+static bool hold(struct connection *c) {
     bool held = c->awaiting_step || c->awaiting_room;
     rim_pipeline_hold(&c->pipeline, held);
-    return c->step > 0 ? !held : rim_pipeline_takes_more(&c->pipeline) && !c->closed;
+    return held;
+}
+
+/* Whether a request may be read: the one that waits for its next step goes on also when nobody hears its reply. */
+static bool may_read(struct connection *c) {
+    bool held = hold(c);
+    bool takes_more = rim_pipeline_takes_more(&c->pipeline);
+    return c->step > 0 ? !held : takes_more && !c->closed;
 }
 
 /* Reads what has come, or was left before, as far as there is room for the replies. */
@@ -318,6 +325,7 @@ static rim_verdict go_on(struct connection *c, const void *bytes, size_t size) {
         rim_socket_abort(c->ctx, c->socket); /* RIM_SOCKET_CLOSED comes */
         return RIM_DONE;
     }
+    (void)hold(c);
     (void)rim_pipeline_flush(c->ctx, &c->pipeline);
     return RIM_DONE;
 }

@@ -11,23 +11,15 @@
 
 struct keeper {
     const struct server *server;
-    uint32_t shard;
     bool shares;         /* one of the answers is a value that is not copied */
     struct resp_out out; /* the answers to what is being run */
     rim_timer sweep;     /* armed while a key has a time of expiry */
     struct store *store;
 };
 
-struct birth {
-    const struct server *server;
-    uint32_t shard;
-};
-
 static rim_verdict keeper_init(rim_ctx *ctx, void *state, const void *arg, size_t size UNUSED) {
     struct keeper *self = state;
-    const struct birth *birth = arg;
-    self->server = birth->server;
-    self->shard = birth->shard;
+    self->server = *(const struct server *const *)arg;
     self->store = calloc(1, sizeof *self->store);
     return self->store != NULL ? RIM_DONE : rim_fail(ctx, RIM_EXIT_USER, "no memory for a store");
 }
@@ -107,7 +99,7 @@ static void send_answers(rim_ctx *ctx, struct keeper *self) {
 static void run(struct keeper *self, struct job *job, uint64_t target) {
     job->store = self->store;
     job->server = self->server;
-    job->shard = self->shard;
+    job->shard = rim_shard_index(self->out.ctx);
     job->out = &self->out;
     size_t begin = answer_begin(job->out, target);
     job_run(job);
@@ -209,12 +201,11 @@ static const rim_behaviour keeper = {
 };
 
 int keeper_spawn(rim_ctx *ctx, const struct server *server, uint32_t shard, rim_ref *out) {
-    struct birth birth = {server, shard};
     rim_spawn_options options = {
         .place = RIM_ON_SHARD,
         .shard = shard,
         .mailbox_count = 1u << 24,
         .mailbox_bytes = UINT32_MAX,
     };
-    return rim_spawn(ctx, &keeper, &options, &birth, sizeof birth, out);
+    return rim_spawn(ctx, &keeper, &options, &server, sizeof server, out);
 }

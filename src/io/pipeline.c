@@ -7,10 +7,8 @@
 #include "base/compiler.h"
 
 #define ROOM_FIRST 4u
-#define ROOM_KEPT  32u    /* while no place is used, no more are kept */
 #define GATHER     16384u /* so many bytes are written at once, whether or not more is to come */
 #define PIECE      65536u
-#define OUT_KEPT   512u  /* an idle pipeline keeps no larger buffer */
 #define COPY_MAX   1024u /* smaller messages are copied into the buffer, and go with what is around them */
 
 /* A piece of a reply that waits for its turn: a message, or bytes behind the struct. */
@@ -90,15 +88,10 @@ static void drop_parts(rim_ctx *ctx, rim_pipeline *pipeline, struct rim__place *
     }
 }
 
-static void pop(rim_ctx *ctx, rim_pipeline *pipeline) {
+static void pop(rim_pipeline *pipeline) {
     pipeline->request_bytes -= at(pipeline, pipeline->first)->request_bytes;
     pipeline->first++;
     pipeline->count--;
-    if (pipeline->count == 0 && pipeline->room > ROOM_KEPT) {
-        rim_free(ctx, pipeline->places);
-        pipeline->places = NULL;
-        pipeline->room = 0;
-    }
 }
 
 void rim_pipeline_free(rim_ctx *ctx, rim_pipeline *pipeline) {
@@ -141,9 +134,6 @@ static void write_out(rim_ctx *ctx, rim_pipeline *pipeline) {
         }
     }
     rim_buffer_skip(out, done);
-    if (out->size == 0 && out->room > OUT_KEPT && rim_backlog(ctx) == 0 && !out->failed) {
-        rim_buffer_clear(ctx, out);
-    }
 }
 
 /* Writes a message behind what is in the buffer. False: there is no room now. */
@@ -187,7 +177,7 @@ static void advance(rim_ctx *ctx, rim_pipeline *pipeline) {
         if (!write_parts(ctx, pipeline, head) || !head->ended) {
             return;
         }
-        pop(ctx, pipeline);
+        pop(pipeline);
     }
 }
 
@@ -269,7 +259,7 @@ int rim_pipeline_end(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipeline_place pl
         return 0;
     }
     if (found->parts == NULL) { /* the usual case: it is the oldest, and written */
-        pop(ctx, pipeline);
+        pop(pipeline);
         found = pipeline->count > 0 ? at(pipeline, pipeline->first) : NULL;
         if (found == NULL || (found->parts == NULL && !found->ended)) {
             return 0;
@@ -320,9 +310,22 @@ static void pause_or_resume(rim_ctx *ctx, rim_pipeline *pipeline) {
     }
 }
 
+/* An idle pipeline holds no memory: there may be very many. */
+static void shrink(rim_ctx *ctx, rim_pipeline *pipeline) {
+    if (pipeline->out.size == 0 && !pipeline->out.failed) {
+        rim_buffer_clear(ctx, &pipeline->out);
+    }
+    if (pipeline->count == 0) {
+        rim_free(ctx, pipeline->places);
+        pipeline->places = NULL;
+        pipeline->room = 0;
+    }
+}
+
 int rim_pipeline_flush(rim_ctx *ctx, rim_pipeline *pipeline) {
     if (rim_backlog(ctx) == 0) {
         write_out(ctx, pipeline);
+        shrink(ctx, pipeline);
     }
     if (pipeline->gone) {
         return -RIM_EDOWN;

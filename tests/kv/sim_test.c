@@ -130,9 +130,29 @@ static void make_msetnx(struct client *self, uint32_t key, const char *name) {
     }
 }
 
+/* A value that is not copied on its way, set and read several times. */
+static void make_large(rim_ctx *ctx, struct client *self) {
+    static char bytes[100000];
+    struct text value = {bytes, 1000 + rim_random(ctx) % (sizeof bytes - 1000)};
+    char name[32];
+    memset(bytes, 'a' + (int)(rim_random(ctx) % 26), sizeof bytes);
+    snprintf(name, sizeof name, "client%u:large", self->number);
+    reply_array(&self->out, 3);
+    reply_strings(&self->out, (const char *const[]){"SET", name, NULL});
+    reply_bulk(&self->out, value);
+    reply_status(&self->expected, "OK");
+    for (uint64_t i = rim_random(ctx) % 3; i > 0; i--) {
+        command(self, (const char *[]){"GET", name}, 2);
+        reply_bulk(&self->expected, value);
+    }
+}
+
 static void make_command(rim_ctx *ctx, struct client *self) {
     char name[32];
     uint32_t key = (uint32_t)(rim_random(ctx) % KEYS);
+    if (rim_random(ctx) % 50 == 0) {
+        make_large(ctx, self);
+    }
     key_name(self, key, name);
     switch (rim_random(ctx) % 10) {
     case 0:
