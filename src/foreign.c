@@ -69,9 +69,15 @@ static int push_birth(rim_system *system, const struct rim__birth *birth, const 
 
 int rim_system_spawn(rim_system *system, const rim_behaviour *behaviour, const rim_spawn_options *options,
                      const void *arg, size_t size, rim_ref *out) {
+    int error = rim__spawn_check(behaviour, options, size);
+    return error != 0 ? error : rim__system_spawn_own(system, behaviour, options, arg, size, out);
+}
+
+int rim__system_spawn_own(rim_system *system, const rim_behaviour *behaviour, const rim_spawn_options *options,
+                          const void *arg, size_t size, rim_ref *out) {
     uint32_t shard = 0;
     uint64_t local = 0;
-    int error = out == NULL || (arg == NULL && size > 0) ? -EINVAL : rim__spawn_check(behaviour, options, size);
+    int error = out == NULL || (arg == NULL && size > 0) ? -EINVAL : rim__spawn_check_own(behaviour, options, size);
     if (error == 0 && options != NULL && (options->link || options->keep || options->monitor || options->acknowledge)) {
         error = -RIM_ECONTEXT; /* to whom? */
     }

@@ -69,7 +69,7 @@ static int spawn(rim_system *system, struct rim_port *port, const rim_port_optio
     port->shards = system->count;
     port->is_simulated = system->sim != NULL;
     port->shard = system->members[options->shard].shard;
-    int error = rim_system_spawn(system, &rim__port_behaviour, &spawn, &port, sizeof port, &port->ref);
+    int error = rim__system_spawn_own(system, &rim__port_behaviour, &spawn, &port, sizeof port, &port->ref);
     if (error == 0) {
         rim__port_call(port);
     }

@@ -79,6 +79,9 @@ void rim__member_close(struct rim__member *member);
 void rim__system_let_close(struct rim_system *system);
 /* ringmail.c: all drivers are closed, or will be by threads that end now: joins them, and counts what leaked. */
 void rim__system_join(struct rim_system *system);
+/* foreign.c: rim_system_spawn for the library's own tables, whose protocols are refused to users. */
+int rim__system_spawn_own(rim_system *system, const rim_behaviour *behaviour, const rim_spawn_options *options,
+                          const void *arg, size_t size, rim_ref *out);
 /* port_hub.c: the system ends, and lets go of the register of its ports. */
 void rim__port_hub_close(rim_system *system);
 /* embed.c: steps the embedded shards that are this thread's or nobody's as yet. False: there are none. */

@@ -108,7 +108,8 @@ typedef struct rim_behaviour {
     size_t state_size;     /* bytes of state, zeroed, 16-byte aligned; it lives and dies with the actor */
     const rim_handler *on; /* rows by tag; a missing row means the tag's default (see enum rim_tag) */
     uint32_t on_count;     /* rows in `on` */
-    uint32_t protocol;     /* 0, or the number of the typed protocol whose messages the rows from RIM_USER on take */
+    uint32_t protocol;     /* 0, or the number of the typed protocol whose messages the rows from RIM_USER on take;
+                              numbers from 0x7f00 on are the library's */
     /* Runs first, before any message. RIM_DONE; or RIM_STOP: the actor is not needed, and ends as RIM_EXIT_NORMAL; else
        it ends as RIM_EXIT_INIT. `arg` is spawn's, borrowed. */
     rim_verdict (*init)(rim_ctx *ctx, void *self, const void *arg, size_t size);

@@ -149,7 +149,7 @@ RIM_API int rim_socket_write(rim_ctx *ctx, rim_ref socket, const void *bytes, si
 RIM_API int rim_socket_writev(rim_ctx *ctx, rim_ref socket, const struct iovec *pieces, size_t count);
 /* Writes the body of a message, whatever its tag, without a copy; consumes the message whatever it returns. */
 RIM_API int rim_socket_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg *msg);
-/* The same, but consumes the message (and sets *msg to NULL) only on success. */
+/* The same, but consumes the message (and sets *msg to NULL) only on success. -EINVAL if there is none. */
 RIM_API RIM_MUST_CHECK int rim_socket_try_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg **msg);
 /* RIM_SOCKET_SENT with `cookie`, to the caller, once everything written so far has left. */
 RIM_API int rim_socket_flush(rim_ctx *ctx, rim_ref socket, uint64_t cookie);

@@ -32,13 +32,13 @@
 #define RIM_TAG_(A, P, N, ...)   P##_##N##_tag = (P##_protocol << 16) + RIM_USER + P##_##N##_index_,
 #define RIM_ROW_(A, P, N, ...)   [RIM_USER + P##_##N##_index_] = A##_on_##P##_##N,
 
-/* Structs and tags of a protocol. `number` is from 1 to 32,767, and best unique in the program. */
+/* Structs and tags of a protocol. `number` is from 1 to 32,511 (0x7eff), and best unique in the program. */
 #define RIM_PROTOCOL(P, number, LIST)                                                                                  \
     LIST(RIM_STRUCT_, ~)                                                                                               \
     enum { P##_protocol = (number) };                                                                                  \
     enum { LIST(RIM_INDEX_, ~) P##_count_ };                                                                           \
     enum { LIST(RIM_TAG_, ~) P##_tag_end_ };                                                                           \
-    _Static_assert((number) > 0 && (number) < 32768, #P ": protocol numbers are from 1 to 32767");
+    _Static_assert((number) > 0 && (number) < 0x7f00, #P ": protocol numbers are from 1 to 32511");
 
 /* The head of a handler: A is the type of the state, T of the message. The body follows in braces. */
 #define RIM_ON(A, T, ctx, self, in)                                                                                    \

@@ -23,6 +23,10 @@ struct rim__shard *rim__ctx_shard(rim_ctx *ctx);
 void *rim__ctx_enter(rim_ctx *ctx, rim_ref who);
 void rim__ctx_leave(rim_ctx *ctx, void *previous);
 
+/* rim_spawn for the library's own tables, whose protocols (RIM_PROTOCOL_OWN) are refused to users. */
+int rim__spawn_own(rim_ctx *ctx, const rim_behaviour *behaviour, const rim_spawn_options *options, const void *arg,
+                   size_t size, rim_ref *out) RIM_MUST_CHECK;
+
 /* Whether an actor of this shard is alive. */
 bool rim__actor_is_alive(rim_ctx *ctx, rim_ref who);
 

@@ -65,7 +65,7 @@ int rim__allotment_give(struct rim__allotment *allotment, uint64_t local) {
     return 0;
 }
 
-int rim__spawn_check(const rim_behaviour *behaviour, const rim_spawn_options *options, size_t size) {
+int rim__spawn_check_own(const rim_behaviour *behaviour, const rim_spawn_options *options, size_t size) {
     if (behaviour == NULL || behaviour->name == NULL || size > RIM_SPAWN_ARG_MAX || behaviour->protocol >= 32768) {
         return -EINVAL;
     }
@@ -81,6 +81,11 @@ int rim__spawn_check(const rim_behaviour *behaviour, const rim_spawn_options *op
     bool place_ok = options == NULL || (options->place >= RIM_HERE && options->place <= RIM_BY_HASH);
     bool policy_ok = options == NULL || (unsigned)options->overflow <= RIM_OVERFLOW_STOP;
     return place_ok && policy_ok && behaviour->state_size <= RIM_STATE_MAX ? 0 : -EINVAL;
+}
+
+int rim__spawn_check(const rim_behaviour *behaviour, const rim_spawn_options *options, size_t size) {
+    int error = rim__spawn_check_own(behaviour, options, size);
+    return error == 0 && behaviour->protocol >= RIM_PROTOCOL_OWN ? -EINVAL : error;
 }
 
 int rim__spawn_place(const rim_ctx *any, const rim_spawn_options *options, uint32_t *shard) {
@@ -336,8 +341,14 @@ static int spawn_across(rim_ctx *ctx, uint32_t shard, struct rim__birth *birth, 
 
 int rim_spawn(rim_ctx *ctx, const rim_behaviour *behaviour, const rim_spawn_options *options, const void *arg,
               size_t size, rim_ref *out) {
+    int error = rim__spawn_check(behaviour, options, size);
+    return error != 0 ? error : rim__spawn_own(ctx, behaviour, options, arg, size, out);
+}
+
+int rim__spawn_own(rim_ctx *ctx, const rim_behaviour *behaviour, const rim_spawn_options *options, const void *arg,
+                   size_t size, rim_ref *out) {
     uint32_t shard = ctx->shard->index;
-    int error = out == NULL || (arg == NULL && size > 0) ? -EINVAL : rim__spawn_check(behaviour, options, size);
+    int error = out == NULL || (arg == NULL && size > 0) ? -EINVAL : rim__spawn_check_own(behaviour, options, size);
     error = error != 0 ? error : rim__spawn_place(ctx, options, &shard);
     if (error != 0) {
         return error;

@@ -13,6 +13,8 @@
 /* A birth as it travels: with its argument and its name behind it. */
 uint32_t rim__birth_size(const struct rim__birth *birth);
 void rim__birth_write(struct rim__birth *to, const struct rim__birth *birth, const void *arg);
+/* What a user may spawn, and what the library may: its own tables too. 0 or -EINVAL. */
+int rim__spawn_check_own(const rim_behaviour *behaviour, const rim_spawn_options *options, size_t size);
 int rim__spawn_check(const rim_behaviour *behaviour, const rim_spawn_options *options, size_t size);
 /* Sets *shard, unless it is to be RIM_HERE. 0 or -EINVAL. */
 int rim__spawn_place(const rim_ctx *any, const rim_spawn_options *options, uint32_t *shard);

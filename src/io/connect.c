@@ -25,7 +25,7 @@ static int check(rim_ctx *ctx, const rim_connect_options *options, rim_address *
 static int spawn_actor(rim_ctx *ctx, struct rim__socket *socket, rim_ref *out) {
     struct rim__socket_birth birth = {.made = socket};
     rim_spawn_options options = {.mailbox_count = 4096, .mailbox_bytes = 1u << 20};
-    int result = rim_spawn(ctx, &rim__socket_behaviour, &options, &birth, sizeof birth, out);
+    int result = rim__spawn_own(ctx, &rim__socket_behaviour, &options, &birth, sizeof birth, out);
     if (result != 0) {
         return result;
     }

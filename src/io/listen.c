@@ -109,7 +109,7 @@ int rim__listen_spawn(struct rim__listener *listener, uint32_t shard, rim_ref *o
     further.plan.options.full_text = listener->full_text; /* the user's may be gone by then */
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = shard};
     void *previous = rim__ctx_enter(service->ctx, listener->self);
-    int result = rim_spawn(service->ctx, &behaviour, &options, &further, sizeof further, out);
+    int result = rim__spawn_own(service->ctx, &behaviour, &options, &further, sizeof further, out);
     rim__ctx_leave(service->ctx, previous);
     if (result != 0) {
         *out = RIM_NIL;
@@ -119,7 +119,7 @@ int rim__listen_spawn(struct rim__listener *listener, uint32_t shard, rim_ref *o
 
 static int start(rim_ctx *ctx, struct rim__listener *listener, rim_ref *self) {
     struct further none = {.is_further = false};
-    int result = rim_spawn(ctx, &behaviour, NULL, &none, sizeof none, self);
+    int result = rim__spawn_own(ctx, &behaviour, NULL, &none, sizeof none, self);
     if (result != 0) {
         return result;
     }

@@ -246,7 +246,7 @@ static int spawn_socket(struct rim__record *record) {
     };
     rim_ref ignored;
     void *previous = rim__ctx_enter(service->ctx, listener->self);
-    int result = rim_spawn(service->ctx, &rim__socket_behaviour, &options, &birth, sizeof birth, &ignored);
+    int result = rim__spawn_own(service->ctx, &rim__socket_behaviour, &options, &birth, sizeof birth, &ignored);
     rim__ctx_leave(service->ctx, previous);
     return result;
 }

@@ -90,7 +90,7 @@ int rim__service_start(rim_ctx *ctx) {
     if (service->clerk != RIM_NIL) {
         return rim__actor_is_alive(ctx, service->clerk) ? 0 : -RIM_ESTOPPING;
     }
-    return rim_spawn(ctx, &behaviour, NULL, &service, sizeof service, &service->clerk);
+    return rim__spawn_own(ctx, &behaviour, NULL, &service, sizeof service, &service->clerk);
 }
 
 void rim__service_tell(struct rim__service *service, rim_ref clerk, const struct rim__notice *notice) {

@@ -102,7 +102,7 @@ static bool keeps_buffer(rim_ctx *ctx, const rim_msg *msg) {
     return service != NULL && (msg->flags & RIM_MSG_OUT) != 0 && rim__msg_out(msg)->release == service->buffer_release;
 }
 
-static int write_copy(rim_ctx *ctx, rim_ref socket, rim_msg **msg) {
+static int try_copy(rim_ctx *ctx, rim_ref socket, rim_msg **msg) {
     int result = rim_socket_write(ctx, socket, rim_body(*msg), rim_size(*msg));
     if (result == 0) {
         rim_msg_free(ctx, *msg);
@@ -111,24 +111,29 @@ static int write_copy(rim_ctx *ctx, rim_ref socket, rim_msg **msg) {
     return result;
 }
 
+/* Through the mailbox, as a message of the socket's own. */
+static int try_mailbox(rim_ctx *ctx, rim_ref socket, rim_msg **msg) {
+    uint32_t tag = rim_tag(*msg);
+    rim_msg_retag(*msg, RIM_SOCKET_WRITE);
+    int result = rim_try_send(ctx, socket, msg);
+    if (*msg != NULL) { /* the caller's still, as it was */
+        rim_msg_retag(*msg, tag);
+    }
+    return result;
+}
+
 int rim_socket_try_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg **msg) {
-    if (*msg == NULL) {
+    if (msg == NULL || *msg == NULL) {
         return -EINVAL;
     }
     struct rim__socket *direct = find_direct(ctx, socket);
     bool is_small = rim_size(*msg) <= RIM_OUTGOING_SMALL;
     bool waits = direct == NULL || direct->output.out.bytes > 0;
     if (is_small || (waits && keeps_buffer(ctx, *msg))) {
-        return write_copy(ctx, socket, msg);
+        return try_copy(ctx, socket, msg);
     }
     if (direct == NULL) {
-        uint32_t tag = rim_tag(*msg);
-        rim_msg_retag(*msg, RIM_SOCKET_WRITE);
-        int result = rim_try_send(ctx, socket, msg);
-        if (*msg != NULL) {
-            rim_msg_retag(*msg, tag);
-        }
-        return result;
+        return try_mailbox(ctx, socket, msg);
     }
     rim__output_append(direct, *msg);
     *msg = NULL;
@@ -225,7 +230,7 @@ static int send_errand(rim_ctx *ctx, const struct courier *courier) {
     }
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = rim_shard_of(socket)};
     rim_ref ignored;
-    return rim_spawn(ctx, &courier_behaviour, &options, courier, sizeof *courier, &ignored);
+    return rim__spawn_own(ctx, &courier_behaviour, &options, courier, sizeof *courier, &ignored);
 }
 
 int rim_socket_abort(rim_ctx *ctx, rim_ref socket) {

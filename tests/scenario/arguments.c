@@ -17,6 +17,12 @@ static void check_spawning(rim_ctx *ctx) {
     CHECK(rim_spawn(ctx, &fine, NULL, NULL, 0, NULL) == -EINVAL);
     CHECK(rim_spawn(ctx, &fine, &(rim_spawn_options){.place = RIM_ON_SHARD, .shard = 2}, NULL, 0, &ref) == -EINVAL);
     CHECK(rim_spawn(ctx, &fine, &(rim_spawn_options){.place = (enum rim_place)9}, NULL, 0, &ref) == -EINVAL);
+    static const rim_behaviour last = {.name = "last", .protocol = 0x7eff};
+    static const rim_behaviour library = {.name = "library", .protocol = 0x7f00}; /* the library's own numbers */
+    CHECK(rim_spawn(ctx, &last, NULL, NULL, 0, &ref) == 0);
+    CHECK(rim_spawn(ctx, &library, NULL, NULL, 0, &ref) == -EINVAL);
+    CHECK(rim_system_spawn(rim_system_of(ctx), &library, NULL, NULL, 0, &ref) == -EINVAL);
+    CHECK(rim_become(ctx, &library) == -EINVAL);
 }
 
 static void check_sending(rim_ctx *ctx) {

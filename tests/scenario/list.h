@@ -52,6 +52,8 @@
     X(contract_04_pressure_holds_senders_back_here)                                                                    \
     X(contract_04_pressure_holds_senders_back_across)                                                                  \
     X(contract_04_pressure_refuses_whatever_the_policy)                                                                \
+    X(contract_04_ten_thousand_senders_know_what_was_taken)                                                            \
+    X(contract_04_slow_worker_behind_the_owner_stalls_the_peer)                                                        \
     X(contract_04_pressure_ends_with_its_actor)                                                                        \
     X(mailbox_unstashed_messages_come_first_and_in_order)                                                              \
     X(contract_03_stashed_messages_count_as_queued)                                                                    \
@@ -282,6 +284,8 @@
     X(socket_stop_with_open_connections)                                                                               \
     X(socket_slow_reader_throttles_the_writer)                                                                         \
     X(socket_slow_owner_throttles_the_sender)                                                                          \
+    X(socket_try_write_keeps_the_message_here)                                                                         \
+    X(socket_try_write_keeps_the_message_across)                                                                       \
     X(socket_pause_stops_what_comes)                                                                                   \
     X(socket_options_are_kept_and_checked)                                                                             \
     X(socket_options_reach_a_socket_on_another_shard)                                                                  \
