@@ -129,19 +129,23 @@ static int send_ask(rim_ctx *ctx, const rim_ask *ask, const struct request *requ
     return error == -ENOTRECOVERABLE ? -ENOMEM : error;
 }
 
-int rim__request_limit(const rim_ctx *ctx, const rim_ask *ask, uint64_t *deadline_ns) {
-    uint64_t limit_ns = UINT64_MAX; /* when the request that this one is made for ends */
+/* It is made for another request, whose deadline is the latest. */
+static rim__cold int cut_short(const rim_ctx *ctx, const rim_ask *ask, uint64_t *deadline_ns) {
+    uint64_t limit_ns = ask->own_time ? UINT64_MAX : ctx->ask.deadline_ns;
     if (ask->on_behalf != RIM_NIL) {
         int error = rim__answer_deadline(ctx, ask->on_behalf, &limit_ns);
         if (error != 0) {
             return error;
         }
-    } else if (!ask->own_time && ctx->ask.deadline_ns != 0) {
-        limit_ns = ctx->ask.deadline_ns;
     }
-    uint64_t own_ns = ask->timeout_ns > UINT64_MAX / 2 ? UINT64_MAX / 2 : ctx->shard->now_ns + ask->timeout_ns;
-    *deadline_ns = own_ns < limit_ns ? own_ns : limit_ns;
+    *deadline_ns = *deadline_ns < limit_ns ? *deadline_ns : limit_ns;
     return 0;
+}
+
+int rim__request_limit(const rim_ctx *ctx, const rim_ask *ask, uint64_t *deadline_ns) {
+    *deadline_ns = ask->timeout_ns > UINT64_MAX / 2 ? UINT64_MAX / 2 : ctx->shard->now_ns + ask->timeout_ns;
+    bool is_for_another = ask->on_behalf != RIM_NIL || ctx->ask.deadline_ns != 0;
+    return rim__unlikely(is_for_another) ? cut_short(ctx, ask, deadline_ns) : 0;
 }
 
 static struct request *make_request(rim_ctx *ctx, const rim_ask *ask, int *error) {
