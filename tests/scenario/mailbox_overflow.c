@@ -82,6 +82,10 @@ ROLE_ON(flooder_refused) {
 static const rim_handler flooder_on[] = {[GO] = flooder_go, [RIM_REFUSED] = flooder_refused};
 ROLE(overflow_flooder, flooder_on);
 
+static unsigned count_ended(struct overflow *world) {
+    return atomic_load(&world->heard) + atomic_load(&world->dropped) + atomic_load(&world->left_behind);
+}
+
 static struct overflow *flood_one(struct scenario *s, uint32_t shard, rim_overflow policy, bool asks) {
     static struct overflow world;
     memset(&world, 0, sizeof world);
@@ -97,9 +101,11 @@ static struct overflow *flood_one(struct scenario *s, uint32_t shard, rim_overfl
     rim_ref flooder = role_spawn(s, &overflow_flooder, 0, cast);
     scenario_pass_time(s, RIM_MS(5));
     role_go(s, flooder);
+    ROLE_AWAIT(s, count_ended(&world) == WORDS &&
+                      (!asks || atomic_load(&world.replies) + atomic_load(&world.failures) == WORDS));
     rim_stats stats;
     role_settle(s, &stats);
-    unsigned ended = atomic_load(&world.heard) + atomic_load(&world.dropped) + atomic_load(&world.left_behind);
+    unsigned ended = count_ended(&world);
     CHECK(ended == WORDS);
     CHECK(atomic_load(&world.dropped) > 0);
     CHECK(stats.refused == 0);
@@ -217,9 +223,8 @@ void contract_04_policy_drops_no_replies_and_no_events(struct scenario *s) {
     world.answerer = role_spawn(s, &kept_answerer, 0, cast);
     world.sink = role_spawn_with(s, &kept_sink, options, cast);
     role_go(s, world.sink);
+    ROLE_AWAIT(s, world.outcomes == ASKED && world.timers == 1);
     rim_stats stats;
-    role_settle(s, &stats);
-    scenario_pass_time(s, RIM_MS(20));
     role_settle(s, &stats);
     CHECK(world.outcomes == ASKED);
     CHECK(world.timers == 1);
@@ -271,6 +276,7 @@ void contract_04_policy_drops_by_bytes(struct scenario *s) {
         rim_ref flooder = role_spawn(s, &sized_flooder, 0, (struct role_cast){.world = &world, .index = large});
         scenario_pass_time(s, RIM_MS(5));
         role_go(s, flooder);
+        ROLE_AWAIT(s, world.heard == (large ? 1 : 10));
         rim_stats stats;
         role_settle(s, &stats);
         CHECK(world.heard == (large ? 1 : 10));

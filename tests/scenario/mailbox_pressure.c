@@ -93,6 +93,7 @@ static void press(struct scenario *s, uint32_t shard, rim_overflow policy) {
     scenario_pass_time(s, RIM_MS(5));
     role_go(s, world.sink);
     scenario_run(s, ROLE_LIMIT_NS);
+    ROLE_AWAIT(s, atomic_load(&world.heard) == atomic_load(&world.sent));
     rim_stats stats;
     role_settle(s, &stats);
     CHECK(atomic_load(&world.heard) == atomic_load(&world.sent));

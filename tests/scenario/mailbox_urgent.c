@@ -65,6 +65,7 @@ static void send_both(struct scenario *s, uint32_t shard, uint32_t ordinary, uin
     rim_ref sender = role_spawn(s, &urgent_sender, 0, cast);
     scenario_pass_time(s, RIM_MS(5));
     role_go(s, sender);
+    ROLE_AWAIT(s, atomic_load(&world.count) + atomic_load(&world.refused) == ordinary + urgent);
     rim_stats stats;
     role_settle(s, &stats);
     uint32_t taken = at_most(urgent, RIM_URGENT_MAX), count = atomic_load(&world.count);

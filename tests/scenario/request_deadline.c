@@ -122,6 +122,7 @@ static void travel(struct scenario *s, enum how how) {
         rim_ref asker = role_spawn(s, &travel_asker, shard, (struct role_cast){.world = &world});
         role_go(s, how == NO_REQUEST ? world.middle : asker);
         scenario_run(s, ROLE_LIMIT_NS);
+        ROLE_AWAIT(s, world.outcomes == (how == NO_REQUEST ? 0 : 1));
         rim_stats stats;
         role_settle(s, &stats);
         CHECK(world.outcomes == (how == NO_REQUEST ? 0 : 1));
@@ -202,8 +203,8 @@ void contract_05_what_is_asked_in_its_name_ends_with_a_request(struct scenario *
     rim_ref asker = role_spawn(s, &expiry_outer_asker, 0, (struct role_cast){.world = &world});
     scenario_pass_time(s, RIM_MS(5));
     role_go(s, asker);
+    ROLE_AWAIT(s, world.inner == 1 && world.outer == 1);
     rim_stats stats;
-    scenario_pass_time(s, RIM_MS(50));
     role_settle(s, &stats);
     CHECK(world.inner == 1);
     CHECK(world.outer == 1);

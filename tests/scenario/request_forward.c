@@ -157,6 +157,7 @@ static void pass_along(struct scenario *s, const uint32_t places[HOPS]) {
     }
     role_go(s, role_spawn(s, &chain_asker, 0, (struct role_cast){.world = &world}));
     scenario_run(s, ROLE_LIMIT_NS);
+    ROLE_AWAIT(s, atomic_load(&world.tells) == RIM_COUNT(sizes) * FORMS);
     rim_stats stats;
     role_settle(s, &stats);
     CHECK(atomic_load(&world.tells) == RIM_COUNT(sizes) * FORMS);

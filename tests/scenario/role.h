@@ -74,6 +74,12 @@ static inline uint64_t role_number(const void *body) {
     memcpy(&number, body, sizeof number);
     return number;
 }
+/* Lets time pass until something is so, for a while at most; the scenario checks what came of it. A machine that has
+   other things to do looks like one that rests: where it is known what is to happen, wait for that. */
+#define ROLE_AWAIT(s, condition)                                                                                       \
+    for (int rounds_ = 0; rounds_ < 10000 && !(condition); rounds_++) {                                                \
+        scenario_pass_time((s), RIM_MS(1));                                                                            \
+    }
 /* Lets time pass until nothing moves: the counters add up with nothing queued and no request open. */
 void role_settle(struct scenario *s, rim_stats *stats);
 
