@@ -89,6 +89,7 @@ void contract_04_ten_thousand_senders_know_what_was_taken(struct scenario *s) {
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = 1, .mailbox_count = 256, .budget = 8};
     scenario_system_with(s, &(rim_config){.shards = 2, .parcels = PARCELS});
     account.sink = role_spawn_with(s, &account_sink, options, (struct role_cast){0});
+    role_await_births(s, 1);
     for (uint32_t i = 0; i < 2; i++) {
         role_go(s, role_spawn(s, &crowd_leader, i, (struct role_cast){.index = i * (CROWD / 2)}));
     }

@@ -99,7 +99,7 @@ static struct overflow *flood_one(struct scenario *s, uint32_t shard, rim_overfl
     world.sink = role_spawn_with(s, &overflow_sink, options, cast);
     role_go(s, role_spawn(s, &overflow_watcher, shard, cast));
     rim_ref flooder = role_spawn(s, &overflow_flooder, 0, cast);
-    scenario_pass_time(s, RIM_MS(5));
+    role_await_births(s, 3);
     role_go(s, flooder);
     ROLE_AWAIT(s, count_ended(&world) == WORDS &&
                       (!asks || atomic_load(&world.replies) + atomic_load(&world.failures) == WORDS));

@@ -54,7 +54,7 @@ ROLE_ON(sender_go) {
     CHECK(error == 0 || error == -RIM_EFULL);
     if (error == 0) {
         atomic_fetch_add(&world->sent, 1);
-        CHECK(rim_after(ctx, RIM_US(100), 0) != RIM_NIL);
+        CHECK(rim_after(ctx, RIM_MS(1), 0) != RIM_NIL);
         return RIM_DONE;
     }
     atomic_fetch_add(&world->full, 1);
@@ -86,7 +86,8 @@ static void press(struct scenario *s, uint32_t shard, rim_overflow policy) {
     memset(&world, 0, sizeof world);
     struct role_cast cast = {.world = &world};
     scenario_open_lanes(s);
-    scenario_system_with(s, &(rim_config){.shards = 2, .mailbox_count = 1000000, .mailbox_bytes = 64u << 20});
+    scenario_system_with(
+        s, &(rim_config){.shards = 2, .parcels = 1024, .mailbox_count = 1000000, .mailbox_bytes = 64u << 20});
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = shard, .overflow = policy};
     world.sink = role_spawn_with(s, &pressed_sink, options, cast);
     world.sender = role_spawn(s, &pressing_sender, 0, cast);

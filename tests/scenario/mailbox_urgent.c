@@ -63,7 +63,7 @@ static void send_both(struct scenario *s, uint32_t shard, uint32_t ordinary, uin
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = shard, .mailbox_count = 4, .budget = 1};
     world.sink = role_spawn_with(s, &urgent_sink, options, cast);
     rim_ref sender = role_spawn(s, &urgent_sender, 0, cast);
-    scenario_pass_time(s, RIM_MS(5));
+    role_await_births(s, 2);
     role_go(s, sender);
     ROLE_AWAIT(s, atomic_load(&world.count) + atomic_load(&world.refused) == ordinary + urgent);
     rim_stats stats;

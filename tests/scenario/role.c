@@ -58,3 +58,9 @@ void role_settle(struct scenario *s, rim_stats *stats) {
     }
     SCENARIO_CHECK(s, !"it comes to rest");
 }
+
+void role_await_births(struct scenario *s, uint64_t count) {
+    rim_stats stats;
+    ROLE_AWAIT(s, rim_system_stats(scenario_system(s), RIM_ALL_SHARDS, &stats) == 0 && stats.spawned >= count &&
+                      stats.queued == 0);
+}

@@ -80,6 +80,9 @@ static inline uint64_t role_number(const void *body) {
     for (int rounds_ = 0; rounds_ < 10000 && !(condition); rounds_++) {                                                \
         scenario_pass_time((s), RIM_MS(1));                                                                            \
     }
+/* Waits until so many actors have been born, in all, and have had their first turn: before that a mailbox has the
+   default bounds. */
+void role_await_births(struct scenario *s, uint64_t count);
 /* Lets time pass until nothing moves: the counters add up with nothing queued and no request open. */
 void role_settle(struct scenario *s, rim_stats *stats);
 
