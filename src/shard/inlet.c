@@ -60,11 +60,12 @@ int rim__inlet_push(struct rim__shard *shard, struct rim_msg *msg, bool always) 
         }
         inlet->last = msg;
         inlet->count++;
+        /* Within the lock: once the inlet is closed, nobody is about to wake a driver that will be closed, too. */
+        if (rim__bell_ring_inlet(&shard->bell) && shard->driver != NULL) {
+            shard->driver->ops->wake(NULL, shard->driver);
+        }
     }
     pthread_mutex_unlock(&inlet->lock);
-    if (error == 0 && rim__bell_ring_inlet(&shard->bell) && shard->driver != NULL) {
-        shard->driver->ops->wake(NULL, shard->driver);
-    }
     return error;
 }
 

@@ -5,7 +5,7 @@
  *     Order    first in, first out, over all threads
  *     Loss     none; once closed, nothing is let in
  *     Threads  push, close and the gate's wait: any thread; drain: the shard. A mutex guards the list; the bell's
- *              inlet bit, rung after the unlock, carries the news
+ *              inlet bit, rung under it, carries the news
  */
 #ifndef RINGMAIL_SHARD_INLET_H
 #define RINGMAIL_SHARD_INLET_H
