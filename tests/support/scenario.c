@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 #define STOP_NS         RIM_SECONDS(10)
 #define PROCESS_SECONDS 60u
+#define STEPPED_MAX     64u
 
 struct scenario {
     const char *name;
@@ -28,11 +30,13 @@ struct scenario {
     rim_sim_options faults;
     atomic_bool done;
     atomic_uint failures;
-    uint64_t cut_ns; /* 0: the stop is to be in time */
-    int descriptors; /* open before */
+    uint64_t cut_ns;  /* 0: the stop is to be in time */
+    int descriptors;  /* open before */
+    uint32_t stepped; /* shards that the harness steps */
 };
 
 static struct scenario *current;
+static bool embed; /* the harness steps the shards, whatever a scenario is about */
 
 static const char *driver_name(enum rim_driver_kind driver) {
     return driver == RIM_DRIVER_SIM ? "sim" : driver == RIM_DRIVER_EPOLL ? "epoll" : "uring";
@@ -120,6 +124,8 @@ rim_system *scenario_system_with(struct scenario *s, const rim_config *config) {
     end_system(s);
     rim_config own = *config;
     own.driver = s->driver;
+    s->stepped = embed && !own.embedded && s->driver != RIM_DRIVER_SIM ? 1 : 0;
+    own.embedded = own.embedded || s->stepped > 0;
     own.seed = s->seed;
     own.log = tell;
     own.log_level = RIM_LOG_DEBUG;
@@ -134,6 +140,7 @@ rim_system *scenario_system_with(struct scenario *s, const rim_config *config) {
         fprintf(stderr, "    no system: %s\n", rim_strerror(error));
         exit(EXIT_FAILURE);
     }
+    s->stepped = s->stepped > 0 ? rim_system_shards(s->system) : 0;
     return s->system;
 }
 
@@ -152,6 +159,30 @@ static void ensure_started(struct scenario *s) {
     }
 }
 
+/* Sleeps at most so long, and steps the shards that are the harness's. */
+static void rest(struct scenario *s, uint64_t duration_ns) {
+    struct pollfd watched[STEPPED_MAX];
+    uint64_t wait_ns = duration_ns;
+    for (uint32_t i = 0; i < s->stepped && i < STEPPED_MAX; i++) {
+        int64_t next_ns = rim_shard_next(s->system, i);
+        wait_ns = next_ns >= 0 && (uint64_t)next_ns < wait_ns ? (uint64_t)next_ns : wait_ns;
+        watched[i] = (struct pollfd){.fd = rim_shard_fd(s->system, i), .events = POLLIN};
+    }
+    struct timespec limit = {.tv_sec = (time_t)(wait_ns / 1000000000u), .tv_nsec = (long)(wait_ns % 1000000000u)};
+    (void)ppoll(watched, s->stepped < STEPPED_MAX ? s->stepped : STEPPED_MAX, &limit, NULL);
+    for (uint32_t i = 0; i < s->stepped; i++) {
+        if (i >= STEPPED_MAX || watched[i].revents != 0 || rim_shard_next(s->system, i) == 0) {
+            (void)rim_shard_step(s->system, i, 100000);
+        }
+    }
+}
+
+static uint64_t clock_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static void wait_until_done(struct scenario *s, uint64_t limit_ns) {
     if (scenario_is_sim(s)) {
         uint64_t until_ns = rim_sim_now(s->system) + limit_ns;
@@ -159,9 +190,8 @@ static void wait_until_done(struct scenario *s, uint64_t limit_ns) {
         }
         return;
     }
-    struct timespec rest = {.tv_nsec = 200000};
-    for (uint64_t waited = 0; !atomic_load(&s->done) && waited < limit_ns; waited += 200000) {
-        nanosleep(&rest, NULL);
+    for (uint64_t end_ns = clock_ns() + limit_ns; !atomic_load(&s->done) && clock_ns() < end_ns;) {
+        rest(s, 200000);
     }
 }
 
@@ -178,9 +208,11 @@ void scenario_pass_time(struct scenario *s, uint64_t duration_ns) {
         rim_sim_run(s->system, duration_ns);
         return;
     }
-    struct timespec rest = {.tv_sec = (time_t)(duration_ns / 1000000000u),
-                            .tv_nsec = (long)(duration_ns % 1000000000u)};
-    nanosleep(&rest, NULL);
+    uint64_t end_ns = clock_ns() + duration_ns;
+    do {
+        uint64_t now_ns = clock_ns();
+        rest(s, now_ns < end_ns ? end_ns - now_ns : 0);
+    } while (clock_ns() < end_ns);
 }
 
 void scenario_done(rim_ctx *ctx) {
@@ -272,9 +304,13 @@ static void choose_drivers(struct choice *choice, const char *word) {
 
 static bool parse(int argc, char **argv, struct choice *choice) {
     static const struct option options[] = {
-        {"driver", required_argument, NULL, 'd'}, {"seeds", required_argument, NULL, 'n'},
-        {"seed", required_argument, NULL, 's'},   {"only", required_argument, NULL, 'o'},
-        {"list", no_argument, NULL, 'l'},         {NULL, 0, NULL, 0},
+        {"driver", required_argument, NULL, 'd'},
+        {"seeds", required_argument, NULL, 'n'},
+        {"seed", required_argument, NULL, 's'},
+        {"only", required_argument, NULL, 'o'},
+        {"embedded", no_argument, NULL, 'e'},
+        {"list", no_argument, NULL, 'l'},
+        {NULL, 0, NULL, 0},
     };
     *choice = (struct choice){.uring = true, .epoll = true, .sim = true, .seed = 1, .seeds = 10};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -289,6 +325,9 @@ static bool parse(int argc, char **argv, struct choice *choice) {
             choice->seed = strtoull(optarg, NULL, 10);
             choice->seeds = 1;
             break;
+        case 'e':
+            embed = true;
+            break;
         case 'o':
             choice->only = optarg;
             break;
@@ -297,6 +336,21 @@ static bool parse(int argc, char **argv, struct choice *choice) {
         }
     }
     return true;
+}
+
+/* What waits on the thread that would have to step, or is about threads. */
+static bool is_for_threads(const char *name) {
+    static const char *const parts[] = {"port", "bad_arguments_of_embed_h", "handler_that_does_not_return"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (strstr(name, parts[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_chosen(const char *name, const struct choice *choice) {
+    return choice->only != NULL ? strcmp(choice->only, name) == 0 : !embed || !is_for_threads(name);
 }
 
 int scenario_main(int argc, char **argv, const struct scenario_entry *entries, size_t count) {
@@ -311,7 +365,7 @@ int scenario_main(int argc, char **argv, const struct scenario_entry *entries, s
     struct run real = {.program = argv[0], .first_seed = choice.seed, .seeds = 1};
     struct run sim = {.program = argv[0], .driver = RIM_DRIVER_SIM, .first_seed = choice.seed, .seeds = choice.seeds};
     for (size_t i = 0; i < count; i++) {
-        if (choice.only != NULL && strcmp(choice.only, entries[i].name) != 0) {
+        if (!is_chosen(entries[i].name, &choice)) {
             continue;
         }
         if (choice.uring) {
