@@ -286,9 +286,10 @@ RIM_API rim_msg *rim_msg_new(rim_ctx *ctx, uint32_t tag, size_t size);
 RIM_API rim_msg *rim_msg_wrap(rim_ctx *ctx, uint32_t tag, void *bytes, size_t size,
                               void (*release)(void *bytes, void *arg), void *arg);
 /*
- * A message whose body is `size` bytes at `bytes`, without a copy if they are many. They must be good for as long as
- * `of`, a message of the caller's, is: a part of its body, or what a wrapped body points to. What `of` holds is
- * released when it and all views of it have been freed, in any order and on any shard. NULL when out of memory.
+ * A message whose body is `size` bytes at `bytes`, which must be good for as long as `of`, a message of the caller's,
+ * is: a part of its body, or what a wrapped body points to. What `of` holds is released when it and all views of it
+ * have been freed, in any order and on any shard. Few bytes are copied, and so are those of a message of rim_msg_new,
+ * which hold nothing else. NULL when out of memory.
  */
 RIM_API rim_msg *rim_msg_view(rim_ctx *ctx, uint32_t tag, const void *bytes, size_t size, rim_msg *of);
 /*

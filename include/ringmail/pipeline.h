@@ -76,7 +76,8 @@ RIM_API int rim_pipeline_write(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipelin
 RIM_API int rim_pipeline_write_msg(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipeline_place place, rim_msg *msg);
 /* Says that a reply is whole. It goes out when all before it have. 0 or -RIM_EBADREF. */
 RIM_API int rim_pipeline_end(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipeline_place place);
-/* For a request that wants no reply: what is, or will be, written to the place is dropped. */
+/* For a request that wants no reply: what waits in the place, or will be written to it, is dropped. 0 or
+   -RIM_EBADREF. */
 RIM_API int rim_pipeline_mute(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipeline_place place);
 /* Places that are not out. */
 RIM_API uint32_t rim_pipeline_count(const rim_pipeline *pipeline);
