@@ -171,11 +171,13 @@ struct rim__sweep {
     uint64_t delay_ns;         /* between stopping and starting */
 };
 
-/* A request that waits. */
+/* A request that waits: a copy in the supervisor's own memory, so that it goes with it however it ends. */
 struct rim__call {
     struct rim__call *next;
     rim_token token;
-    rim_msg *msg;
+    size_t size;
+    uint32_t tag;
+    _Alignas(16) unsigned char body[];
 };
 
 struct rim__supervisor {

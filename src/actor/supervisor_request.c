@@ -262,16 +262,18 @@ static enum outcome serve(rim_ctx *ctx, struct rim__supervisor *self, const stru
     }
 }
 
-static void put_off(rim_ctx *ctx, struct rim__supervisor *self, rim_msg *msg) {
-    struct rim__call *call = rim_alloc(ctx, sizeof *call);
+static void put_off(rim_ctx *ctx, struct rim__supervisor *self, const struct look *look) {
+    struct rim__call *call = rim_alloc(ctx, sizeof *call + look->size);
     rim_token token = call != NULL ? rim_defer(ctx) : RIM_NIL;
-    rim_msg *taken = token != RIM_NIL ? rim_take(ctx, msg) : NULL;
-    if (taken == NULL) {
-        rim_refuse(ctx, token, -ENOMEM); /* RIM_NIL: it is still the current one */
+    if (token == RIM_NIL) {
+        rim_refuse(ctx, RIM_NIL, -ENOMEM);
         rim_free(ctx, call);
         return;
     }
-    *call = (struct rim__call){.token = token, .msg = taken};
+    *call = (struct rim__call){.token = token, .tag = look->tag, .size = look->size};
+    if (look->size > 0) {
+        memcpy(call->body, look->body, look->size);
+    }
     *self->calls_end = call;
     self->calls_end = &call->next;
 }
@@ -283,7 +285,7 @@ rim_verdict rim__supervisor_on_request(rim_ctx *ctx, void *state, const void *bo
     }
     struct look look = {.tag = rim_tag(msg), .body = body, .size = rim_size(msg)};
     if (serve(ctx, self, &look) == WAITS) {
-        put_off(ctx, self, msg);
+        put_off(ctx, self, &look);
     }
     return rim__supervisor_go_on(ctx, self);
 }
@@ -294,7 +296,6 @@ static void drop(rim_ctx *ctx, struct rim__supervisor *self, struct rim__call **
     if (*at == NULL) {
         self->calls_end = at;
     }
-    rim_msg_free(ctx, call->msg);
     rim_free(ctx, call);
 }
 
@@ -302,10 +303,7 @@ bool rim__request_wake(rim_ctx *ctx, struct rim__supervisor *self) {
     bool any = false;
     for (struct rim__call **at = &self->calls; *at != NULL;) {
         struct rim__call *call = *at;
-        struct look look = {.tag = rim_tag(call->msg),
-                            .body = rim_body(call->msg),
-                            .size = rim_size(call->msg),
-                            .token = call->token};
+        struct look look = {.tag = call->tag, .body = call->body, .size = call->size, .token = call->token};
         if (serve(ctx, self, &look) == WAITS) {
             at = &call->next;
         } else {

@@ -5,6 +5,8 @@
  *     main.c       seeds, options, what must have happened
  *     model.c      OTP's algorithm as a plain model
  *     property.c   random trees and random failures, one at a time, compared with the model
+ *     chaos.c      crashes at any moment, many at once, supervisors killed while they start, restart and stop; at rest
+ *                  no orphan, no double child, no lost DOWN
  *
  *     Threads  one: the simulation runs all shards on the caller's
  */
@@ -22,7 +24,23 @@
     X(property_request)                                                                                                \
     X(property_request_refused)                                                                                        \
     X(property_root_ended)                                                                                             \
-    X(property_stop)
+    X(property_stop)                                                                                                   \
+    X(chaos_crash)                                                                                                     \
+    X(chaos_crash_in_init)                                                                                             \
+    X(chaos_crash_while_starting)                                                                                      \
+    X(chaos_crash_in_exit)                                                                                             \
+    X(chaos_crash_while_stopping)                                                                                      \
+    X(chaos_kill_worker)                                                                                               \
+    X(chaos_kill_supervisor)                                                                                           \
+    X(chaos_kill_supervisor_while_starting)                                                                            \
+    X(chaos_kill_supervisor_while_restarting)                                                                          \
+    X(chaos_kill_supervisor_while_stopping)                                                                            \
+    X(chaos_request)                                                                                                   \
+    X(chaos_rest)                                                                                                      \
+    X(chaos_root_ended)                                                                                                \
+    X(chaos_root_killed)                                                                                               \
+    X(chaos_system_stopped)
+
 enum campaign_event {
 #define CAMPAIGN_EVENT_(name) CAMPAIGN_##name,
     CAMPAIGN_EVENTS(CAMPAIGN_EVENT_)
@@ -54,5 +72,6 @@ void campaign_settle(rim_system *system, uint64_t quiet_ns);
 void campaign_end(rim_system *system);
 
 void property_run(uint64_t seed);
+void chaos_run(uint64_t seed);
 
 #endif

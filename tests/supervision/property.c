@@ -26,7 +26,7 @@ static struct property {
     rim_supervisor_spec specs[MODEL_NODES];
     rim_spawn_options options[MODEL_NODES];
     uint64_t numbers[MODEL_NODES];
-    char ids[MODEL_NODES][12];
+    char ids[MODEL_NODES][16];
     /* what the actors did */
     char trace[MODEL_TRACE];
     size_t length;
