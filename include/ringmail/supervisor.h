@@ -77,7 +77,8 @@ typedef struct rim_child {
     const char *id;                               /* unique in its supervisor, 1 to 63 bytes; none for a template */
     const rim_behaviour *behaviour;               /* of a worker, or */
     const struct rim_supervisor_spec *supervisor; /* the child is a supervisor */
-    const rim_spawn_options *options; /* NULL: defaults. Its link, monitor and acknowledge are the supervisor's. */
+    const rim_spawn_options *options; /* NULL: defaults. Its link, monitor and acknowledge are the supervisor's. With
+                                         `keep`, a child that failed keeps its reference and its mailbox */
     const void *arg;                  /* init's argument, `size` bytes, at most 1,024; the same at each restart */
     size_t size;
     enum rim_restart restart;
@@ -169,7 +170,7 @@ typedef struct rim_child_counts {
 
 /* Body of the outcome of get_childspec: a copy of the spec, in which pointers are replaced by what they point to. */
 typedef struct rim_childspec {
-    char id[RIM_CHILD_ID_MAX];
+    char id[RIM_CHILD_ID_MAX], name[RIM_CHILD_ID_MAX]; /* of options.name, which is NULL here */
     const rim_behaviour *behaviour;
     bool is_supervisor, significant;
     uint32_t restart; /* enum rim_restart */

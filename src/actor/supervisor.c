@@ -148,6 +148,12 @@ static rim_verdict on_down(rim_ctx *ctx, void *state, const void *body, rim_msg 
     return rim__supervisor_go_on(ctx, state);
 }
 
+static rim_verdict on_failed(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    (void)msg;
+    rim__child_on_failed(ctx, state, body);
+    return rim__supervisor_go_on(ctx, state);
+}
+
 static rim_verdict on_timer(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     const rim_timer_event *event = body;
     (void)msg;
@@ -203,6 +209,7 @@ static const rim_handler rows[] = {
     [RIM_DOWN] = on_down,
     [RIM_EXIT_SIGNAL] = on_exit_signal,
     [RIM_DRAIN] = on_drain,
+    [RIM_FAILED] = on_failed,
     [RIM_STARTED] = on_started,
     ROW(RIM_SUPERVISOR_SPEC) = on_spec,
     ROW(RIM_SUPERVISOR_START) = rim__supervisor_on_request,

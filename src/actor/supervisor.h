@@ -71,7 +71,7 @@ extern const rim_behaviour rim__supervisor_behaviour;
 /* ---- packs: a spec and all that it points to in one block; places are counted from the block's start ---- */
 
 struct rim__pack_child {
-    char id[RIM_CHILD_ID_MAX];
+    char id[RIM_CHILD_ID_MAX], name[RIM_CHILD_ID_MAX];
     const rim_behaviour *behaviour; /* NULL: a supervisor, whose pack is the argument */
     rim_spawn_options options;
     uint32_t at, size; /* of the argument */
@@ -146,7 +146,7 @@ struct rim__child {
     uint32_t end_code;
     uint64_t stop_ns, started_ns, restarts;
     char end_text[100];
-    char id[RIM_CHILD_ID_MAX];
+    char id[RIM_CHILD_ID_MAX], name[RIM_CHILD_ID_MAX]; /* the name that its actor claims; empty: none */
 };
 
 /* ---- the supervisor ---- */
@@ -231,6 +231,7 @@ void rim__child_start(rim_ctx *ctx, struct rim__supervisor *self, struct rim__ch
 void rim__child_stop(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child *child, bool at_once);
 void rim__child_on_started(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child *child);
 void rim__child_on_down(rim_ctx *ctx, struct rim__supervisor *self, const rim_down_event *down);
+void rim__child_on_failed(rim_ctx *ctx, struct rim__supervisor *self, const rim_failed_event *failed);
 void rim__child_on_timer(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child *child);
 void rim__child_arm(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child *child, uint64_t delay_ns);
 void rim__child_disarm(rim_ctx *ctx, struct rim__child *child);

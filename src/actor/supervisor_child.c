@@ -43,6 +43,8 @@ static struct rim__child *make(rim_ctx *ctx, const struct rim__pack_child *packe
         .stop_ns = packed->stop_ns,
     };
     memcpy(child->id, packed->id, sizeof child->id);
+    memcpy(child->name, packed->name, sizeof child->name);
+    child->options.name = child->name[0] != '\0' ? child->name : NULL;
     if (copy_arg(ctx, child, arg, packed->size) != 0) {
         rim_free(ctx, child);
         return NULL;
@@ -84,7 +86,7 @@ void rim__child_destroy(rim_ctx *ctx, struct rim__supervisor *self, struct rim__
 
 void rim__child_describe(const struct rim__child *child, rim_child_info *out) {
     *out = (rim_child_info){
-        .ref = child->suspended ? RIM_NIL : child->ref,
+        .ref = child->ref,
         .state = child->state,
         .restart = child->restart,
         .is_supervisor = child->is_supervisor,
@@ -169,13 +171,22 @@ static int spawn(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child *
     return error;
 }
 
+/* What was suspended goes on with its reference and its mailbox. */
+static int revive(rim_ctx *ctx, struct rim__child *child) {
+    int error = rim_revive(ctx, child->ref, child->arg, child->size);
+    if (error == 0) {
+        child->suspended = false;
+    }
+    return error;
+}
+
 void rim__child_start(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child *child) {
     rim__child_disarm(ctx, child);
     rim__restart_unpend(self, child);
     child->tried = true;
     child->refused_way = false;
     child->state = RIM_CHILD_STARTING;
-    int error = spawn(ctx, self, child);
+    int error = child->suspended ? revive(ctx, child) : spawn(ctx, self, child);
     if (error == -RIM_EFULL) {
         child->refused_way = true;
         rim__child_arm(ctx, self, child, AGAIN_NS);
@@ -324,4 +335,19 @@ void rim__child_on_down(rim_ctx *ctx, struct rim__supervisor *self, const rim_do
     child->monitor = RIM_NIL;
     set_ref(self, child, RIM_NIL);
     on_end(ctx, self, child);
+}
+
+/* It failed, and was spawned to be kept: its actor waits. */
+void rim__child_on_failed(rim_ctx *ctx, struct rim__supervisor *self, const rim_failed_event *failed) {
+    struct rim__child *child = rim__index_find_ref(&self->refs, failed->who);
+    if (child == NULL) {
+        return;
+    }
+    note_end(child, failed->code, failed->text);
+    child->suspended = true;
+    if (child->state == RIM_CHILD_STOPPING) {
+        force(ctx, self, child);
+    } else {
+        on_end(ctx, self, child);
+    }
 }

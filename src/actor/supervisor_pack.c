@@ -46,6 +46,10 @@ static void write_child(const rim_child *child, struct rim__pack *pack, struct r
     } else if (is_supervisor && child->supervisor->options != NULL) {
         out->options = *child->supervisor->options;
     }
+    if (out->options.name != NULL) { /* a pointer of the caller's: only its text goes along */
+        strncpy(out->name, out->options.name, sizeof out->name - 1);
+        out->options.name = NULL;
+    }
     unsigned char *arg = (unsigned char *)pack + at;
     if (is_supervisor) {
         rim__pack_write(child->supervisor, arg);

@@ -109,13 +109,14 @@ static enum outcome start_dynamic(rim_ctx *ctx, struct rim__supervisor *self, co
     bool has_arg = look->size > 0 && !template->is_supervisor;
     struct rim__pack_child packed = {
         .behaviour = template->is_supervisor ? NULL : template->behaviour,
-        .options = template->options,
+        .options = template->options, /* and the name, below */
         .size = has_arg ? (uint32_t)look->size : template->size,
         .restart = template->restart,
         .stop = template->stop,
         .significant = template->significant,
         .stop_ns = template->stop_ns,
     };
+    memcpy(packed.name, template->name, sizeof packed.name);
     return start_new(ctx, self, look, &packed, has_arg ? look->body : template->arg);
 }
 
@@ -194,7 +195,9 @@ static enum outcome tell_spec(rim_ctx *ctx, const struct look *look, const struc
         .options = child->options,
         .size = arg_size,
     };
+    spec->options.name = NULL;
     memcpy(spec->id, child->id, sizeof spec->id);
+    memcpy(spec->name, child->name, sizeof spec->name);
     if (arg_size > 0) {
         memcpy(spec->arg, child->arg, arg_size);
     }

@@ -185,8 +185,13 @@ static void fail_request(rim_ctx *ctx, struct rim__supervisor *self, struct rim_
     drop(ctx, self, child, child->forget);
 }
 
+/* In a sweep: the one on whose account it was, if it is suspended still, ends. It would have to wait for another. */
 static void fail_restart(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child *child) {
+    struct rim__child *cause = self->sweep.phase != RIM_SWEEP_NONE ? self->sweep.cause : NULL;
     self->sweep.phase = RIM_SWEEP_NONE;
+    if (cause != NULL && cause != child && cause->suspended) {
+        rim__child_stop(ctx, self, cause, true);
+    }
     if (count_restart(ctx, self, child)) {
         wait_for_retry(ctx, self, child, backoff(ctx, self, child));
     }

@@ -77,6 +77,12 @@ static int check_options(const rim_child *child, const char *id, char *text) {
     if (options->place < RIM_HERE || options->place > RIM_BY_HASH) {
         return wrong(text, "child '%s': its options name no place", id);
     }
+    if (options->name != NULL && (options->name[0] == '\0' || strlen(options->name) >= RIM_CHILD_ID_MAX)) {
+        return wrong(text, "child '%s': a name has 1 to 63 bytes", id);
+    }
+    if (options->keep && child->supervisor != NULL) {
+        return wrong(text, "child '%s': a supervisor that failed cannot be kept", id);
+    }
     if (options->link || options->monitor || options->acknowledge) {
         return wrong(text, "child '%s': link, monitor and acknowledge are its supervisor's to set", id);
     }

@@ -51,17 +51,21 @@ static void turn_round(rim_ctx *ctx, struct rim__supervisor *self) {
     self->sweep.cursor = self->first;
 }
 
-/* A suspended child keeps its reference: it is not stopped in order to be started. */
+/* The child that failed and was kept is not stopped in order to be started: it keeps its reference. */
+static bool is_to_revive(const struct rim__supervisor *self, const struct rim__child *child) {
+    return child->suspended && child == self->sweep.cause && self->mode != RIM_SUPERVISOR_ENDING;
+}
+
 static bool has_to_stop(const struct rim__supervisor *self, const struct rim__child *child) {
     return child->swept && child->state != RIM_CHILD_STOPPING && rim__child_has_actor(child) &&
-           (!child->suspended || self->mode == RIM_SUPERVISOR_ENDING);
+           !is_to_revive(self, child);
 }
 
 /* One that waits for its restart, or for a way to its shard, has nothing to be stopped. */
 static void give_up_waiting(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child *child) {
     if (child->swept && !rim__child_has_actor(child)) {
         rim__child_stop(ctx, self, child, false);
-    } else if (child->swept && child->suspended && self->mode != RIM_SUPERVISOR_ENDING) {
+    } else if (child->swept && is_to_revive(self, child)) {
         rim__child_disarm(ctx, child);
         rim__restart_unpend(self, child);
         child->state = RIM_CHILD_DOWN;

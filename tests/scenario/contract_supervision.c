@@ -353,3 +353,100 @@ static const struct company_step refuses_at_its_end[] = {{BEGIN, .spec = &dynami
                                                          {LOOK, .look = check_refused},
                                                          {.op = NOBODY_IS}};
 COMPANY(contract_07_supervisor_that_ends_refuses_what_waits, refuses_at_its_end)
+
+/* ---- kept: reference and mailbox stay ---- */
+
+static const rim_spawn_options kept = {.keep = true};
+static const rim_child kept_children[] = {WORKER("a", a, .options = &kept), WORKER("b", b, .options = &kept)};
+static const rim_supervisor_spec kept_spec = SUPERVISE(kept_children, TOLERANT);
+static const rim_supervisor_spec kept_group = SUPERVISE(kept_children, .strategy = RIM_ONE_FOR_ALL, TOLERANT);
+static const rim_supervisor_spec kept_backoff =
+    SUPERVISE(kept_children, .intensity = 5, .period_ns = RIM_SECONDS(3600), .backoff_min_ns = RIM_MS(1));
+
+static void send_with_poison(rim_ctx *ctx, struct company *company, const void *body) {
+    (void)body;
+    for (uint32_t i = 0; i < 2 * BACKLOG + 1; i++) {
+        uint64_t words[2] = {i == BACKLOG ? ABNORMAL : COUNT_THIS, 0};
+        CHECK(rim_send(ctx, company->refs[1], END, words, sizeof words) == 0);
+    }
+}
+
+static void check_same(rim_ctx *ctx, struct company *company, const void *body) {
+    (void)ctx;
+    CHECK(((const rim_child_info *)body)->ref == company->refs[1]);
+    CHECK(((const rim_child_info *)body)->restarts == 1);
+}
+static void check_worked(rim_ctx *ctx, struct company *company, const void *body) {
+    (void)ctx;
+    (void)body;
+    CHECK(atomic_load(&company->worked['a']) == 2 * BACKLOG); /* all but the one that failed it */
+}
+static const struct company_step kept_one[] = {{BEGIN, .spec = &kept_spec},
+                                               {GET, .text = "a", .slot = 1},
+                                               {LOOK, .look = send_with_poison},
+                                               {LOG_UNTIL, .text = "a b -a:257 a"},
+                                               {UNTIL, .text = "a+ b+"},
+                                               {GET, .text = "a", .look = check_same},
+                                               {.op = DRAINED},
+                                               {LOG, .text = "-b:0 -a:0"},
+                                               {LOOK, .look = check_worked}};
+COMPANY(contract_07_message_that_failed_an_actor_is_never_redelivered, kept_one)
+
+/* The one that failed keeps its reference; the others, which are stopped, do not. */
+static const struct company_step kept_all[] = {{BEGIN, .spec = &kept_group},
+                                               {GET, .text = "a", .slot = 1},
+                                               {LOOK, .look = send_with_poison},
+                                               {LOG_UNTIL, .text = "a b -a:257 -b:1 a b"},
+                                               {UNTIL, .text = "a+ b+"},
+                                               {GET, .text = "a", .look = check_same},
+                                               {.op = DRAINED},
+                                               {LOG, .text = "-b:0 -a:0"},
+                                               {LOOK, .look = check_worked}};
+COMPANY(contract_07_kept_child_is_revived_with_its_group, kept_all)
+
+static const struct company_step kept_waits[] = {{BEGIN, .spec = &kept_backoff},
+                                                 {GET, .text = "a", .slot = 1},
+                                                 {LOOK, .look = send_with_poison},
+                                                 {LOG_UNTIL, .text = "a b -a:257 a"},
+                                                 {UNTIL, .text = "a+ b+"},
+                                                 {GET, .text = "a", .look = check_same},
+                                                 {.op = DRAINED},
+                                                 {LOOK, .look = check_worked}};
+COMPANY(contract_07_kept_child_waits_for_its_restart_with_its_mailbox, kept_waits)
+
+/* Who is not to be restarted, or was once too often, is not left suspended. */
+static const rim_child kept_fragile[] = {WORKER("a", a, .options = &kept, .restart = RIM_TEMPORARY),
+                                         WORKER("b", b, .options = &kept)};
+static const rim_supervisor_spec fragile_spec = SUPERVISE(kept_fragile, .period_ns = 1);
+static const struct company_step kept_no_more[] = {{BEGIN, .spec = &fragile_spec},
+                                                   {SEND, .text = "a"},
+                                                   {UNTIL, .text = "b+"},
+                                                   {SEND, .text = "b"},
+                                                   {ENDED, .expect = RIM_EXIT_SHUTDOWN},
+                                                   {LOG, .text = "a b -a:257 -b:257"},
+                                                   {.op = NOBODY_IS}};
+COMPANY(contract_07_kept_child_that_is_not_restarted_ends, kept_no_more)
+
+/* ---- names ---- */
+
+static const rim_spawn_options named = {.name = "a worker of the company"};
+static const rim_child named_children[] = {WORKER("a", a, .options = &named)};
+static const rim_supervisor_spec named_spec = SUPERVISE(named_children, TOLERANT);
+static void check_name(rim_ctx *ctx, struct company *company, const void *body) {
+    (void)company;
+    CHECK(rim_find(ctx, named.name) == ((const rim_child_info *)body)->ref);
+}
+static void check_spec_name(rim_ctx *ctx, struct company *company, const void *body) {
+    (void)ctx;
+    (void)company;
+    CHECK(strcmp(((const rim_childspec *)body)->name, named.name) == 0);
+}
+static const struct company_step named_steps[] = {{BEGIN, .spec = &named_spec},
+                                                  {GET, .text = "a", .look = check_name},
+                                                  {SPEC, .text = "a", .look = check_spec_name},
+                                                  {CRASH, .text = "a"},
+                                                  {LOG_UNTIL, .text = "a -a:257 a"},
+                                                  {UNTIL, .text = "a+"},
+                                                  {GET, .text = "a", .look = check_name},
+                                                  {.op = STOP}};
+COMPANY(contract_07_restarted_child_has_its_name_again, named_steps)

@@ -391,7 +391,12 @@
     X(contract_07_spec_is_copied_with_all_that_it_points_to)                                                           \
     X(contract_07_root_is_made_from_outside_and_stops_with_the_system)                                                 \
     X(contract_07_requests_that_wait_are_served_in_order)                                                              \
-    X(contract_07_supervisor_that_ends_refuses_what_waits)
+    X(contract_07_supervisor_that_ends_refuses_what_waits)                                                             \
+    X(contract_07_message_that_failed_an_actor_is_never_redelivered)                                                   \
+    X(contract_07_kept_child_is_revived_with_its_group)                                                                \
+    X(contract_07_kept_child_waits_for_its_restart_with_its_mailbox)                                                   \
+    X(contract_07_kept_child_that_is_not_restarted_ends)                                                               \
+    X(contract_07_restarted_child_has_its_name_again)
 
 struct scenario;
 #define LIST_DECLARE(name) void name(struct scenario *s);

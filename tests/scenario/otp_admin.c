@@ -82,6 +82,7 @@ static void expect_text(const rim_child *child, enum rim_auto_shutdown auto_shut
 }
 
 static void check_each_field(void) {
+    static const rim_spawn_options kept = {.keep = true}, nameless_options = {.name = ""};
     rim_spawn_options no_place = {.place = (enum rim_place)9}, linked = {.link = true};
     rim_behaviour nameless = {0};
     expect_text(&(rim_child){.behaviour = &company_worker}, RIM_AUTO_NEVER, "no id");
@@ -97,6 +98,8 @@ static void check_each_field(void) {
     expect_text(&(rim_child)SUPERVISOR("a", nothing, .size = 1), RIM_AUTO_NEVER, "takes no argument");
     expect_text(&(rim_child)WORKER("a", a, .options = &no_place), RIM_AUTO_NEVER, "no place");
     expect_text(&(rim_child)WORKER("a", a, .options = &linked), RIM_AUTO_NEVER, "its supervisor's to set");
+    expect_text(&(rim_child)WORKER("a", a, .options = &nameless_options), RIM_AUTO_NEVER, "a name has 1 to 63");
+    expect_text(&(rim_child)SUPERVISOR("a", nothing, .options = &kept), RIM_AUTO_NEVER, "cannot be kept");
     expect_text(NULL, RIM_AUTO_NEVER, "no child");
 }
 

@@ -439,6 +439,7 @@ static void make_child(uint32_t number) {
     bool is_dynamic = of->strategy == RIM_DYNAMIC;
     node->kind.is_dynamic = is_dynamic;
     node->options.trap_exit = !node->is_supervisor && campaign_random(3) == 0;
+    node->options.keep = !node->is_supervisor && campaign_random(3) == 0;
     *child = (rim_child){.id = is_dynamic ? NULL : node->id,
                          .options = &node->options,
                          .restart = campaign_random(2) == 0 ? RIM_PERMANENT : (enum rim_restart)campaign_random(3),
