@@ -32,8 +32,9 @@ struct benchmark {
 #define BENCHMARK(called, text, table)                                                                                 \
     { .name = (called), .about = (text), .figures = (table), .count = sizeof(table) / sizeof((table)[0]) }
 
-extern const struct benchmark bench_limits, bench_tell, bench_ping_pong, bench_spawn, bench_idle_actor, bench_request,
-    bench_timer, bench_fan_in, bench_thread_ring, bench_offload, bench_port, bench_publish;
+extern const struct benchmark bench_limits, bench_tell, bench_ping_pong, bench_spawn, bench_supervisor,
+    bench_idle_actor, bench_request, bench_timer, bench_fan_in, bench_thread_ring, bench_offload, bench_port,
+    bench_publish;
 
 struct effort {
     uint32_t repeat; /* odd is best; at most HARNESS_REPEAT_MAX */
