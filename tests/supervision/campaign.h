@@ -39,7 +39,8 @@
     X(chaos_rest)                                                                                                      \
     X(chaos_root_ended)                                                                                                \
     X(chaos_root_killed)                                                                                               \
-    X(chaos_system_stopped)
+    X(chaos_system_stopped)                                                                                            \
+    X(chaos_without_memory)
 
 enum campaign_event {
 #define CAMPAIGN_EVENT_(name) CAMPAIGN_##name,
@@ -64,8 +65,8 @@ void campaign_check(bool ok, const char *what);
 #define CAMPAIGN_CHECK(expression) campaign_check((expression), #expression)
 void campaign_note(enum campaign_event event);
 
-/* A simulated system of some shards, started; faults by the seed. */
-rim_system *campaign_system(uint64_t seed);
+/* A simulated system of some shards, started; faults by the seed, and so many of a thousand allocations fail. */
+rim_system *campaign_system(uint64_t seed, uint32_t no_memory);
 /* Runs until nothing moves any more. Timers up to some seconds are waited for. */
 void campaign_settle(rim_system *system, uint64_t quiet_ns);
 /* Stops and destroys it; nothing is lost or leaks. */

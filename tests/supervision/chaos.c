@@ -50,6 +50,7 @@ static struct chaos {
     uint32_t asked, answered;
     bool any_killed; /* a supervisor, or it is to be stopped so: its old children and its new ones may meet */
     bool is_ending;  /* the system */
+    bool is_short;   /* of memory: calls fail now and then */
     enum todo todo;
     bool is_listed;
 } chaos;
@@ -80,6 +81,12 @@ static void check_alone(const struct kind *kind) {
     }
 }
 
+/* Of a call that fails for want of memory alone. */
+static bool succeeds(bool ok) {
+    CAMPAIGN_CHECK(ok || chaos.is_short);
+    return ok;
+}
+
 static rim_verdict live(rim_ctx *ctx, struct worker *self, const struct kind *kind) {
     if (chaos.life_count == LIVES) {
         return RIM_FAIL;
@@ -106,8 +113,10 @@ static rim_verdict worker_init(rim_ctx *ctx, void *state, const void *arg, size_
     }
     if (fate < 30) {
         self->is_starting = true;
-        CAMPAIGN_CHECK(rim_start_defer(ctx) == 0);
-        CAMPAIGN_CHECK(rim_after(ctx, campaign_random(RIM_MS(3)), 0) != RIM_NIL);
+        if (!succeeds(rim_start_defer(ctx) == 0) ||
+            !succeeds(rim_after(ctx, campaign_random(RIM_MS(3)), 0) != RIM_NIL)) {
+            return RIM_FAIL;
+        }
     }
     return live(ctx, self, &kind);
 }
@@ -148,8 +157,7 @@ static rim_verdict worker_timer(rim_ctx *ctx, void *state, const void *body, rim
         return rim_fail(ctx, RIM_EXIT_USER + 3, "chaos before its start");
     }
     self->is_starting = false;
-    CAMPAIGN_CHECK(rim_start_confirm(ctx) == 0);
-    return RIM_DONE;
+    return succeeds(rim_start_confirm(ctx) == 0) ? RIM_DONE : RIM_FAIL;
 }
 
 /* Of those that trap exits. */
@@ -168,7 +176,7 @@ static rim_verdict worker_signal(rim_ctx *ctx, void *state, const void *body, ri
         campaign_note(CAMPAIGN_chaos_crash_while_stopping);
         return rim_fail(ctx, RIM_EXIT_USER + 4, "chaos while it is stopped");
     case 2:
-        CAMPAIGN_CHECK(rim_after(ctx, campaign_random(RIM_MS(3)), 0) != RIM_NIL);
+        (void)succeeds(rim_after(ctx, campaign_random(RIM_MS(3)), 0) != RIM_NIL);
         return RIM_DONE;
     default:
         return rim_fail(ctx, event->code, "%s", event->text);
@@ -310,7 +318,7 @@ static rim_verdict on_list(rim_ctx *ctx, void *self, uint64_t cookie, int error,
     (void)cookie;
     (void)msg;
     if (chaos.todo == LIST && (error != 0 || list->unknown > 0) && chaos.ends == 0) { /* the way was full */
-        CAMPAIGN_CHECK(rim_after(ctx, RIM_US(100), 0) != RIM_NIL);
+        (void)succeeds(rim_after(ctx, RIM_US(100), 0) != RIM_NIL);
         return RIM_DONE;
     }
     chaos.is_listed = error == 0;
@@ -333,8 +341,8 @@ static rim_verdict boss_ask(rim_ctx *ctx, void *self, const void *body, rim_msg 
     (void)msg;
     rim_supervisor_call call = {.supervisor = chaos.root, .timeout_ns = RIM_MS(20), .on_outcome = on_list};
     int error = rim_supervisor_tree(ctx, &call);
-    if (error == -RIM_EFULL && chaos.todo == LIST) {
-        CAMPAIGN_CHECK(rim_after(ctx, RIM_US(100), 0) != RIM_NIL);
+    if ((error == -RIM_EFULL || error == -ENOMEM) && chaos.todo == LIST) {
+        (void)succeeds(rim_after(ctx, RIM_US(100), 0) != RIM_NIL);
     }
     return RIM_DONE;
 }
@@ -345,7 +353,7 @@ static rim_verdict on_drained(rim_ctx *ctx, void *self, uint64_t cookie, int err
     (void)cookie;
     (void)body;
     (void)msg;
-    CAMPAIGN_CHECK(error == 0 || error == -ETIMEDOUT);
+    CAMPAIGN_CHECK(error == 0 || error == -ETIMEDOUT || (error == -ENOMEM && chaos.is_short));
     chaos.answered++;
     return RIM_DONE;
 }
@@ -355,14 +363,13 @@ static rim_verdict boss_go(rim_ctx *ctx, void *self, const void *body, rim_msg *
     memcpy(&chaos.todo, body, sizeof chaos.todo);
     switch (chaos.todo) {
     case KILL_ROOT:
-        CAMPAIGN_CHECK(rim_kill(ctx, chaos.root) == 0);
+        (void)succeeds(rim_kill(ctx, chaos.root) == 0);
         break;
     case SHUT_DOWN:
-        CAMPAIGN_CHECK(rim_exit_send(ctx, chaos.root, RIM_EXIT_SHUTDOWN, "it is over") == 0);
+        (void)succeeds(rim_exit_send(ctx, chaos.root, RIM_EXIT_SHUTDOWN, "it is over") == 0);
         break;
     case DRAIN:
-        CAMPAIGN_CHECK(rim_end(ctx, &drain, NULL) == 0);
-        chaos.asked++;
+        chaos.asked += succeeds(rim_end(ctx, &drain, NULL) == 0);
         break;
     default:
         return boss_ask(ctx, self, NULL, msg);
@@ -392,7 +399,11 @@ static rim_verdict boss_init(rim_ctx *ctx, void *self, const void *arg, size_t s
     (void)self;
     (void)arg;
     (void)size;
-    return rim_supervise(ctx, &chaos.specs[0], &chaos.root) == 0 ? RIM_DONE : RIM_FAIL;
+    if (rim_supervise(ctx, &chaos.specs[0], &chaos.root) != 0) {
+        CAMPAIGN_CHECK(chaos.is_short);
+        chaos.ends = 1; /* it has never been */
+    }
+    return RIM_DONE;
 }
 
 static const rim_handler boss_on[] = {
@@ -513,10 +524,11 @@ static void act(rim_system *system, rim_ref boss_ref) {
 static void rest(rim_system *system, rim_ref boss_ref) {
     campaign_settle(system, RIM_MS(3));
     CAMPAIGN_CHECK(chaos.asked == chaos.answered); /* each request has had its outcome */
+    chaos.is_listed = false;
     if (chaos.ends == 0 && chaos.starts == 1) {
         tell_boss(system, boss_ref, LIST);
         campaign_settle(system, RIM_MS(3));
-        CAMPAIGN_CHECK(chaos.is_listed);
+        CAMPAIGN_CHECK(chaos.is_listed || chaos.is_short);
     } else {
         campaign_check(chaos.ends == 0 || chaos.alive == 0, "nobody is left when the root has ended");
     }
@@ -526,9 +538,11 @@ static void end_root(rim_system *system, rim_ref boss_ref) {
     static const enum todo ways[] = {KILL_ROOT, SHUT_DOWN, DRAIN};
     enum todo way = ways[campaign_random(RIM_COUNT(ways))];
     chaos.any_killed = chaos.any_killed || way == KILL_ROOT;
-    tell_boss(system, boss_ref, way);
     campaign_note(way == KILL_ROOT ? CAMPAIGN_chaos_root_killed : CAMPAIGN_chaos_root_ended);
-    campaign_settle(system, RIM_MS(3));
+    for (int i = 0; i < (chaos.is_short ? 20 : 1) && chaos.ends == 0; i++) {
+        tell_boss(system, boss_ref, way);
+        campaign_settle(system, RIM_MS(3));
+    }
     CAMPAIGN_CHECK(chaos.ends == 1);
     CAMPAIGN_CHECK(chaos.asked == chaos.answered);
     campaign_check(chaos.alive == 0, "nobody is left when the root has ended");
@@ -539,7 +553,10 @@ void chaos_run(uint64_t seed) {
     memset(&chaos, 0, sizeof chaos);
     make_tree();
     CAMPAIGN_CHECK(rim_supervisor_check(&chaos.specs[0], campaign.text) == 0);
-    rim_system *system = campaign_system(seed);
+    uint32_t no_memory = campaign_random(5) == 0 ? 1 + (uint32_t)campaign_random(10) : 0;
+    chaos.is_short = no_memory > 0;
+    campaign.events[CAMPAIGN_chaos_without_memory] += chaos.is_short;
+    rim_system *system = campaign_system(seed, no_memory);
     CAMPAIGN_CHECK(rim_system_spawn(system, &boss, &(rim_spawn_options){.trap_exit = true}, NULL, 0, &boss_ref) == 0);
     for (uint64_t i = campaign_random(60); i > 0 && campaign.wrong == NULL && chaos.ends == 0; i--) {
         rim_sim_run(system, campaign_random(8) == 0 ? campaign_random(RIM_MS(10)) : campaign_random(RIM_US(200)));

@@ -39,8 +39,10 @@ static void tell(void *arg, int level, const char *text) {
     }
 }
 
-rim_system *campaign_system(uint64_t seed) {
-    static const rim_sim_options calm, harsh = {.skip_turn = 80, .late_wake = 100, .false_wake = 30, .lane_full = 30};
+rim_system *campaign_system(uint64_t seed, uint32_t no_memory) {
+    rim_sim_options calm = {.no_memory = no_memory};
+    rim_sim_options harsh = {
+        .skip_turn = 80, .late_wake = 100, .false_wake = 30, .lane_full = 30, .no_memory = no_memory};
     rim_config config = {.shards = 3,
                          .driver = RIM_DRIVER_SIM,
                          .seed = seed + 1,

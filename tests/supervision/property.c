@@ -436,7 +436,7 @@ void property_run(uint64_t seed) {
     rim_ref boss_ref;
     memset(&property, 0, sizeof property);
     make_tree();
-    rim_system *system = campaign_system(seed);
+    rim_system *system = campaign_system(seed, 0);
     CAMPAIGN_CHECK(rim_system_spawn(system, &boss, &(rim_spawn_options){.trap_exit = true}, NULL, 0, &boss_ref) == 0);
     campaign_settle(system, RIM_MS(30));
     bool is_started = model_start(&property.model);
