@@ -33,6 +33,7 @@
 #define RINGMAIL_ACTOR_SUPERVISOR_H
 
 #include "ringmail/link.h"
+#include "ringmail/request.h"
 #include "ringmail/runtime.h"
 #include "ringmail/supervisor.h"
 
@@ -175,6 +176,7 @@ struct rim__sweep {
 struct rim__call {
     struct rim__call *next;
     rim_token token;
+    uint64_t deadline_ns; /* after which nobody waits for the answer */
     size_t size;
     uint32_t tag;
     _Alignas(16) unsigned char body[];

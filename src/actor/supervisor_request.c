@@ -267,13 +267,14 @@ static enum outcome serve(rim_ctx *ctx, struct rim__supervisor *self, const stru
 
 static void put_off(rim_ctx *ctx, struct rim__supervisor *self, const struct look *look) {
     struct rim__call *call = rim_alloc(ctx, sizeof *call + look->size);
+    uint64_t deadline_ns = rim_deadline(ctx);
     rim_token token = call != NULL ? rim_defer(ctx) : RIM_NIL;
     if (token == RIM_NIL) {
         rim_refuse(ctx, RIM_NIL, -ENOMEM);
         rim_free(ctx, call);
         return;
     }
-    *call = (struct rim__call){.token = token, .tag = look->tag, .size = look->size};
+    *call = (struct rim__call){.token = token, .deadline_ns = deadline_ns, .tag = look->tag, .size = look->size};
     if (look->size > 0) {
         memcpy(call->body, look->body, look->size);
     }
@@ -307,7 +308,8 @@ bool rim__request_wake(rim_ctx *ctx, struct rim__supervisor *self) {
     for (struct rim__call **at = &self->calls; *at != NULL;) {
         struct rim__call *call = *at;
         struct look look = {.tag = call->tag, .body = call->body, .size = call->size, .token = call->token};
-        if (serve(ctx, self, &look) == WAITS) {
+        bool is_expired = call->deadline_ns <= rim_now(ctx);
+        if ((is_expired ? refuse(ctx, &look, -RIM_EEXPIRED) : serve(ctx, self, &look)) == WAITS) {
             at = &call->next;
         } else {
             any = true;

@@ -43,7 +43,8 @@ static char plan_of(const struct company_worker *as, uint32_t start) {
     return length == 0 ? '+' : as->plan[start < length ? start : length - 1];
 }
 
-static void be_alive(const struct company_worker *as) {
+static void be_alive(rim_ctx *ctx, const struct company_worker *as) {
+    atomic_store(&the_company.workers[(unsigned char)as->id], rim_self(ctx));
     int others = atomic_fetch_add(&the_company.alive[(unsigned char)as->id], 1);
     atomic_fetch_add(&the_company.all_alive, 1);
     CHECK(others == 0 || as->id == '*'); /* never two of one child */
@@ -72,7 +73,7 @@ static rim_verdict worker_init(rim_ctx *ctx, void *state, const void *arg, size_
     default:
         break;
     }
-    be_alive(&self->as);
+    be_alive(ctx, &self->as);
     return RIM_DONE;
 }
 
@@ -95,6 +96,9 @@ ROLE_ON(worker_end) {
         return rim_fail(ctx, RIM_EXIT_SHUTDOWN, "it is done");
     case UNLINK:
         CHECK(rim_unlink(ctx, words[1]) == 0);
+        return RIM_DONE;
+    case CONFIRM:
+        CHECK(rim_start_confirm(ctx) == 0);
         return RIM_DONE;
     case COUNT_THIS:
         worker->counted++;
@@ -288,7 +292,7 @@ static int ask(rim_ctx *ctx, const struct company_step *step, const rim_supervis
 static void question(rim_ctx *ctx) {
     const struct company_step *step = now();
     rim_supervisor_call call = {.supervisor = the_company.refs[step->in],
-                                .timeout_ns = TIMEOUT_NS,
+                                .timeout_ns = step->timeout_ns != 0 ? step->timeout_ns : TIMEOUT_NS,
                                 .on_outcome = boss_answer,
                                 .cookie = the_company.at};
     int error = ask(ctx, step, &call);

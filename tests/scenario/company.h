@@ -66,14 +66,14 @@ enum company_op {
 };
 
 /* How a worker ends, or what it is told. */
-enum company_how { ABNORMAL = 0, NORMAL, SHUTDOWN, KILLED, UNLINK, FAIL_ON_THIS, COUNT_THIS };
+enum company_how { ABNORMAL = 0, NORMAL, SHUTDOWN, KILLED, UNLINK, COUNT_THIS, CONFIRM };
 
 struct company;
 struct company_step {
     enum company_op op;
     const char *text;
     int expect;
-    uint64_t how;
+    uint64_t how, timeout_ns;
     uint32_t slot, in; /* in: the slot of the supervisor; 0 the one of BEGIN */
     const rim_child *child;
     const rim_supervisor_spec *spec;
@@ -91,6 +91,7 @@ struct company {
     uint64_t tries;
     atomic_uint starts[128], worked[128];
     atomic_int alive[128], all_alive;
+    _Atomic(rim_ref) workers[128]; /* the last of each */
     atomic_uint log_length;
     char log[COMPANY_LOG];
 };

@@ -450,3 +450,38 @@ static const struct company_step named_steps[] = {{BEGIN, .spec = &named_spec},
                                                   {GET, .text = "a", .look = check_name},
                                                   {.op = STOP}};
 COMPANY(contract_07_restarted_child_has_its_name_again, named_steps)
+
+/* ---- a request that expired while it waited ---- */
+
+static void confirm_b(rim_ctx *ctx, struct company *company, const void *body) {
+    uint64_t words[2] = {CONFIRM, 0};
+    (void)body;
+    CHECK(rim_send(ctx, atomic_load(&company->workers['b']), END, words, sizeof words) == 0);
+}
+
+static const rim_child child_e = WORKER("e", any);
+ROLE_OUTCOME(has_started) {
+    CHECK(error == 0);
+    return RIM_DONE;
+}
+
+static void start_and_go_on(rim_ctx *ctx, struct company *company, const void *body) {
+    rim_supervisor_call call = {.supervisor = company->refs[0],
+                                .timeout_ns = RIM_SECONDS(10),
+                                .on_outcome = has_started};
+    (void)body;
+    CHECK(rim_supervisor_start_child(ctx, &call, &child_never, NULL) == 0);
+}
+static const struct company_step expires[] = {{BEGIN, .spec = &over_spec},
+                                              {LOOK, .look = start_and_go_on},
+                                              {LOG_UNTIL, .text = "d a b"},
+                                              {GET, .text = "s", .slot = 1},
+                                              {START, .child = &child_e, .in = 1, .timeout_ns = RIM_MS(1),
+                                               .expect = -ETIMEDOUT},
+                                              {LOOK, .look = confirm_b},
+                                              {LOG_UNTIL, .text = "c"},
+                                              {UNTIL, .text = "a+ b+ c+", .in = 1},
+                                              {UNTIL, .text = "d+ s+"},
+                                              {.op = STOP},
+                                              {LOG, .text = "-c:1 -b:1 -a:1 -d:1"}};
+COMPANY(contract_07_request_that_expired_while_it_waited_is_not_run, expires)
