@@ -184,7 +184,7 @@ typedef struct rim_childspec {
 /*
  * Adds a child and starts it. Outcome: rim_child_info, when its init has succeeded, or has said RIM_STOP (then without
  * a reference); -RIM_ESTARTED and -RIM_EPRESENT (the id is there, running or not), -RIM_ESTART (it did not start; it
- * is forgotten). -EINVAL at once for a spec that is wrong. Call returns are rim_request's. `out` as there.
+ * is forgotten). -EINVAL at once for a spec that is wrong, else it returns what rim_request does. `out` as there.
  */
 RIM_API RIM_MUST_CHECK int rim_supervisor_start_child(rim_ctx *ctx, const rim_supervisor_call *call,
                                                       const rim_child *child, rim_token *out);

@@ -14,6 +14,7 @@
 #include "campaign.h"
 
 enum { GO = RIM_USER, END };
+#define QUIET_NS RIM_MS(60) /* longer than any wait, and than a faulty wake-up takes */
 enum { NODES = 24, LIVES = 4000, DYNAMIC_MOST = 12 };
 enum todo { KILL_WORKER, KILL_SUPERVISOR, KILL_ROOT, REQUEST, LIST, SHUT_DOWN, DRAIN };
 
@@ -49,6 +50,7 @@ static struct chaos {
     uint32_t starts, ends; /* of the root */
     uint32_t asked, answered;
     bool any_killed; /* a supervisor, or it is to be stopped so: its old children and its new ones may meet */
+    bool is_begun;   /* the boss is there: even for that there may be no memory */
     bool is_ending;  /* the system */
     bool is_short;   /* of memory: calls fail now and then */
     enum todo todo;
@@ -403,6 +405,7 @@ static rim_verdict boss_init(rim_ctx *ctx, void *self, const void *arg, size_t s
         CAMPAIGN_CHECK(chaos.is_short);
         chaos.ends = 1; /* it has never been */
     }
+    chaos.is_begun = true;
     return RIM_DONE;
 }
 
@@ -522,12 +525,12 @@ static void act(rim_system *system, rim_ref boss_ref) {
 }
 
 static void rest(rim_system *system, rim_ref boss_ref) {
-    campaign_settle(system, RIM_MS(3));
+    campaign_settle(system, QUIET_NS);
     CAMPAIGN_CHECK(chaos.asked == chaos.answered); /* each request has had its outcome */
     chaos.is_listed = false;
     if (chaos.ends == 0 && chaos.starts == 1) {
         tell_boss(system, boss_ref, LIST);
-        campaign_settle(system, RIM_MS(3));
+        campaign_settle(system, QUIET_NS);
         CAMPAIGN_CHECK(chaos.is_listed || chaos.is_short);
     } else {
         campaign_check(chaos.ends == 0 || chaos.alive == 0, "nobody is left when the root has ended");
@@ -541,7 +544,7 @@ static void end_root(rim_system *system, rim_ref boss_ref) {
     campaign_note(way == KILL_ROOT ? CAMPAIGN_chaos_root_killed : CAMPAIGN_chaos_root_ended);
     for (int i = 0; i < (chaos.is_short ? 20 : 1) && chaos.ends == 0; i++) {
         tell_boss(system, boss_ref, way);
-        campaign_settle(system, RIM_MS(3));
+        campaign_settle(system, QUIET_NS);
     }
     CAMPAIGN_CHECK(chaos.ends == 1);
     CAMPAIGN_CHECK(chaos.asked == chaos.answered);
@@ -569,7 +572,7 @@ void chaos_run(uint64_t seed) {
         campaign_note(CAMPAIGN_chaos_system_stopped);
     } else {
         rest(system, boss_ref);
-        if (chaos.ends == 0 && campaign.wrong == NULL) {
+        if (chaos.is_begun && chaos.ends == 0 && campaign.wrong == NULL) {
             end_root(system, boss_ref);
         }
     }
