@@ -61,6 +61,13 @@ typedef struct rim_upgrade_report {
  */
 RIM_API RIM_MUST_CHECK int rim_upgrade(rim_ctx *ctx, const rim_upgrading *upgrading, rim_token *out);
 
+/*
+ * The table that a spawn of `behaviour` would use now: itself, or what it was upgraded to on this shard. For those who
+ * keep a table for later, and cannot know whether its object is still loaded: it is not looked into, but compared by
+ * address and by the `version` that it had.
+ */
+RIM_API const rim_behaviour *rim_upgrade_newest(const rim_ctx *ctx, const rim_behaviour *behaviour, uint32_t version);
+
 #ifdef __cplusplus
 }
 #endif

@@ -36,6 +36,7 @@
 #include "ringmail/request.h"
 #include "ringmail/runtime.h"
 #include "ringmail/supervisor.h"
+#include "ringmail/upgrade.h"
 
 /* ---- messages ---- */
 
@@ -139,7 +140,9 @@ struct rim__child {
     rim_mon monitor;
     rim_timer timer;     /* of the deadline of a stop, of a retry */
     rim_token answer_to; /* the request that started or stops it */
-    const rim_behaviour *behaviour;
+    const rim_behaviour
+        *behaviour;   /* may be unloaded after an upgrade: ask rim__child_refresh before looking into it */
+    uint32_t version; /* of that */
     rim_spawn_options options;
     void *arg; /* of init; of a supervisor, its pack */
     uint32_t size;
@@ -237,7 +240,9 @@ void rim__child_on_failed(rim_ctx *ctx, struct rim__supervisor *self, const rim_
 void rim__child_on_timer(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child *child);
 void rim__child_arm(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child *child, uint64_t delay_ns);
 void rim__child_disarm(rim_ctx *ctx, struct rim__child *child);
-void rim__child_describe(const struct rim__child *child, rim_child_info *out);
+void rim__child_describe(rim_ctx *ctx, struct rim__child *child, rim_child_info *out);
+/* Its behaviour is the newest then. */
+void rim__child_refresh(const rim_ctx *ctx, struct rim__child *child);
 bool rim__child_end_is_normal(const struct rim__child *child);
 
 /* supervisor_restart.c: what the end of a child means */

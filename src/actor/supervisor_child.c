@@ -42,6 +42,7 @@ static struct rim__child *make(rim_ctx *ctx, const struct rim__pack_child *packe
         .options = packed->options,
         .stop_ns = packed->stop_ns,
     };
+    child->version = child->behaviour->version;
     memcpy(child->id, packed->id, sizeof child->id);
     memcpy(child->name, packed->name, sizeof child->name);
     child->options.name = child->name[0] != '\0' ? child->name : NULL;
@@ -84,7 +85,13 @@ void rim__child_destroy(rim_ctx *ctx, struct rim__supervisor *self, struct rim__
     rim_free(ctx, child);
 }
 
-void rim__child_describe(const struct rim__child *child, rim_child_info *out) {
+void rim__child_refresh(const rim_ctx *ctx, struct rim__child *child) {
+    child->behaviour = rim_upgrade_newest(ctx, child->behaviour, child->version);
+    child->version = child->behaviour->version;
+}
+
+void rim__child_describe(rim_ctx *ctx, struct rim__child *child, rim_child_info *out) {
+    rim__child_refresh(ctx, child);
     *out = (rim_child_info){
         .ref = child->ref,
         .state = child->state,
@@ -159,6 +166,7 @@ static int spawn(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child *
     options.trap_exit = options.trap_exit || child->is_supervisor;
     const void *arg = child->is_supervisor ? &birth : child->arg;
     size_t size = child->is_supervisor ? sizeof birth : child->size;
+    rim__child_refresh(ctx, child);
     int error = rim_spawn(ctx, child->behaviour, &options, arg, size, &ref);
     if (error != 0) {
         return error;

@@ -26,7 +26,7 @@ static rim_msg *list_own(rim_ctx *ctx, const struct rim__supervisor *self, uint3
         rim_child_list *list = rim_body(msg);
         *list = (rim_child_list){0};
         RIM_EACH_CHILD(self, child) {
-            rim__child_describe(child, &list->children[list->count++]);
+            rim__child_describe(ctx, child, &list->children[list->count++]);
         }
     }
     return msg;
@@ -177,7 +177,7 @@ static struct rim__gather *begin(rim_ctx *ctx, struct rim__supervisor *self) {
     self->gathers = gather;
     RIM_EACH_CHILD(self, child) {
         struct part *part = &gather->parts[gather->count++];
-        rim__child_describe(child, &part->info);
+        rim__child_describe(ctx, child, &part->info);
         part->below = NULL;
     }
     return gather;

@@ -32,9 +32,9 @@ static enum outcome reply(rim_ctx *ctx, const struct look *look, const void *bod
     return SERVED;
 }
 
-static enum outcome reply_info(rim_ctx *ctx, const struct look *look, const struct rim__child *child) {
+static enum outcome reply_info(rim_ctx *ctx, const struct look *look, struct rim__child *child) {
     rim_child_info info;
-    rim__child_describe(child, &info);
+    rim__child_describe(ctx, child, &info);
     return reply(ctx, look, &info, sizeof info);
 }
 
@@ -102,10 +102,11 @@ static enum outcome start_child(rim_ctx *ctx, struct rim__supervisor *self, cons
 }
 
 static enum outcome start_dynamic(rim_ctx *ctx, struct rim__supervisor *self, const struct look *look) {
-    const struct rim__child *template = self->template_child;
+    struct rim__child *template = self->template_child;
     if (template == NULL) {
         return refuse(ctx, look, -RIM_ECONTEXT);
     }
+    rim__child_refresh(ctx, template);
     bool has_arg = look->size > 0 && !template->is_supervisor;
     struct rim__pack_child packed = {
         .behaviour = template->is_supervisor ? NULL : template->behaviour,
@@ -178,7 +179,8 @@ static enum outcome delete (rim_ctx *ctx, struct rim__supervisor *self, const st
     }
 }
 
-static enum outcome tell_spec(rim_ctx *ctx, const struct look *look, const struct rim__child *child) {
+static enum outcome tell_spec(rim_ctx *ctx, const struct look *look, struct rim__child *child) {
+    rim__child_refresh(ctx, child);
     uint32_t arg_size = child->is_supervisor ? 0 : child->size;
     rim_msg *msg = rim_msg_new(ctx, look->tag, sizeof(rim_childspec) + arg_size);
     if (msg == NULL) {

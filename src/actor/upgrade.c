@@ -61,6 +61,10 @@ const rim_behaviour *rim__upgrade_newest_of(const rim_ctx *ctx, const rim_behavi
     return behaviour;
 }
 
+const rim_behaviour *rim_upgrade_newest(const rim_ctx *ctx, const rim_behaviour *behaviour, uint32_t version) {
+    return rim__upgrade_newest(ctx, behaviour, version);
+}
+
 /* True: the link is on the list now. */
 static bool link_overtaken(rim_ctx *ctx, struct rim__upgrade *upgrade) {
     const struct rim__change *change = &upgrade->change;

@@ -264,6 +264,7 @@
     X(upgrade_leaves_those_whose_migration_fails)                                                                      \
     X(upgrade_waits_for_open_requests)                                                                                 \
     X(upgrade_changes_the_one_who_asks_too)                                                                            \
+    X(upgrade_reaches_what_a_supervisor_will_restart)                                                                  \
     X(upgrade_is_refused_where_the_versions_do_not_fit)                                                                \
     X(typed_messages_arrive_and_mistyped_ones_do_not)                                                                  \
     X(stream_gives_back_lines_and_blocks_of_any_pieces)                                                                \

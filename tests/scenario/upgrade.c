@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Actors change their code while they live: one by itself, and all of a behaviour. */
+#define _GNU_SOURCE
 #include <stdatomic.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "role.h"
 
@@ -495,4 +498,73 @@ void upgrade_is_refused_where_the_versions_do_not_fit(struct scenario *s) {
     rim_stats stats;
     role_settle(s, &stats);
     CHECK(atomic_load(&lab.migrated) == 0);
+}
+
+/* ---- a supervisor's children ---- */
+
+static struct {
+    rim_behaviour *old; /* in a page of its own, as if from a shared object */
+    size_t size;
+    atomic_uint ones, twos;
+    rim_ref child;
+} house;
+
+static rim_verdict house_one_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    (void)self, (void)arg, (void)size;
+    house.child = rim_self(ctx);
+    atomic_fetch_add(&house.ones, 1);
+    return RIM_DONE;
+}
+
+static rim_verdict house_two_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    (void)self, (void)arg, (void)size;
+    CHECK(rim_self(ctx) != house.child);
+    atomic_fetch_add(&house.twos, 1);
+    scenario_done(ctx);
+    return RIM_DONE;
+}
+
+static const rim_behaviour house_two = {.name = "house_child", .version = 2, .state_size = 8, .init = house_two_init};
+
+/* Nothing looks into the old table any more. */
+ROLE_OUTCOME(house_upgraded) {
+    rim_upgrade_report report;
+    CHECK(error == 0);
+    memcpy(&report, body, sizeof report);
+    CHECK(report.upgraded == 1 && report.failed + report.waiting + report.unreached == 0);
+    CHECK(rim_upgrade_newest(ctx, house.old, 1) == &house_two);
+    CHECK(rim_upgrade_newest(ctx, house.old, 7) == house.old); /* another table at this address */
+    CHECK(munmap(house.old, house.size) == 0);
+    CHECK(rim_kill(ctx, house.child) == 0);
+    return RIM_DONE;
+}
+
+ROLE_ON(house_go) {
+    rim_child child = {.id = "child", .behaviour = house.old};
+    rim_supervisor_spec spec = {.children = &child, .child_count = 1, .intensity = 5, .period_ns = RIM_SECONDS(5)};
+    rim_ref supervisor;
+    CHECK(rim_supervise(ctx, &spec, &supervisor) == 0);
+    return rim_after(ctx, RIM_US(50), 0) != RIM_NIL ? RIM_DONE : RIM_FAIL;
+}
+
+ROLE_ON(house_timer) {
+    if (atomic_load(&house.ones) == 0) {
+        return rim_after(ctx, RIM_US(50), 0) != RIM_NIL ? RIM_DONE : RIM_FAIL;
+    }
+    CHECK(ask_upgrade(ctx, house.old, &house_two, NULL, house_upgraded) == 0);
+    return RIM_DONE;
+}
+static const rim_handler house_on[] = {[GO] = house_go, [RIM_TIMER] = house_timer};
+ROLE(house_operator, house_on);
+
+void upgrade_reaches_what_a_supervisor_will_restart(struct scenario *s) {
+    open_lab(s);
+    atomic_store(&house.ones, 0);
+    atomic_store(&house.twos, 0);
+    house.size = (size_t)sysconf(_SC_PAGESIZE);
+    house.old = mmap(NULL, house.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(house.old != MAP_FAILED);
+    *house.old = (rim_behaviour){.name = "house_child", .version = 1, .state_size = 8, .init = house_one_init};
+    run_operator(s, &house_operator);
+    CHECK(atomic_load(&house.ones) == 1 && atomic_load(&house.twos) == 1);
 }
