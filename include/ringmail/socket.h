@@ -99,15 +99,18 @@ typedef struct rim_listening_event {
 } rim_listening_event;
 
 typedef struct rim_connect_options {
-    const char *host; /* numeric */
+    const char *host; /* an address, or a name, which is looked up on a helper thread (offload.h); its addresses are
+                         tried one after the other, 250 ms apart or as soon as one has failed (RFC 8305) */
     uint16_t port;
-    uint64_t timeout_ns; /* mandatory */
+    uint64_t timeout_ns; /* mandatory: of the look-up and all attempts together */
     rim_socket_options socket;
 } rim_connect_options;
 
 /*
  * Connects, on the caller's shard and with the caller as owner, who gets either RIM_SOCKET_OPEN or RIM_SOCKET_CLOSED
- * with the error (-ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ...). 0, or -EINVAL, -EMFILE, ...: then no event comes.
+ * with the error (-ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ...; of a name, that of the address that failed first, or
+ * -RIM_ENOBODY: no such name, -EAGAIN: no answer about it). 0, or -EINVAL, -EMFILE, ..., and for a name -RIM_EFULL (too
+ * many jobs wait for a helper): then no event comes.
  */
 RIM_API RIM_MUST_CHECK int rim_connect(rim_ctx *ctx, const rim_connect_options *options, rim_ref *out);
 

@@ -1,8 +1,22 @@
 /* SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <errno.h>
+#include <string.h>
 
+#include "io/lookup.h"
 #include "io/socket.h"
 
+static bool is_name(const char *host) {
+    size_t length = strlen(host);
+    for (const char *at = host; *at != '\0'; at++) {
+        if (!isalnum((unsigned char)*at) && strchr("-._", *at) == NULL) {
+            return false;
+        }
+    }
+    return length > 0 && length < RIM_LOOKUP_HOST_MAX;
+}
+
+/* `peer` gets family 0 if the host is a name. */
 static int check(rim_ctx *ctx, const rim_connect_options *options, rim_address *peer) {
     if (options == NULL || options->host == NULL || options->port == 0) {
         return rim__ctx_error(ctx, -EINVAL, "connect: needs a host and a port");
@@ -15,9 +29,12 @@ static int check(rim_ctx *ctx, const rim_connect_options *options, rim_address *
         return result;
     }
     result = rim_address_parse(options->host, options->port, peer);
+    if (result != 0 && is_name(options->host)) {
+        *peer = (rim_address){.port = options->port};
+        return 0;
+    }
     if (result != 0) {
-        return rim__ctx_error(ctx, result, "connect to %s: not a numeric address: look the name up first",
-                              options->host);
+        return rim__ctx_error(ctx, result, "connect to %s: neither an address nor a name", options->host);
     }
     return 0;
 }
@@ -38,7 +55,9 @@ static int spawn_actor(rim_ctx *ctx, struct rim__socket *socket, rim_ref *out) {
 
 static int start(rim_ctx *ctx, struct rim__socket *socket, const rim_connect_options *options) {
     struct rim__io *io = socket->service->io;
-    socket->options = options->socket;
+    if (socket->dial != NULL) {
+        return rim__dial_look_up(socket->dial);
+    }
     int result = io->ops->tune(io, socket->fd, &options->socket, NULL);
     if (result != 0) {
         return result;
@@ -52,10 +71,39 @@ static int start(rim_ctx *ctx, struct rim__socket *socket, const rim_connect_opt
 static int give_up(rim_ctx *ctx, struct rim__socket *socket, int error) {
     char text[RIM_ADDRESS_TEXT_MAX];
     rim_address_format(&socket->peer, text);
+    rim__ctx_error(ctx, error, "connect to %s: %s", socket->dial != NULL ? rim__dial_name(socket->dial) : text,
+                   rim_strerror(error));
     socket->quiet = true;
     rim__socket_abort(socket);
     rim__socket_settle(socket);
-    return rim__ctx_error(ctx, error, "connect to %s: %s", text, rim_strerror(error));
+    return error;
+}
+
+/* To an address, with a descriptor; or to a name, and the descriptor comes later. 0 or negative. */
+static int make_socket(struct rim__service *service, const rim_connect_options *options, const rim_address *peer,
+                       struct rim__socket **out) {
+    struct rim__io *io = service->io;
+    bool is_numeric = peer->family != 0;
+    int fd = is_numeric ? io->ops->socket(io, peer) : -1;
+    if (is_numeric && fd < 0) {
+        return fd;
+    }
+    struct rim__socket *socket = rim__socket_create(service, fd);
+    if (socket == NULL) {
+        if (fd >= 0) {
+            io->ops->close(io, fd, false);
+        }
+        return -ENOMEM;
+    }
+    socket->peer = *peer;
+    socket->options = options->socket;
+    socket->connecting = true;
+    if (!is_numeric && (socket->dial = rim__dial_create(socket, options)) == NULL) {
+        rim__socket_discard(socket);
+        return -ENOMEM;
+    }
+    *out = socket;
+    return 0;
 }
 
 int rim_connect(rim_ctx *ctx, const rim_connect_options *options, rim_ref *out) {
@@ -68,17 +116,11 @@ int rim_connect(rim_ctx *ctx, const rim_connect_options *options, rim_ref *out) 
     if (result != 0) {
         return result;
     }
-    int fd = service->io->ops->socket(service->io, &peer);
-    if (fd < 0) {
-        return rim__ctx_error(ctx, fd, "connect to %s: %s", options->host, rim_strerror(fd));
+    struct rim__socket *socket = NULL;
+    result = make_socket(service, options, &peer, &socket);
+    if (result != 0) {
+        return rim__ctx_error(ctx, result, "connect to %s: %s", options->host, rim_strerror(result));
     }
-    struct rim__socket *socket = rim__socket_create(service, fd);
-    if (socket == NULL) {
-        service->io->ops->close(service->io, fd, false);
-        return -ENOMEM;
-    }
-    socket->peer = peer;
-    socket->connecting = true;
     rim_ref self = RIM_NIL;
     result = spawn_actor(ctx, socket, &self);
     if (result == 0) {

@@ -14,6 +14,7 @@
 #include "io/epoll.h"
 #include "io/epoll_files.h"
 #include "io/epoll_ops.h"
+#include "io/lookup.h"
 #include "io/net.h"
 #include "ringmail/error.h"
 
@@ -240,6 +241,7 @@ static const struct rim__io_ops io_ops = {
     .socket = open_socket,
     .names = rim__net_names,
     .tune = rim__net_tune,
+    .resolve = rim__lookup_by_system,
     .shutdown = rim__net_shutdown,
     .close = close_socket,
 };

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "io/lookup.h"
 #include "io/net.h"
 #include "io/uring.h"
 #include "io/uring_ops.h"
@@ -347,6 +348,7 @@ static const struct rim__io_ops io_ops = {
     .socket = rim__net_socket,
     .names = rim__net_names,
     .tune = rim__net_tune,
+    .resolve = rim__lookup_by_system,
     .shutdown = rim__net_shutdown,
     .close = rim__net_close,
 };

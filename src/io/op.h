@@ -23,6 +23,7 @@
 
 struct rim__io;
 struct rim__op;
+struct rim__lookup;
 
 enum rim__op_kind {
     RIM_OP_ACCEPT,  /* multishot: result is the new descriptor */
@@ -68,6 +69,8 @@ struct rim__io_ops {
                   rim_address *bound);
     /* A stream socket for connecting to an address of this family. */
     int (*socket)(struct rim__io *io, const rim_address *peer);
+    /* Finds the addresses of a name; may block. Any thread: see lookup.h. */
+    int (*resolve)(struct rim__lookup *lookup);
     /* The two ends of a connected descriptor; either may be NULL. 0 or negative errno. */
     int (*names)(struct rim__io *io, int fd, rim_address *local, rim_address *peer);
     /* Makes the kernel's options these; `before` are those that it has, NULL: a socket is fresh. 0 or negative errno.

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "io/driver_sim.h"
+#include "io/lookup.h"
 #include "io/sim_stream.h"
 #include "io/sim_world.h"
 
@@ -282,6 +283,7 @@ const struct rim__io_ops rim__sim_io_ops = {
     .socket = open_socket,
     .names = names,
     .tune = tune,
+    .resolve = rim__lookup_simulated,
     .shutdown = shut,
     .close = close_socket,
 };

@@ -101,6 +101,7 @@ void rim__socket_discard(struct rim__socket *socket) {
     strike_out(socket);
     rim__actor_unwatch(&socket->self_watch);
     rim__actor_unwatch(&socket->owner_watch);
+    rim__dial_free(socket->dial);
     rim__memory_free(&service->shard->memory, socket, sizeof *socket);
     rim__service_forget(service);
 }
@@ -135,6 +136,9 @@ static void begin_closing(struct rim__socket *socket) {
     enter(socket, RIM_SOCKET_IS_CLOSING);
     rim__timer_disarm(&socket->service->shard->timers, &socket->linger);
     rim__patience_stop(socket);
+    if (socket->dial != NULL) {
+        rim__dial_cancel(socket->dial);
+    }
     if (!was_connecting && !socket->reset) {
         (void)io->ops->shutdown(io, socket->fd, SHUT_RDWR); /* fails where the peer was faster */
     }
@@ -213,7 +217,11 @@ static void linger_over(struct rim__shard *shard, struct rim__timer *timer) {
 
 static void write_text(const struct rim__socket *socket, char *text, size_t size) {
     char peer[RIM_ADDRESS_TEXT_MAX];
-    rim_address_format(&socket->peer, peer);
+    if (socket->dial != NULL && socket->connecting) {
+        snprintf(peer, sizeof peer, "%s", rim__dial_name(socket->dial));
+    } else {
+        rim_address_format(&socket->peer, peer);
+    }
     if (socket->error == 0) {
         snprintf(text, size, "connection to %s closed", peer);
         return;
@@ -286,8 +294,10 @@ static void flushed(struct rim__socket *socket) {
 
 static void nothing_in_flight(struct rim__socket *socket) {
     struct rim__io *io = socket->service->io;
-    io->ops->close(io, socket->fd, socket->reset);
-    socket->fd = -1;
+    if (socket->fd >= 0) { /* else it never was connected, by its name */
+        io->ops->close(io, socket->fd, socket->reset);
+        socket->fd = -1;
+    }
     rim__output_finish(socket);
     if (socket->input.held != NULL && !socket->input.deaf && !socket->service->detached) {
         enter(socket, RIM_SOCKET_IS_DELIVERING);
@@ -307,6 +317,10 @@ static void in_open(struct rim__socket *socket) {
     if (socket->state == RIM_SOCKET_IS_OPEN && socket->output.shut && socket->input.end_told) {
         begin_closing(socket); /* both have said all: there is nothing to wait for */
     }
+}
+
+static bool is_dialling(const struct rim__socket *socket) {
+    return socket->dial != NULL && rim__dial_is_busy(socket->dial);
 }
 
 /* One look at what the state asks for. True if it changed. */
@@ -333,7 +347,7 @@ static bool step(struct rim__socket *socket) {
         }
         break;
     case RIM_SOCKET_IS_CLOSING:
-        if (!output->op.in_flight && !socket->input.op.in_flight) {
+        if (!output->op.in_flight && !socket->input.op.in_flight && !is_dialling(socket)) {
             nothing_in_flight(socket);
         }
         break;

@@ -30,6 +30,7 @@
 #ifndef RINGMAIL_IO_SOCKET_H
 #define RINGMAIL_IO_SOCKET_H
 
+#include "io/dial.h"
 #include "io/input.h"
 #include "io/output.h"
 #include "io/patience.h"
@@ -65,6 +66,7 @@ struct rim__socket {
     struct rim__timer linger;
     rim_socket_options options;
     struct rim__patience patience;
+    struct rim__dial *dial; /* for a peer that was given by name; else NULL */
     struct rim__output output;
     struct rim__input input;
     struct rim__body *gone; /* to be released when it is closed; NULL for an outgoing connection */
@@ -93,7 +95,7 @@ enum {
     RIM_SOCKET_KICK, /* something was written past the mailbox: send it */
 };
 
-/* A socket that owns `fd` and is in CONNECTING, without an actor as yet. NULL when out of memory. */
+/* A socket that owns `fd` (-1: there is none yet) and is in CONNECTING, without an actor. NULL when out of memory. */
 struct rim__socket *rim__socket_create(struct rim__service *service, int fd);
 /* The actor is there: registers the socket by its reference and watches both actors. 0 or negative. */
 int rim__socket_attach(struct rim__socket *socket, rim_ref self, rim_ref owner);

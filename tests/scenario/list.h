@@ -288,6 +288,14 @@
     X(socket_try_write_keeps_the_message_here)                                                                         \
     X(socket_try_write_keeps_the_message_across)                                                                       \
     X(socket_pause_stops_what_comes)                                                                                   \
+    X(socket_connects_by_name)                                                                                         \
+    X(socket_connect_goes_on_where_an_address_is_silent)                                                               \
+    X(socket_connect_tells_of_a_name_that_nobody_has)                                                                  \
+    X(socket_connect_by_name_is_refused_by_all)                                                                        \
+    X(socket_connect_by_name_times_out)                                                                                \
+    X(socket_connect_by_name_may_be_given_up)                                                                          \
+    X(socket_connect_by_name_may_be_given_up_at_any_time)                                                              \
+    X(socket_connect_by_name_waits_for_a_lot_that_was_written)                                                         \
     X(socket_options_are_kept_and_checked)                                                                             \
     X(socket_options_reach_a_socket_on_another_shard)                                                                  \
     X(socket_that_is_idle_times_out)                                                                                   \
