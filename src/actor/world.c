@@ -207,6 +207,19 @@ int rim__send_event(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, const 
     return error != 0 ? error : rim__send_copy(ctx, &sending);
 }
 
+struct rim_msg *rim__event_reserve(rim_ctx *ctx, size_t size) {
+    return rim__msg_create(ctx->shard, RIM_KIND_EVENT, RIM_MSG_RESERVED, 0, size);
+}
+
+void rim__event_post(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, struct rim_msg *event) {
+    rim__assert(rim__ref_shard(to) == ctx->shard->index);
+    event->from = from;
+    event->to = rim__ref_local(to);
+    event->tag = tag;
+    ctx->stats.sent++;
+    rim__actor_deliver(ctx->shard, event);
+}
+
 int rim__send_body(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, struct rim__body *body) {
     struct rim__sending sending = {.to = to, .as = from, .kind = RIM_KIND_EVENT, .tag = tag, .size = body->size};
     int error = rim__send_check(ctx, to);

@@ -11,7 +11,8 @@ struct rim__mark {
     struct rim__mark *next;
     rim_ref asker;
     uint64_t cookie;
-    uint64_t position; /* in the stream of bytes */
+    uint64_t position;     /* in the stream of bytes */
+    struct rim_msg *event; /* RIM_SOCKET_SENT, made beforehand; NULL: for another shard */
 };
 
 bool rim__output_is_open(const struct rim__socket *socket) {
@@ -81,24 +82,62 @@ void rim__output_write(struct rim__socket *socket, const void *body, rim_msg *ms
     }
 }
 
+static void free_mark(struct rim__socket *socket, struct rim__mark *mark) {
+    struct rim__shard *shard = rim__socket_shard(socket);
+    if (mark->event != NULL) {
+        rim__msg_release(shard, mark->event);
+    }
+    rim__memory_free(&shard->memory, mark, sizeof *mark);
+}
+
+static void tell_mark(struct rim__socket *socket, struct rim__mark *mark) {
+    rim_ctx *ctx = socket->service->ctx;
+    rim_sent_event event = {.socket = socket->self, .cookie = mark->cookie, .bytes = socket->output.sent};
+    if (mark->event != NULL) {
+        *(rim_sent_event *)rim__msg_body(mark->event) = event;
+        rim__event_post(ctx, socket->self, mark->asker, RIM_SOCKET_SENT, mark->event);
+        mark->event = NULL;
+    } else {
+        (void)rim__send_event(ctx, socket->self, mark->asker, RIM_SOCKET_SENT, &event, sizeof event);
+    }
+}
+
 static void tell_marks(struct rim__socket *socket) {
     struct rim__output *output = &socket->output;
     while (output->marks != NULL && output->marks->position <= output->sent) {
         struct rim__mark *mark = output->marks;
         output->marks = mark->next;
-        rim_sent_event event = {.socket = socket->self, .cookie = mark->cookie, .bytes = output->sent};
-        (void)rim__send_event(socket->service->ctx, socket->self, mark->asker, RIM_SOCKET_SENT, &event, sizeof event);
-        rim__memory_free(&rim__socket_shard(socket)->memory, mark, sizeof *mark);
+        tell_mark(socket, mark);
+        free_mark(socket, mark);
     }
+}
+
+/* For who is on this shard, as the owner is, the word is made beforehand. */
+static struct rim__mark *make_mark(struct rim__socket *socket, rim_ref asker) {
+    struct rim__shard *shard = rim__socket_shard(socket);
+    struct rim__mark *mark = rim__memory_alloc(&shard->memory, sizeof *mark);
+    if (mark == NULL) {
+        return NULL;
+    }
+    *mark = (struct rim__mark){.asker = asker};
+    if (rim_shard_of(asker) == shard->index && asker != RIM_NIL) {
+        mark->event = rim__event_reserve(socket->service->ctx, sizeof(rim_sent_event));
+        if (mark->event == NULL) {
+            free_mark(socket, mark);
+            return NULL;
+        }
+    }
+    return mark;
 }
 
 int rim__output_mark(struct rim__socket *socket, rim_ref asker, uint64_t cookie) {
     struct rim__output *output = &socket->output;
-    struct rim__mark *mark = rim__memory_alloc(&rim__socket_shard(socket)->memory, sizeof *mark);
+    struct rim__mark *mark = make_mark(socket, asker);
     if (mark == NULL) {
         return -ENOMEM;
     }
-    *mark = (struct rim__mark){.asker = asker, .cookie = cookie, .position = output->sent + output->out.bytes};
+    mark->cookie = cookie;
+    mark->position = output->sent + output->out.bytes;
     if (output->marks == NULL) {
         output->marks = mark;
     } else {
@@ -190,6 +229,6 @@ void rim__output_finish(struct rim__socket *socket) {
     while (output->marks != NULL) {
         struct rim__mark *mark = output->marks;
         output->marks = mark->next;
-        rim__memory_free(&shard->memory, mark, sizeof *mark);
+        free_mark(socket, mark);
     }
 }

@@ -73,6 +73,11 @@ struct rim__socket *rim__socket_create(struct rim__service *service, int fd) {
         return NULL;
     }
     memset(socket, 0, sizeof *socket);
+    socket->farewell = rim__event_reserve(service->ctx, sizeof(rim_closed_event));
+    if (socket->farewell == NULL) {
+        rim__memory_free(&service->shard->memory, socket, sizeof *socket);
+        return NULL;
+    }
     socket->service = service;
     socket->fd = fd;
     socket->self_gone = true; /* until there is one */
@@ -102,6 +107,9 @@ void rim__socket_discard(struct rim__socket *socket) {
     rim__actor_unwatch(&socket->self_watch);
     rim__actor_unwatch(&socket->owner_watch);
     rim__dial_free(socket->dial);
+    if (socket->farewell != NULL) {
+        rim__msg_release(service->shard, socket->farewell);
+    }
     rim__memory_free(&service->shard->memory, socket, sizeof *socket);
     rim__service_forget(service);
 }
@@ -124,7 +132,10 @@ void rim__socket_opened(struct rim__socket *socket) {
     }
     if (socket->owner != RIM_NIL && !service->detached) {
         rim_open_event event = {.socket = socket->self, .local = socket->local, .peer = socket->peer};
-        (void)rim__send_event(service->ctx, socket->self, socket->owner, RIM_SOCKET_OPEN, &event, sizeof event);
+        result = rim__send_event(service->ctx, socket->self, socket->owner, RIM_SOCKET_OPEN, &event, sizeof event);
+        if (result == -ENOMEM) {
+            rim__socket_lose(socket, result); /* else it would be open, and nobody knew */
+        }
     }
 }
 
@@ -237,15 +248,17 @@ static void tell_owner(struct rim__socket *socket) {
         return;
     }
     uint64_t unwritten = socket->output.unwritten;
-    rim_closed_event event = {
+    rim_closed_event *event = rim__msg_body(socket->farewell);
+    *event = (rim_closed_event){
         .socket = socket->self,
         .error = socket->error,
         .unwritten = unwritten > UINT32_MAX ? UINT32_MAX : (uint32_t)unwritten,
         .received = socket->input.received,
         .sent = socket->output.sent,
     };
-    write_text(socket, event.text, sizeof event.text);
-    (void)rim__send_event(service->ctx, socket->self, socket->owner, RIM_SOCKET_CLOSED, &event, sizeof event);
+    write_text(socket, event->text, sizeof event->text);
+    rim__event_post(service->ctx, socket->self, socket->owner, RIM_SOCKET_CLOSED, socket->farewell);
+    socket->farewell = NULL;
 }
 
 static void stop_actor(struct rim__socket *socket) {

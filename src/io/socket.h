@@ -69,7 +69,8 @@ struct rim__socket {
     struct rim__dial *dial; /* for a peer that was given by name; else NULL */
     struct rim__output output;
     struct rim__input input;
-    struct rim__body *gone; /* to be released when it is closed; NULL for an outgoing connection */
+    struct rim_msg *farewell; /* RIM_SOCKET_CLOSED, made beforehand; NULL: sent */
+    struct rim__body *gone;   /* to be released when it is closed; NULL for an outgoing connection */
 };
 
 /* The init argument of the actor. */

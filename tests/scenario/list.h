@@ -295,6 +295,7 @@
     X(socket_connect_by_name_times_out)                                                                                \
     X(socket_connect_by_name_may_be_given_up)                                                                          \
     X(socket_connect_by_name_may_be_given_up_at_any_time)                                                              \
+    X(socket_connects_end_also_without_memory)                                                                         \
     X(socket_connect_by_name_waits_for_a_lot_that_was_written)                                                         \
     X(socket_options_are_kept_and_checked)                                                                             \
     X(socket_options_reach_a_socket_on_another_shard)                                                                  \

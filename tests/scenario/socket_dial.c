@@ -237,3 +237,62 @@ void socket_connect_by_name_waits_for_a_lot_that_was_written(struct scenario *s)
     socket_world_run(s, &caller, &call);
     CHECK(call.opened && call.closed && call.echoed == LOT / 60000 * 60000);
 }
+
+/* ---- out of memory, again and again: each connect ends, with some error ---- */
+
+#define TRIES 36u
+
+struct pauper {
+    uint32_t tries, refused, closed;
+};
+
+static rim_verdict try_again(rim_ctx *ctx, struct pauper *pauper) {
+    static const char *const hosts[] = {"192-0-2-1.127-0-0-1.sim", "localhost", "127.0.0.1"};
+    rim_sim_options faults = {.no_memory = 150};
+    while (pauper->tries < TRIES) {
+        rim_connect_options options = {.host = hosts[pauper->tries++ % 3],
+                                       .port = 9,
+                                       .timeout_ns = RIM_SECONDS(1),
+                                       .socket.idle_ns = 1};
+        rim_sim_set_faults(rim_system_of(ctx), &faults);
+        int result = rim_connect(ctx, &options, NULL);
+        if (result == 0) {
+            return RIM_DONE;
+        }
+        CHECK(result == -ENOMEM);
+        pauper->refused++;
+    }
+    rim_sim_set_faults(rim_system_of(ctx), NULL);
+    scenario_done(ctx);
+    return RIM_DONE;
+}
+
+static rim_verdict pauper_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    (void)arg;
+    (void)size;
+    return try_again(ctx, self);
+}
+
+static rim_verdict pauper_closed(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    const rim_closed_event *event = body;
+    struct pauper *pauper = self;
+    (void)msg;
+    CHECK(event->error == -ENOMEM || event->error == -ECONNREFUSED || event->error == -ETIMEDOUT);
+    pauper->closed++;
+    return try_again(ctx, pauper);
+}
+
+static const rim_handler pauper_rows[] = {[RIM_SOCKET_CLOSED] = pauper_closed};
+static const rim_behaviour pauper = {
+    .name = "pauper",
+    .state_size = sizeof(struct pauper),
+    .on = pauper_rows,
+    .on_count = RIM_COUNT(pauper_rows),
+    .init = pauper_init,
+};
+
+void socket_connects_end_also_without_memory(struct scenario *s) {
+    if (scenario_is_sim(s)) {
+        socket_world_run(s, &pauper, s);
+    }
+}
