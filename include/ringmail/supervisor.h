@@ -207,7 +207,8 @@ RIM_API RIM_MUST_CHECK int rim_supervisor_delete_child(rim_ctx *ctx, const rim_s
 RIM_API RIM_MUST_CHECK int rim_supervisor_get_child(rim_ctx *ctx, const rim_supervisor_call *call, const char *id);
 /* Outcome: rim_childspec; -RIM_ENOCHILD. `id` NULL: the template. */
 RIM_API RIM_MUST_CHECK int rim_supervisor_get_childspec(rim_ctx *ctx, const rim_supervisor_call *call, const char *id);
-/* Outcome: rim_child_list, in the order of their start. Answered at once, also while others wait. */
+/* Outcome: rim_child_list, in the order of the spec, those added later last. Answered at once, also while others
+   wait. */
 RIM_API RIM_MUST_CHECK int rim_supervisor_which_children(rim_ctx *ctx, const rim_supervisor_call *call);
 /* Outcome: rim_child_counts. Answered at once. */
 RIM_API RIM_MUST_CHECK int rim_supervisor_count_children(rim_ctx *ctx, const rim_supervisor_call *call);

@@ -136,9 +136,9 @@ static bool is_to_restart(const struct rim__supervisor *self, const struct rim__
     return child->restart == RIM_PERMANENT || (child->restart == RIM_TRANSIENT && !rim__child_end_is_normal(child));
 }
 
-static bool any_significant_is_left(const struct rim__supervisor *self) {
+static bool any_other_significant(const struct rim__supervisor *self, const struct rim__child *than) {
     RIM_EACH_CHILD(self, child) {
-        if (child->significant && child->state != RIM_CHILD_DOWN) {
+        if (child != than && child->significant && child->state != RIM_CHILD_DOWN) {
             return true;
         }
     }
@@ -158,14 +158,14 @@ static void drop(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child *
 }
 
 static void retire(rim_ctx *ctx, struct rim__supervisor *self, struct rim__child *child) {
-    bool was_significant = child->significant;
+    bool was_significant = child->significant, was_last = !any_other_significant(self, child);
     char id[RIM_CHILD_ID_MAX];
     memcpy(id, child->id, sizeof id);
     drop(ctx, self, child, child->restart == RIM_TEMPORARY || self->strategy == RIM_DYNAMIC);
     if (!was_significant || self->closing || self->auto_shutdown == RIM_AUTO_NEVER) {
         return;
     }
-    if (self->auto_shutdown == RIM_AUTO_ANY || !any_significant_is_left(self)) {
+    if (self->auto_shutdown == RIM_AUTO_ANY || was_last) {
         rim__supervisor_end(ctx, self, RIM_EXIT_SHUTDOWN, "its significant child '%s' ended", id);
     }
 }

@@ -485,3 +485,28 @@ static const struct company_step expires[] = {{BEGIN, .spec = &over_spec},
                                               {.op = STOP},
                                               {LOG, .text = "-c:1 -b:1 -a:1 -d:1"}};
 COMPANY(contract_07_request_that_expired_while_it_waited_is_not_run, expires)
+
+/* ---- a child that cannot even be spawned ---- */
+
+static const rim_spawn_options nowhere = {.place = RIM_ON_SHARD, .shard = 99};
+static const rim_child child_nowhere = WORKER("b", b, .options = &nowhere);
+static const rim_child with_nowhere[] = {WORKER("a", a), WORKER("b", b, .options = &nowhere), WORKER("c", c)};
+static const rim_supervisor_spec nowhere_spec = SUPERVISE(with_nowhere, TOLERANT);
+static const struct company_step spawns_nowhere[] = {{BEGIN, .spec = &over_spec},
+                                                     {START, .child = &child_nowhere, .expect = -RIM_ESTART},
+                                                     {UNTIL, .text = "d+"},
+                                                     {.op = STOP},
+                                                     {.op = LOG_CLEAR},
+                                                     {BEGIN, .spec = &nowhere_spec, .expect = RIM_EXIT_INIT},
+                                                     {LOG, .text = "a -a:1"}};
+COMPANY(contract_07_child_that_cannot_be_spawned_is_one_that_does_not_start, spawns_nowhere)
+
+static const rim_child kept_significant[] = {WORKER("b", b), WORKER("a", a, .options = &kept, .restart = RIM_TEMPORARY,
+                                                                    .significant = true)};
+static const rim_supervisor_spec kept_significant_spec =
+    SUPERVISE(kept_significant, .auto_shutdown = RIM_AUTO_ALL, TOLERANT);
+static const struct company_step kept_last[] = {{BEGIN, .spec = &kept_significant_spec},
+                                                {SEND, .text = "a"},
+                                                {ENDED, .expect = RIM_EXIT_SHUTDOWN},
+                                                {LOG, .text = "b a -a:257 -b:1"}};
+COMPANY(contract_07_kept_child_that_is_not_restarted_counts_as_ended, kept_last)

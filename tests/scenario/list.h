@@ -407,7 +407,9 @@
     X(contract_07_kept_child_waits_for_its_restart_with_its_mailbox)                                                   \
     X(contract_07_kept_child_that_is_not_restarted_ends)                                                               \
     X(contract_07_restarted_child_has_its_name_again)                                                                  \
-    X(contract_07_request_that_expired_while_it_waited_is_not_run)
+    X(contract_07_request_that_expired_while_it_waited_is_not_run)                                                     \
+    X(contract_07_child_that_cannot_be_spawned_is_one_that_does_not_start)                                             \
+    X(contract_07_kept_child_that_is_not_restarted_counts_as_ended)
 
 struct scenario;
 #define LIST_DECLARE(name) void name(struct scenario *s);

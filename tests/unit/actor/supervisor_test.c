@@ -137,9 +137,37 @@ static void index_finds_what_is_in_it_and_nothing_else(void) {
     rim_system_destroy(system);
 }
 
+/* ---- made without its spec ---- */
+
+static uint64_t actors_after(const void *birth, size_t size, uint64_t wait_ns) {
+    rim_system *system;
+    rim_ref ref;
+    rim_stats stats;
+    rim_config config = {.shards = 1, .driver = RIM_DRIVER_SIM};
+    CU_ASSERT_FATAL(rim_system_create(&config, &system) == 0);
+    CU_ASSERT_FATAL(rim_system_start(system) == 0);
+    rim_sim_run(system, RIM_MS(1));
+    CU_ASSERT_FATAL(rim_system_stats(system, RIM_ALL_SHARDS, &stats) == 0);
+    uint64_t before = stats.actors;
+    CU_ASSERT_FATAL(rim_system_spawn(system, &rim__supervisor_behaviour, NULL, birth, size, &ref) == 0);
+    rim_sim_run(system, wait_ns);
+    CU_ASSERT_FATAL(rim_system_stats(system, RIM_ALL_SHARDS, &stats) == 0);
+    CU_ASSERT(rim_system_stop(system, RIM_SECONDS(1), NULL) == 0);
+    rim_system_destroy(system);
+    return stats.actors - before;
+}
+
+static void supervisor_whose_spec_does_not_come_ends(void) {
+    struct rim__supervisor_birth birth = {.parent = RIM_NIL};
+    CU_ASSERT(actors_after(&birth, sizeof birth, RIM_SECONDS(1)) == 1);
+    CU_ASSERT(actors_after(&birth, sizeof birth, RIM_SECONDS(100)) == 0);
+    CU_ASSERT(actors_after("too short", 3, RIM_SECONDS(1)) == 0);
+}
+
 #define TESTS(X)                                                                                                       \
     X(pack_has_the_defaults_that_the_header_names)                                                                     \
     X(pack_contains_what_the_spec_points_to)                                                                           \
     X(what_is_no_pack_is_not_read_as_one)                                                                              \
-    X(index_finds_what_is_in_it_and_nothing_else)
+    X(index_finds_what_is_in_it_and_nothing_else)                                                                      \
+    X(supervisor_whose_spec_does_not_come_ends)
 UNIT_SUITE(supervisor, TESTS)
