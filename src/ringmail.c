@@ -416,6 +416,9 @@ int rim_system_start(rim_system *system) {
         return -RIM_ECONTEXT;
     }
     system->started = true;
+    if (system->sim == NULL) {
+        rim__watchdog_attach(system->watchdog);
+    }
     int error = system->sim != NULL ? open_all_sim(system) : start_real(system);
     system->stage = error == 0 ? RIM_SYSTEM_RUNS : RIM_SYSTEM_STOPPED;
     if (error == 0) {

@@ -4,12 +4,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/backtrace.h"
 #include "base/peek.h"
@@ -23,6 +26,7 @@
 /* One shard, as the watchdog sees it. Its own, but for the counters. */
 struct eye {
     uint64_t beat; /* of the last look that found it in a tick; 0: none */
+    uint64_t seen; /* by the last look */
     struct rim__task *task;
     int thread;
     uint64_t since_ns;            /* of the first look with this beat and task */
@@ -38,10 +42,10 @@ struct rim__watchdog {
     struct rim_system *system;
     uint64_t limit_ns;
     pthread_t thread;
-    bool runs; /* by the steering thread */
-    pthread_mutex_t lock;
-    pthread_cond_t word;
-    bool over; /* under the lock */
+    bool runs;     /* by the steering thread */
+    bool may_doze; /* the kernel has the barrier for it */
+    struct rim__doze doze;
+    atomic_bool over; /* by the steering thread, before it knocks */
     struct eye eyes[];
 };
 
@@ -211,6 +215,7 @@ static void look_at(struct rim__watchdog *watchdog, uint32_t shard) {
     struct eye *eye = &watchdog->eyes[shard];
     const struct rim__pulse *pulse = &watchdog->system->members[shard].shard->pulse;
     uint64_t beat = atomic_load_explicit(&pulse->beat, memory_order_relaxed);
+    eye->seen = beat;
     if (beat % 2 == 0) {
         eye->beat = 0;
         return;
@@ -227,22 +232,41 @@ static void look_at(struct rim__watchdog *watchdog, uint32_t shard) {
     eye->since_ns = clock_now();
 }
 
+/* Whether every shard has been between two ticks since the last look. */
+static bool all_rest(const struct rim__watchdog *watchdog) {
+    bool rest = true;
+    for (uint32_t i = 0; i < watchdog->system->count; i++) {
+        const struct rim__pulse *pulse = &watchdog->system->members[i].shard->pulse;
+        uint64_t beat = atomic_load_explicit(&pulse->beat, memory_order_relaxed);
+        rest = rest && beat % 2 == 0 && beat == watchdog->eyes[i].seen;
+    }
+    return rest;
+}
+
+static int barrier(int command) {
+    return (int)syscall(SYS_membarrier, command, 0, 0);
+}
+
+/* Until a shard ticks again (pulse.h). */
+static void doze(struct rim__watchdog *watchdog) {
+    atomic_store_explicit(&watchdog->doze.dozes, true, memory_order_relaxed);
+    bool passed = barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
+    bool still = passed && all_rest(watchdog) && !atomic_load(&watchdog->over);
+    if (!still && atomic_exchange_explicit(&watchdog->doze.dozes, false, memory_order_relaxed)) {
+        return; /* nobody rouses it any more */
+    }
+    while (!rim__gate_wait(&watchdog->doze.gate, 1, RIM_SECONDS(3600))) {
+    }
+}
+
 /* False: it is over. */
 static bool rest(struct rim__watchdog *watchdog) {
     uint64_t ns = watchdog->limit_ns / 2 > LOOK_MIN_NS ? watchdog->limit_ns / 2 : LOOK_MIN_NS;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    ns += (uint64_t)until.tv_nsec;
-    until.tv_sec += (time_t)(ns / 1000000000u);
-    until.tv_nsec = (long)(ns % 1000000000u);
-    pthread_mutex_lock(&watchdog->lock);
-    int error = 0;
-    while (!watchdog->over && error == 0) {
-        error = pthread_cond_timedwait(&watchdog->word, &watchdog->lock, &until);
+    rim__gate_wait(&watchdog->doze.gate, 1, ns); /* the end knocks; a late rouser makes it look early, no more */
+    if (watchdog->may_doze && all_rest(watchdog)) {
+        doze(watchdog);
     }
-    bool over = watchdog->over;
-    pthread_mutex_unlock(&watchdog->lock);
-    return !over;
+    return !atomic_load(&watchdog->over);
 }
 
 static void *watch(void *arg) {
@@ -265,14 +289,16 @@ int rim__watchdog_create(struct rim_system *system, struct rim__watchdog **out) 
     }
     watchdog->system = system;
     watchdog->limit_ns = RIM_US(system->config.stall_us);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_mutex_init(&watchdog->lock, NULL);
-    pthread_cond_init(&watchdog->word, &attr);
-    pthread_condattr_destroy(&attr);
+    watchdog->may_doze = barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
+    rim__gate_init(&watchdog->doze.gate);
     *out = watchdog;
     return 0;
+}
+
+void rim__watchdog_attach(struct rim__watchdog *watchdog) {
+    for (uint32_t i = 0; watchdog != NULL && i < watchdog->system->count; i++) {
+        watchdog->system->members[i].shard->pulse.doze = &watchdog->doze;
+    }
 }
 
 void rim__watchdog_start(struct rim__watchdog *watchdog) {
@@ -295,10 +321,9 @@ void rim__watchdog_stop(struct rim__watchdog *watchdog) {
     if (watchdog == NULL || !watchdog->runs) {
         return;
     }
-    pthread_mutex_lock(&watchdog->lock);
-    watchdog->over = true;
-    pthread_cond_signal(&watchdog->word);
-    pthread_mutex_unlock(&watchdog->lock);
+    atomic_store(&watchdog->over, true);
+    atomic_store(&watchdog->doze.dozes, false);
+    rim__gate_knock(&watchdog->doze.gate);
     pthread_join(watchdog->thread, NULL);
     watchdog->runs = false;
 }
@@ -308,8 +333,7 @@ void rim__watchdog_destroy(struct rim__watchdog *watchdog) {
         return;
     }
     rim__watchdog_stop(watchdog);
-    pthread_cond_destroy(&watchdog->word);
-    pthread_mutex_destroy(&watchdog->lock);
+    rim__gate_finish(&watchdog->doze.gate);
     free(watchdog);
 }
 

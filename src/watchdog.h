@@ -3,7 +3,9 @@
  * watchdog.h - a thread that looks at the shards' pulses now and then, and reports handlers that hold a shard for too
  * long. Called by ringmail.c.
  *
- *     create -> start -> stop -> destroy       in simulation: busy instead of a thread
+ *     create -> attach -> start -> stop -> destroy       in simulation: busy instead of a thread
+ *
+ * While no shard ticks it dozes, and the first that ticks again rouses it (shard/pulse.h).
  *
  *     Order    a stall is reported once, when it is found
  *     Loss     stalls that begin and end between two looks; reports beyond one in ten seconds for a shard are counted
@@ -21,7 +23,9 @@ struct rim__watchdog;
 
 /* The limit is the configuration's. 0 or -ENOMEM. */
 int rim__watchdog_create(struct rim_system *system, struct rim__watchdog **out);
-/* NULL is allowed in these. A thread that cannot be made is told to the log, and is no error. */
+/* NULL is allowed in these. attach: before any shard ticks. A thread that cannot be made is told to the log, and is no
+ * error. */
+void rim__watchdog_attach(struct rim__watchdog *watchdog);
 void rim__watchdog_start(struct rim__watchdog *watchdog);
 void rim__watchdog_stop(struct rim__watchdog *watchdog);
 void rim__watchdog_destroy(struct rim__watchdog *watchdog);

@@ -161,6 +161,7 @@ static uint64_t park(struct rim__shard *shard, uint64_t safety_ns) {
 void rim__shard_tick(struct rim__shard *shard, bool may_sleep) {
     shard->ticks++;
     rim__pulse_beat(&shard->pulse, 2 * shard->ticks + 1);
+    rim__pulse_rouse(&shard->pulse);
     if (!shard->now_is_fresh) {
         shard->now_ns = shard->driver->ops->now(shard->driver);
     }

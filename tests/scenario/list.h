@@ -162,6 +162,7 @@
     X(contract_10_preempted_thread_is_no_stall)                                                                        \
     X(contract_10_short_handlers_are_no_stall)                                                                         \
     X(contract_10_stall_of_an_embedded_shard_is_reported)                                                              \
+    X(contract_10_watchdog_of_an_idle_system_sleeps)                                                                   \
     X(contract_10_watchdog_can_be_switched_off)                                                                        \
     X(contract_11_wrapped_body_is_released_once_by_its_maker)                                                          \
     X(contract_11_wrapped_body_is_released_when_the_stop_is_cut_off)                                                   \

@@ -4,11 +4,13 @@
  * until the watchdog has counted it; under simulation it says how long it takes.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -271,4 +273,43 @@ void contract_10_stall_of_an_embedded_shard_is_reported(struct scenario *s) {
     close_kennel();
     CHECK(lines_with("stall: shard 0 is held for") == 1);
     CHECK(lines_with(scenario_is_sim(s) ? "it takes simulated time" : "it computes") == 1);
+}
+
+/* How often the thread of that name went to sleep; 0: there is none. */
+static unsigned long sleeps_of(const char *name) {
+    char path[300], line[128], found[32] = "";
+    unsigned long sleeps = 0;
+    DIR *folder = opendir("/proc/self/task");
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL && sleeps == 0;) {
+        snprintf(path, sizeof path, "/proc/self/task/%s/status", entry->d_name);
+        FILE *file = fopen(path, "r");
+        while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+            sscanf(line, "Name: %31s", found);
+            if (strcmp(found, name) == 0) {
+                sscanf(line, "voluntary_ctxt_switches: %lu", &sleeps);
+            }
+        }
+        if (file != NULL) {
+            fclose(file);
+        }
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    return sleeps;
+}
+
+/* With a look every 10 ms an hour of nothing would be 360,000; and it must be there again when it is needed. */
+void contract_10_watchdog_of_an_idle_system_sleeps(struct scenario *s) {
+    rim_ref ref = open_kennel(s, STALL_US);
+    tell(ref, GO);
+    await_turns(1);
+    scenario_pass_time(s, RIM_MS(100));
+    unsigned long before = sleeps_of("rim-watchdog");
+    scenario_pass_time(s, RIM_SECONDS(1));
+    CHECK(scenario_is_sim(s) || (before > 0 && sleeps_of("rim-watchdog") - before <= 30));
+    tell(ref, HOLD);
+    await_turns(2);
+    close_kennel();
+    CHECK(lines_with("stall: shard 0 is held for") == 1);
 }
