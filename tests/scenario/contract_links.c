@@ -310,3 +310,50 @@ void contract_06_link_made_with_the_spawn_sees_a_failed_init(struct scenario *s)
                               .trap = true,
                               .alone = true});
 }
+
+/* ---- many ---- */
+
+#define MANY 2000u
+
+static void spawn_many(rim_ctx *ctx, struct play *play, uint64_t number) {
+    rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = play->shard, .link = true, .monitor = true};
+    rim_ref ref;
+    int error = 0;
+    while (number < MANY && (error = rim_spawn(ctx, &play_stillborn, &options, NULL, 0, &ref)) == 0) {
+        number++;
+    }
+    CHECK(error == 0 || error == -RIM_EFULL);
+    if (number < MANY) { /* the way is full: after a turn it goes on */
+        role_say(ctx, rim_self(ctx), WORD, number);
+    }
+}
+
+static void spawn_the_first(rim_ctx *ctx, struct play *play) {
+    spawn_many(ctx, play, 0);
+}
+
+static void check_all(rim_ctx *ctx, const struct play *play) {
+    CHECK(play->exits <= MANY && play->downs <= MANY);
+    if (play->exits == MANY && play->downs == MANY) {
+        scenario_done(ctx);
+    }
+}
+
+static void exit_of_one(rim_ctx *ctx, struct play *play, const rim_exit_event *event) {
+    CHECK(event->code == RIM_EXIT_INIT && event->linked);
+    check_all(ctx, play);
+}
+
+static void down_of_one(rim_ctx *ctx, struct play *play, const rim_down_event *down) {
+    CHECK(down->code == RIM_EXIT_INIT);
+    check_all(ctx, play);
+}
+
+void contract_06_actor_with_many_links_and_monitors_hears_of_each_end_once(struct scenario *s) {
+    play_run(s, (struct play){.go = spawn_the_first,
+                              .word = spawn_many,
+                              .exit = exit_of_one,
+                              .down = down_of_one,
+                              .trap = true,
+                              .alone = true});
+}

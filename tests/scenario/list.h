@@ -136,6 +136,7 @@
     X(contract_07_suspended_actor_is_killed_when_its_link_is_undone)                                                   \
     X(contract_07_actor_whose_link_was_undone_is_not_kept)                                                             \
     X(contract_06_every_monitor_and_link_comes_out_right_under_races)                                                  \
+    X(contract_06_actor_with_many_links_and_monitors_hears_of_each_end_once)                                           \
     X(contract_08_timer_cancelled_while_queued_does_not_fire)                                                          \
     X(contract_08_timeout_cancelled_while_queued_has_no_outcome)                                                       \
     X(contract_08_reply_to_a_cancelled_request_is_dropped_while_queued)                                                \

@@ -449,6 +449,75 @@ static void mesh_refuses_without_memory_for_the_backlog(void) {
     finish();
 }
 
+/* A message that exists already, of A's own memory. */
+static struct rim_msg *make_one(uint32_t size) {
+    struct rim_msg *msg = rim__msg_create(rig.shards[A], RIM_KIND_TELL, RIM_MSG_RESERVED, 0, size);
+    CU_ASSERT_FATAL(msg != NULL);
+    msg->from = A;
+    return msg;
+}
+
+static void post(struct rim_msg *msg) {
+    msg->tag = sent[B]++;
+    memset(rim__msg_body(msg), fill_of(msg->tag), msg->size);
+    rim__mesh_post(rig.shards[A], B, msg);
+}
+
+static void mesh_takes_over_messages_in_order_and_without_memory(void) {
+    struct rim_msg *made[20];
+    start(2, 1);
+    holding = true;
+    for (uint32_t i = 0; i < 20; i++) {
+        made[i] = make_one(i * 10);
+    }
+    CU_ASSERT(send(A, B, 10, false));
+    post(made[0]); /* there is room */
+    uint32_t count = send_until_full(200);
+    rig.shards[A]->memory.fail_at = 1;
+    rig.shards[A]->memory.fail_on = true;
+    for (uint32_t i = 1; i < 20; i++) {
+        post(made[i]);
+    }
+    CU_ASSERT(!send(A, B, 1, true)); /* nothing else gets in */
+    CU_ASSERT_EQUAL(rig.shards[A]->mesh.backlog, 19);
+    for (uint32_t round = 0; taken[B] < count + 21 && round < 100; round++) {
+        flush(A);
+        drain(B);
+        let_go();
+        drain(A);
+    }
+    CU_ASSERT_EQUAL(taken[B], count + 21);
+    rig.shards[A]->memory.fail_at = 0;
+    rig.shards[A]->memory.fail_on = false;
+    let_go();
+    finish();
+}
+
+static void mesh_sends_back_what_lies_in_anothers_parcel(void) {
+    start(2, 1);
+    holding = true;
+    for (uint32_t i = 0; i < 3; i++) {
+        CU_ASSERT(send(A, B, 50, false));
+    }
+    flush(A);
+    drain(B);
+    CU_ASSERT_EQUAL_FATAL(held_count, 3);
+    for (uint32_t i = 0; i < 3; i++) { /* as they are: the parcel goes home with the last */
+        held[i]->from = B;
+        held[i]->tag = i;
+        memset(rim__msg_body(held[i]), fill_of(i), held[i]->size);
+        rim__mesh_post(rig.shards[B], A, held[i]);
+    }
+    held_count = 0;
+    taken[B] = 0; /* from shard B, now */
+    flush(B);
+    drain(A);
+    CU_ASSERT_EQUAL(taken[B], 3);
+    let_go();
+    drain_all(B);
+    finish();
+}
+
 static void flood_shard_a(uint32_t shards) {
     start(shards, 2);
     for (uint32_t round = 0; round < 20; round++) {
@@ -525,6 +594,8 @@ static void mesh_may_end_with_parcels_under_way(void) {
     X(mesh_drains_a_bounded_number_at_a_time_and_comes_back)                                                           \
     X(mesh_pretends_to_be_full_when_told_to)                                                                           \
     X(mesh_refuses_without_memory_for_the_backlog)                                                                     \
+    X(mesh_takes_over_messages_in_order_and_without_memory)                                                            \
+    X(mesh_sends_back_what_lies_in_anothers_parcel)                                                                    \
     X(mesh_hears_every_one_of_many_shards)                                                                             \
     X(mesh_reaches_every_one_of_many_shards)                                                                           \
     X(mesh_may_end_with_parcels_under_way)
