@@ -36,6 +36,10 @@ static uint32_t kind_of(const struct rim_msg *msg) {
     case RIM_KIND_TIMER:
         return RIM_RECORD_TIMER;
     case RIM_KIND_EVENT:
+    case RIM_KIND_DOWN:
+    case RIM_KIND_EXIT:
+    case RIM_KIND_DRAIN:
+    case RIM_KIND_FAILED:
         return RIM_RECORD_EVENT;
     default:
         return RIM_RECORD_TELL;
