@@ -449,7 +449,6 @@ static void mesh_refuses_without_memory_for_the_backlog(void) {
     finish();
 }
 
-/* A message that exists already, of A's own memory. */
 static struct rim_msg *make_one(uint32_t size) {
     struct rim_msg *msg = rim__msg_create(rig.shards[A], RIM_KIND_TELL, RIM_MSG_RESERVED, 0, size);
     CU_ASSERT_FATAL(msg != NULL);
@@ -478,8 +477,7 @@ static void mesh_takes_over_messages_in_order_and_without_memory(void) {
     for (uint32_t i = 1; i < 20; i++) {
         post(made[i]);
     }
-    CU_ASSERT(!send(A, B, 1, true)); /* nothing else gets in */
-    CU_ASSERT_EQUAL(rig.shards[A]->mesh.backlog, 19);
+    CU_ASSERT(!send(A, B, 1, true) && rig.shards[A]->mesh.backlog == 19); /* nothing else gets in */
     for (uint32_t round = 0; taken[B] < count + 21 && round < 100; round++) {
         flush(A);
         drain(B);
@@ -501,7 +499,6 @@ static void mesh_sends_back_what_lies_in_anothers_parcel(void) {
     }
     flush(A);
     drain(B);
-    CU_ASSERT_EQUAL_FATAL(held_count, 3);
     for (uint32_t i = 0; i < 3; i++) { /* as they are: the parcel goes home with the last */
         held[i]->from = B;
         held[i]->tag = i;
