@@ -345,7 +345,8 @@ typedef struct rim_ask {
 RIM_API RIM_MUST_CHECK int rim_request(rim_ctx *ctx, const rim_ask *ask, rim_token *out);
 /* True while a request is being handled, and not yet answered or deferred. */
 RIM_API bool rim_is_request(const rim_ctx *ctx);
-/* Takes the current request to answer later, with the returned token and by this actor. RIM_NIL if there is none. */
+/* Takes the current request to answer later, with the returned token and by this actor. RIM_NIL if there is none, or
+   out of memory: then it is still in hand, to be answered or refused. */
 RIM_API rim_token rim_defer(rim_ctx *ctx);
 /*
  * Answers: `request` is RIM_NIL for the current request, or a token of rim_defer. Returns 0, -RIM_EBADREF if there is

@@ -9,8 +9,9 @@
  *
  *     for (;;) {
  *         int64_t next_ns = rim_shard_next(system, 0);
- *         poll(&(struct pollfd){.fd = rim_shard_fd(system, 0), .events = POLLIN}, 1, next_ns < 0 ? -1 :
- * in_ms(next_ns)); rim_shard_step(system, 0, RIM_MS(1));
+ *         int wait_ms = next_ns < 0 ? -1 : in_ms(next_ns);
+ *         poll(&(struct pollfd){.fd = rim_shard_fd(system, 0), .events = POLLIN}, 1, wait_ms);
+ *         rim_shard_step(system, 0, RIM_MS(1));
  *     }
  *
  *     Order    as in a system with threads

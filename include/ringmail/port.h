@@ -17,9 +17,9 @@
  *
  *     Order    what a port sends to one receiver arrives in the order sent, and so does what one actor sends to a port
  *     Loss     as between actors on two shards: a message that finds no room is told of by RIM_REFUSED, one to nobody
- * is a dead letter. A port that does not receive is a full mailbox: its senders get -RIM_EFULL Threads  a port is used
- * by one thread at a time; a process may have thousands. When the thread that opened it (or adopted it last) ends
- * without closing it, the port ends as failed, RIM_EXIT_FAILED
+ *              is a dead letter. A port that does not receive is a full mailbox: its senders get -RIM_EFULL
+ *     Threads  a port is used by one thread at a time; a process may have thousands. When the thread that opened it (or
+ *              adopted it last) ends without closing it, the port ends as failed, RIM_EXIT_FAILED
  */
 #ifndef RINGMAIL_PORT_H
 #define RINGMAIL_PORT_H
