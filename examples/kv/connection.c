@@ -301,8 +301,7 @@ static bool hold(struct connection *c) {
 /* Whether a request may be read: the one that waits for its next step goes on also when nobody hears its reply. */
 static bool may_read(struct connection *c) {
     bool held = hold(c);
-    bool takes_more = rim_pipeline_takes_more(&c->pipeline);
-    return c->step > 0 ? !held : takes_more && !c->closed;
+    return (c->step > 0 && !held) || (rim_pipeline_takes_more(&c->pipeline) && !c->closed);
 }
 
 /* Reads what has come, or was left before, as far as there is room for the replies. */

@@ -301,8 +301,9 @@ void rim_pipeline_finish(rim_pipeline *pipeline) {
     pipeline->finishing = true;
 }
 
+/* Looks again: what was refused for may be over, and then nothing would ever resume the socket. */
 static void pause_or_resume(rim_ctx *ctx, rim_pipeline *pipeline) {
-    if (pipeline->refused && pipeline->paused) {
+    if (pipeline->refused) {
         (void)rim_pipeline_takes_more(pipeline);
     }
     if (pipeline->refused != pipeline->paused && rim_socket_pause(ctx, pipeline->socket, pipeline->refused) == 0) {

@@ -474,6 +474,10 @@ static rim_verdict mistakes_init(rim_ctx *ctx, void *self, const void *arg, size
     SCENARIO_CHECK(s, rim_pipeline_takes_more(&pipeline));
     (void)rim_pipeline_reserve(ctx, &pipeline, SIZE_MAX / 2);
     SCENARIO_CHECK(s, !rim_pipeline_takes_more(&pipeline));
+    SCENARIO_CHECK(s, rim_pipeline_end(ctx, &pipeline, 1) == 0 && rim_pipeline_end(ctx, &pipeline, 3) == 0);
+    (void)rim_pipeline_flush(ctx,
+                             &pipeline); /* what it was full of is gone by now: the socket is not paused for that */
+    SCENARIO_CHECK(s, !pipeline.paused);
     SCENARIO_CHECK(s, !rim_pipeline_room(ctx, &pipeline, &(rim_room_event){.who = RIM_NIL}));
     rim_pipeline_free(ctx, &pipeline);
     SCENARIO_CHECK(s, rim_pipeline_count(&pipeline) == 0 && rim_pipeline_flush(ctx, &pipeline) == -RIM_EDOWN);
