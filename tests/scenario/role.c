@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "role.h"
 
-#define SETTLE_ROUNDS 5000
-#define QUIET_ROUNDS  20 /* the counters are published at rest: an old rest must not be taken for the last */
+#include "support/asleep.h"
+
+#define SETTLE_ROUNDS 20000
+#define QUIET_ROUNDS  5 /* a handler that sleeps for a moment is no rest */
 
 rim_verdict role_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
     (void)ctx;
@@ -43,20 +45,43 @@ void role_say(rim_ctx *ctx, rim_ref to, uint32_t tag, uint64_t number) {
     CHECK(role_tell(ctx, to, tag, number) == 0);
 }
 
-void role_settle(struct scenario *s, rim_stats *stats) {
-    uint64_t before = UINT64_MAX;
+/*
+ * One moment of rest: all shards slept, and have shown their counters. Who sleeps at both looks has slept in between,
+ * or has gone to sleep again, and then it has counted its ticks.
+ */
+static bool rests(struct scenario *s, rim_stats *stats) {
+    rim_stats before;
+    CHECK(rim_system_stats(scenario_system(s), RIM_ALL_SHARDS, &before) == 0);
+    bool asleep = scenario_is_sim(s) || (asleep_others() && asleep_others());
+    CHECK(rim_system_stats(scenario_system(s), RIM_ALL_SHARDS, stats) == 0);
+    return asleep && stats->ticks == before.ticks && rim_stats_add_up(stats) && stats->queued == 0;
+}
+
+static void settle(struct scenario *s, bool with_requests, rim_stats *stats) {
+    uint64_t handled = 0;
     int quiet = 0;
     for (int i = 0; i < SETTLE_ROUNDS; i++) {
         scenario_pass_time(s, RIM_MS(1));
-        CHECK(rim_system_stats(scenario_system(s), RIM_ALL_SHARDS, stats) == 0);
-        bool rests = rim_stats_add_up(stats) && stats->queued == 0 && stats->requests_open == 0;
-        quiet = rests && stats->ticks == before ? quiet + 1 : 0;
-        before = stats->ticks;
-        if (rests && (quiet >= QUIET_ROUNDS || scenario_is_sim(s))) {
+        bool rest = rests(s, stats) && (with_requests || stats->requests_open == 0);
+        quiet = !rest ? quiet : stats->handled == handled ? quiet + 1 : 1;
+        handled = rest ? stats->handled : handled;
+        if (rest && (quiet >= QUIET_ROUNDS || scenario_is_sim(s))) {
             return;
         }
     }
     SCENARIO_CHECK(s, !"it comes to rest");
+}
+
+void role_settle(struct scenario *s, rim_stats *stats) {
+    settle(s, false, stats);
+}
+
+void role_rest(struct scenario *s) {
+    rim_stats stats;
+    if (scenario_is_sim(s)) {
+        scenario_pass_time(s, RIM_MS(20)); /* longer than a faulty wake-up takes */
+    }
+    settle(s, true, &stats);
 }
 
 void role_await_births(struct scenario *s, uint64_t count) {

@@ -74,8 +74,8 @@ static inline uint64_t role_number(const void *body) {
     memcpy(&number, body, sizeof number);
     return number;
 }
-/* Lets time pass until something is so, for a while at most; the scenario checks what came of it. A machine that has
-   other things to do looks like one that rests: where it is known what is to happen, wait for that. */
+/* Lets time pass until something is so, for a while at most; the scenario checks what came of it. Where it is known
+   what is to happen, wait for that; what happens by a timer is not waited for by role_settle. */
 #define ROLE_AWAIT(s, condition)                                                                                       \
     for (int rounds_ = 0; rounds_ < 10000 && !(condition); rounds_++) {                                                \
         scenario_pass_time((s), RIM_MS(1));                                                                            \
@@ -83,7 +83,10 @@ static inline uint64_t role_number(const void *body) {
 /* Waits until so many actors have been born, in all, and have had their first turn: before that a mailbox has the
    default bounds. */
 void role_await_births(struct scenario *s, uint64_t count);
-/* Lets time pass until nothing moves: the counters add up with nothing queued and no request open. */
+/* Lets time pass until nothing moves: all shards sleep, and the counters add up with nothing queued and no request
+   open. Timers may be pending. */
 void role_settle(struct scenario *s, rim_stats *stats);
+/* The same, but requests may be open: what was sent before has been handled, what was spawned is born. */
+void role_rest(struct scenario *s);
 
 #endif
