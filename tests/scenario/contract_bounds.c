@@ -58,7 +58,7 @@ static void fill(struct scenario *s, struct bound plan, rim_spawn_options option
     world = plan;
     world.sink = role_spawn_with(s, &sink, options, (struct role_cast){.world = &world});
     rim_ref ref = role_spawn(s, &filler, 0, (struct role_cast){.world = &world});
-    scenario_pass_time(s, RIM_MS(5)); /* the sink's birth is in its mailbox before */
+    role_rest(s); /* the sink's birth is in its mailbox before */
     role_go(s, ref);
     scenario_run(s, ROLE_LIMIT_NS);
     CHECK(world.rooms == 1);

@@ -16,7 +16,6 @@ ROLE_ON(pair_go) {
         world->timers[i] = rim_after(ctx, RIM_MS(1), i);
         CHECK(world->timers[i] != RIM_NIL);
     }
-    rim_after(ctx, RIM_MS(20), 2);
     return RIM_DONE;
 }
 
@@ -34,6 +33,7 @@ ROLE_ON(pair_timer) {
     CHECK(rim_cancel(ctx, world->timers[1 - event->cookie]));
     CHECK(!rim_cancel(ctx, world->timers[1 - event->cookie]));
     world->fired++;
+    rim_after(ctx, RIM_MS(20), 2); /* for what must not come */
     return RIM_DONE;
 }
 static const rim_handler pair_on[] = {[GO] = pair_go, [RIM_TIMER] = pair_timer};
@@ -62,6 +62,7 @@ ROLE_OUTCOME(timeout_outcome) {
     CHECK(rim_cancel(ctx, world->tokens[1 - cookie]));
     CHECK(!rim_cancel(ctx, world->tokens[cookie]));
     world->outcomes++;
+    rim_after(ctx, RIM_MS(20), 0); /* for what must not come */
     return RIM_DONE;
 }
 
@@ -72,7 +73,6 @@ ROLE_ON(timeout_go) {
             .to = world->keeper, .tag = ASK, .timeout_ns = RIM_MS(2), .on_outcome = timeout_outcome, .cookie = i};
         CHECK(rim_request(ctx, &ask, &world->tokens[i]) == 0);
     }
-    rim_after(ctx, RIM_MS(20), 0);
     return RIM_DONE;
 }
 

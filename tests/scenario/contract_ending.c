@@ -21,6 +21,7 @@ struct ending {
     rim_ref victim, filler, child;
     rim_token token;
     atomic_uint handled, letters, outcomes, exits;
+    atomic_bool drained;   /* the stubborn one has come to its marker */
     atomic_ullong started; /* victims and fillers */
     sem_t go;
 };
@@ -52,9 +53,11 @@ ROLE_OUTCOME(ended) {
     CHECK(report != NULL && rim_size(msg) == sizeof *report);
     CHECK(report->who == world->victim);
     CHECK(report->code == world->code);
-    CHECK(report->lost == world->lost);
-    CHECK(world->held_up_by == NULL ? report->held_up_by[0] == '\0'
-                                    : strstr(report->held_up_by, world->held_up_by) != NULL);
+    /* On a busy machine the deadline may come before the drain, or even before the birth. */
+    bool early = world->held_up_by != NULL && !atomic_load(&world->drained);
+    CHECK(report->lost == world->lost || early);
+    CHECK((report->held_up_by[0] != '\0') == (world->held_up_by != NULL));
+    CHECK(world->held_up_by == NULL || early || strstr(report->held_up_by, world->held_up_by) != NULL);
     CHECK(!rim_cancel(ctx, world->token));
     CHECK(atomic_fetch_add(&world->outcomes, 1) == 0);
     scenario_done(ctx);
@@ -251,6 +254,7 @@ void contract_09_request_to_a_drained_actor_elsewhere_fails_as_closed(struct sce
 /* ---- the deadline ---- */
 
 ROLE_ON(stubborn_drain) {
+    atomic_store(&((struct ending *)role_world(self))->drained, true);
     return RIM_DONE;
 }
 

@@ -56,7 +56,7 @@ void contract_10_flood_delays_another_actor_by_its_budget_at_most(struct scenari
     world.flooder = role_spawn_with(s, &flooder, (rim_spawn_options){.budget = BUDGET}, cast);
     world.victim = role_spawn(s, &flood_victim, 0, cast);
     rim_ref ref = role_spawn(s, &flood_source, 0, cast);
-    scenario_pass_time(s, RIM_MS(5));
+    role_rest(s);
     role_go(s, ref);
     scenario_run(s, ROLE_LIMIT_NS);
 }

@@ -214,6 +214,7 @@ ROLE_ON(heir_down) {
 
 ROLE_ON(heir_word) {
     CHECK(rim_monitor(ctx, role_number(body), 0) != RIM_NIL);
+    role_say(ctx, rim_sender(ctx), WORD, 0);
     return RIM_DONE;
 }
 static const rim_handler heir_on[] = {[WORD] = heir_word, [RIM_DOWN] = heir_down};
@@ -223,16 +224,15 @@ static void spawn_with_heir(rim_ctx *ctx, struct play *play) {
     spawn_it(ctx, play);
     play->third = role_add(ctx, &heir, 0, (struct role_cast){.world = play});
     role_say(ctx, play->third, WORD, play->subject);
-    rim_after(ctx, RIM_MS(10), 0);
 }
 
-static void make_it_fail(rim_ctx *ctx, struct play *play, uint64_t cookie) {
-    (void)cookie;
+static void make_it_fail(rim_ctx *ctx, struct play *play, uint64_t number) {
+    (void)number; /* the heir watches, by what will be there before the message */
     role_say(ctx, play->subject, PHOENIX_NUMBER, BAD);
 }
 
 void contract_07_suspended_actor_ends_with_its_keeper(struct scenario *s) {
-    play_run(s, (struct play){.go = spawn_with_heir, .failed = stop_the_keeper, .timer = make_it_fail, .alone = true});
+    play_run(s, (struct play){.go = spawn_with_heir, .failed = stop_the_keeper, .word = make_it_fail, .alone = true});
 }
 
 /* ---- the link undone ---- */

@@ -137,6 +137,10 @@ static void any_exit(rim_ctx *ctx, struct play *play, const rim_exit_event *even
 
 static void one_exit(rim_ctx *ctx, struct play *play, uint64_t cookie) {
     (void)cookie;
+    if (play->exits == 0) {
+        rim_after(ctx, RIM_MS(20), 0);
+        return;
+    }
     CHECK(play->exits == 1);
     scenario_done(ctx);
 }
@@ -170,24 +174,22 @@ static void unlink_and_fail(rim_ctx *ctx, struct play *play) {
         CHECK(rim_send(ctx, play->subject, PLAY_LINK, NULL, 0) == 0);
         CHECK(rim_unlink(ctx, play->subject) == 0);
     }
-    rim_after(ctx, RIM_MS(10), 0);
+    CHECK(rim_send(ctx, play->subject, PLAY_PING, NULL, 0) == 0);
 }
 
-static void fail_after_unlink(rim_ctx *ctx, struct play *play, uint64_t cookie) {
-    if (cookie == 1) {
-        CHECK(play->exits == 0);
-        scenario_done(ctx);
-        return;
-    }
+static void fail_after_unlink(rim_ctx *ctx, struct play *play, uint64_t number) {
+    (void)number;
     CHECK(rim_unlink(ctx, play->subject) == 0); /* the subject may have linked since */
     CHECK(rim_unlink(ctx, play->subject) == 0);
     play_tell_end(ctx, play->subject, RIM_EXIT_USER, 0);
-    rim_after(ctx, RIM_MS(20), 1);
+    rim_after(ctx, RIM_MS(20), 0);
 }
 
 void contract_06_unlinked_actors_do_not_hear_of_each_other(struct scenario *s) {
-    play_run(s, (struct play){.go = unlink_and_fail, .timer = fail_after_unlink, .end = unwanted_end});
-    play_run(s, (struct play){.go = unlink_and_fail, .timer = fail_after_unlink, .trap = true});
+    play_run(s, (struct play){
+                    .go = unlink_and_fail, .word = fail_after_unlink, .timer = done_at_the_timer, .end = unwanted_end});
+    play_run(s,
+             (struct play){.go = unlink_and_fail, .word = fail_after_unlink, .timer = done_at_the_timer, .trap = true});
 }
 
 static void end_two(rim_ctx *ctx, struct play *play) {
@@ -249,8 +251,7 @@ static void signal_a_trap(rim_ctx *ctx, struct play *play) {
     CHECK(rim_exit_send(ctx, play->subject, RIM_EXIT_KILLED, NULL) ==
           0); /* may be trapped, as an event without a row */
     CHECK(rim_exit_send(ctx, rim_self(ctx), RIM_EXIT_NORMAL, "to myself") == 0);
-    CHECK(rim_send(ctx, play->subject, PLAY_NOTHING, NULL, 0) == 0);
-    rim_after(ctx, RIM_MS(20), 0);
+    CHECK(rim_send(ctx, play->subject, PLAY_PING, NULL, 0) == 0);
 }
 
 static void exit_from_oneself(rim_ctx *ctx, struct play *play, const rim_exit_event *event) {
@@ -260,8 +261,8 @@ static void exit_from_oneself(rim_ctx *ctx, struct play *play, const rim_exit_ev
     CHECK(strcmp(event->text, "to myself") == 0);
 }
 
-static void kill_the_trap(rim_ctx *ctx, struct play *play, uint64_t cookie) {
-    (void)cookie;
+static void kill_the_trap(rim_ctx *ctx, struct play *play, uint64_t number) {
+    (void)number;
     CHECK(play->exits == 1 && play->downs == 0);
     CHECK(rim_kill(ctx, play->subject) == 0);
 }
@@ -276,7 +277,7 @@ static void down_by_kill(rim_ctx *ctx, struct play *play, const rim_down_event *
 void contract_06_kill_cannot_be_trapped_and_killed_can(struct scenario *s) {
     play_run(s, (struct play){.go = signal_a_trap,
                               .exit = exit_from_oneself,
-                              .timer = kill_the_trap,
+                              .word = kill_the_trap,
                               .down = down_by_kill,
                               .trap = true,
                               .alone = true});

@@ -137,7 +137,7 @@ void contract_11_wrapped_body_is_released_once_by_its_maker(struct scenario *s) 
         world.dead[i] = role_spawn(s, &wrap_dead, i, cast);
         CHECK(rim_system_send(scenario_system(s), world.dead[i], END, NULL, 0) == 0);
     }
-    scenario_pass_time(s, RIM_MS(10));
+    role_rest(s);
     role_go(s, role_spawn(s, &wrap_maker, 0, cast));
     scenario_run(s, ROLE_LIMIT_NS);
     CHECK(scenario_stop(s, RIM_SECONDS(5), &report) == 0);

@@ -69,7 +69,7 @@ static void stop_one(struct scenario *s, uint32_t tag, uint32_t code) {
     static struct stopping world;
     world = (struct stopping){0};
     world.victim = role_spawn(s, &victim, 0, (struct role_cast){.world = &world});
-    scenario_pass_time(s, RIM_MS(5));
+    role_rest(s);
     role_go(s, role_spawn(s, &killer, 0, (struct role_cast){.world = &world, .index = tag}));
     scenario_run(s, ROLE_LIMIT_NS);
     CHECK(atomic_load(&world.handled) == 1);

@@ -274,7 +274,7 @@ void contract_04_policy_drops_by_bytes(struct scenario *s) {
         rim_spawn_options options = {.mailbox_bytes = 1000, .overflow = RIM_OVERFLOW_DROP_OLD};
         world.sink = role_spawn_with(s, &sized_sink, options, (struct role_cast){.world = &world});
         rim_ref flooder = role_spawn(s, &sized_flooder, 0, (struct role_cast){.world = &world, .index = large});
-        scenario_pass_time(s, RIM_MS(5));
+        role_rest(s);
         role_go(s, flooder);
         ROLE_AWAIT(s, world.heard == (large ? 1 : 10));
         rim_stats stats;

@@ -91,7 +91,7 @@ static void press(struct scenario *s, uint32_t shard, rim_overflow policy) {
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = shard, .overflow = policy};
     world.sink = role_spawn_with(s, &pressed_sink, options, cast);
     world.sender = role_spawn(s, &pressing_sender, 0, cast);
-    scenario_pass_time(s, RIM_MS(5));
+    role_rest(s);
     role_go(s, world.sink);
     scenario_run(s, ROLE_LIMIT_NS);
     ROLE_AWAIT(s, atomic_load(&world.heard) == atomic_load(&world.sent));
@@ -167,7 +167,7 @@ void contract_04_pressure_ends_with_its_actor(struct scenario *s) {
     world.sink = role_spawn(s, &brief_sink, 0, (struct role_cast){.world = &world});
     rim_ref asker = role_spawn(s, &brief_asker, 0, (struct role_cast){.world = &world});
     role_go(s, world.sink);
-    scenario_pass_time(s, RIM_MS(5));
+    role_rest(s);
     role_go(s, asker);
     scenario_run(s, ROLE_LIMIT_NS);
 }

@@ -72,7 +72,7 @@ static struct stash *play(struct scenario *s, uint32_t shard, uint32_t at_once, 
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = shard, .stash_count = bound};
     world.sink = role_spawn_with(s, &stash_sink, options, cast);
     rim_ref sender = role_spawn(s, &stash_sender, 0, cast);
-    scenario_pass_time(s, RIM_MS(5));
+    role_rest(s);
     role_go(s, sender);
     ROLE_AWAIT(s, world.count == heard);
     ROLE_AWAIT(s, rim_system_stats(scenario_system(s), RIM_ALL_SHARDS, stats) == 0 && rim_stats_add_up(stats) &&

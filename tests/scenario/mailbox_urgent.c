@@ -140,7 +140,7 @@ void mailbox_urgent_send_refuses_what_is_wrong(struct scenario *s) {
     rim_ref gone = role_spawn(s, &gone_role, 0, (struct role_cast){0});
     role_go(s, gone);
     rim_ref ref = role_spawn(s, &wrong_role, 0, (struct role_cast){.who = gone});
-    scenario_pass_time(s, RIM_MS(5));
+    role_rest(s);
     role_go(s, ref);
     scenario_run(s, ROLE_LIMIT_NS);
 }

@@ -47,12 +47,12 @@ ROLE_OUTCOME(claimed_second) {
 ROLE_OUTCOME(claimed_first) {
     CHECK(error == 0 && *(const rim_ref *)body == rim_self(ctx) && msg == NULL);
     CHECK(rim_find(ctx, "printer") == rim_self(ctx));
-    CHECK(claim(ctx, "plotter", false, RIM_SECONDS(5), claimed_second, NULL) == 0);
+    CHECK(claim(ctx, "plotter", false, RIM_SECONDS(60), claimed_second, NULL) == 0);
     return RIM_DONE;
 }
 
 ROLE_ON(printer_go) {
-    CHECK(claim(ctx, "printer", false, RIM_SECONDS(5), claimed_first, NULL) == 0);
+    CHECK(claim(ctx, "printer", false, RIM_SECONDS(60), claimed_first, NULL) == 0);
     return RIM_DONE;
 }
 
@@ -156,7 +156,7 @@ ROLE_OUTCOME(heir_has_it) {
 ROLE_OUTCOME(heir_hears_of_the_end) {
     CHECK(error == -RIM_EDOWN);
     CHECK(rim_find(ctx, "estate") == RIM_NIL);
-    CHECK(claim(ctx, "estate", false, RIM_SECONDS(5), heir_has_it, NULL) == 0);
+    CHECK(claim(ctx, "estate", false, RIM_SECONDS(60), heir_has_it, NULL) == 0);
     return RIM_DONE;
 }
 
@@ -181,7 +181,7 @@ ROLE_ON(heir_go) {
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = (uint32_t)role->count % SHARDS, .name = "estate"};
     rim_ref ref;
     CHECK(rim_spawn(ctx, &testator, &options, &cast, sizeof cast, &ref) == 0);
-    rim_ask ask = {.to = ref, .tag = ASK, .timeout_ns = RIM_SECONDS(5), .on_outcome = heir_hears_of_the_end};
+    rim_ask ask = {.to = ref, .tag = ASK, .timeout_ns = RIM_SECONDS(60), .on_outcome = heir_hears_of_the_end};
     CHECK(rim_request(ctx, &ask, NULL) == 0);
     return RIM_DONE;
 }
@@ -222,10 +222,10 @@ ROLE_ON(loser_go) {
     struct role *role = self;
     bool wait = waits_for[role->cast.index].wait;
     rim_token token;
-    CHECK(claim(ctx, "seat", wait, RIM_SECONDS(5), never_told, &token) == 0);
+    CHECK(claim(ctx, "seat", wait, RIM_SECONDS(60), never_told, &token) == 0);
     CHECK(rim_cancel(ctx, token));
     CHECK(!rim_cancel(ctx, token));
-    CHECK(claim(ctx, "seat", wait, RIM_MS(20), loser_is_told, NULL) == 0);
+    CHECK(claim(ctx, "seat", wait, wait ? RIM_MS(20) : RIM_SECONDS(60), loser_is_told, NULL) == 0);
     return RIM_DONE;
 }
 static const rim_handler loser_on[] = {[GO] = loser_go};
@@ -242,11 +242,11 @@ ROLE_OUTCOME(sitter_again) {
 }
 ROLE_OUTCOME(sitter_has_it) {
     CHECK(error == 0);
-    CHECK(claim(ctx, "seat", false, RIM_SECONDS(5), sitter_again, NULL) == 0);
+    CHECK(claim(ctx, "seat", false, RIM_SECONDS(60), sitter_again, NULL) == 0);
     return RIM_DONE;
 }
 ROLE_ON(sitter_go) {
-    CHECK(claim(ctx, "seat", false, RIM_SECONDS(5), sitter_has_it, NULL) == 0);
+    CHECK(claim(ctx, "seat", false, RIM_SECONDS(60), sitter_has_it, NULL) == 0);
     return RIM_DONE;
 }
 static const rim_handler sitter_on[] = {[GO] = sitter_go};
@@ -278,7 +278,7 @@ ROLE_OUTCOME(seeker_found) {
 ROLE_OUTCOME(seeker_not_found) {
     struct role *role = self;
     CHECK(error == -ETIMEDOUT);
-    rim_finding finding = {.name = "late", .timeout_ns = RIM_SECONDS(5), .on_outcome = seeker_found, .cookie = 77};
+    rim_finding finding = {.name = "late", .timeout_ns = RIM_SECONDS(60), .on_outcome = seeker_found, .cookie = 77};
     CHECK(rim_find_later(ctx, &finding, NULL) == 0);
     struct naming *world = role_world(self);
     if (atomic_fetch_add(&world->outcomes, 1) + 1 == SHARDS) { /* the last one sets the owner going */
@@ -304,7 +304,7 @@ ROLE_OUTCOME(latecomer_has_it) {
     return RIM_DONE;
 }
 ROLE_ON(latecomer_go) {
-    CHECK(claim(ctx, "late", true, RIM_SECONDS(5), latecomer_has_it, NULL) == 0);
+    CHECK(claim(ctx, "late", true, RIM_SECONDS(60), latecomer_has_it, NULL) == 0);
     return RIM_DONE;
 }
 static const rim_handler latecomer_on[] = {[GO] = latecomer_go};
@@ -364,7 +364,7 @@ static void add_seconds(rim_ctx *ctx, void *self) {
     for (uint32_t i = 0; i < SHARDS; i++) {
         rim_ask ask = {.to = add_named(ctx, self, i),
                        .tag = WORD,
-                       .timeout_ns = RIM_SECONDS(5),
+                       .timeout_ns = RIM_SECONDS(60),
                        .on_outcome = second_is_gone};
         CHECK(rim_request(ctx, &ask, NULL) == 0);
     }
@@ -378,7 +378,7 @@ ROLE_OUTCOME(first_is_there) {
 
 ROLE_ON(namer_go) {
     add_named(ctx, self, (uint32_t)((struct role *)self)->cast.index);
-    rim_finding finding = {.name = "only one", .timeout_ns = RIM_SECONDS(5), .on_outcome = first_is_there};
+    rim_finding finding = {.name = "only one", .timeout_ns = RIM_SECONDS(60), .on_outcome = first_is_there};
     CHECK(rim_find_later(ctx, &finding, NULL) == 0);
     return RIM_DONE;
 }
@@ -443,7 +443,7 @@ void names_that_are_waited_for_do_not_hold_up_a_stop(struct scenario *s) {
     scenario_system_with(s, &(rim_config){.shards = SHARDS});
     static const rim_behaviour owner = {.name = "owner"};
     role_spawn_with(s, &owner, (rim_spawn_options){.name = "mine"}, (struct role_cast){0});
-    scenario_pass_time(s, RIM_MS(5)); /* it has it */
+    role_rest(s); /* it has it */
     for (uint32_t i = 0; i < SHARDS; i++) {
         role_go(s, role_spawn(s, &waiter, i, (struct role_cast){.world = &world}));
     }
@@ -470,7 +470,7 @@ static rim_verdict arguments_go(rim_ctx *ctx, void *self, const void *body ROLE_
     CHECK(rim_unname(ctx, NULL) == -EINVAL && rim_unname(ctx, "x") == -RIM_ENOBODY);
     CHECK(rim_find(ctx, NULL) == RIM_NIL && rim_find(ctx, too_long) == RIM_NIL);
     CHECK(rim_send_name(ctx, "", WORD, NULL, 0) == -EINVAL);
-    CHECK(claim(ctx, longest, false, RIM_SECONDS(5), latecomer_has_it, NULL) == 0);
+    CHECK(claim(ctx, longest, false, RIM_SECONDS(60), latecomer_has_it, NULL) == 0);
     (void)self;
     scenario_done(ctx);
     return RIM_DONE;

@@ -20,6 +20,11 @@ ROLE_ON(subject_nothing) {
     return RIM_DONE;
 }
 
+ROLE_ON(subject_ping) {
+    role_say(ctx, rim_sender(ctx), WORD, 0);
+    return RIM_DONE;
+}
+
 static void subject_exit(rim_ctx *ctx, void *self, rim_exit why) {
     struct play *play = role_world(self);
     atomic_store(&play->subject_code, why.code);
@@ -36,7 +41,7 @@ static rim_verdict subject_init(rim_ctx *ctx, void *self, const void *arg, size_
 }
 
 static const rim_handler subject_on[] = {
-    [PLAY_END] = subject_end, [PLAY_LINK] = subject_link, [PLAY_NOTHING] = subject_nothing};
+    [PLAY_END] = subject_end, [PLAY_LINK] = subject_link, [PLAY_NOTHING] = subject_nothing, [PLAY_PING] = subject_ping};
 const rim_behaviour play_subject = {.name = "subject",
                                     .state_size = sizeof(struct role),
                                     .init = subject_init,

@@ -38,8 +38,9 @@ struct play {
     atomic_uint subject_code; /* how the last of them did */
 };
 
-/* What a subject does: ends as it is told by its code, after so many words to the sender. */
-enum { PLAY_END = TAGS, PLAY_LINK, PLAY_NOTHING };
+/* What a subject does: ends as it is told by its code, after so many words to the sender; or answers a ping with a
+   word: then it has handled all that the observer sent before, and what it sent has arrived. */
+enum { PLAY_END = TAGS, PLAY_LINK, PLAY_NOTHING, PLAY_PING };
 struct play_end {
     uint32_t code; /* RIM_EXIT_NORMAL: stops */
     uint32_t words;
