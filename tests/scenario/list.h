@@ -7,6 +7,7 @@
 
 #define SCENARIOS(X)                                                                                                   \
     X(contract_01_state_is_touched_by_one_thread)                                                                      \
+    X(contract_01_every_callback_runs_on_the_shards_thread)                                                            \
     X(contract_02_order_holds_from_one_sender_to_one_receiver)                                                         \
     X(contract_02_order_holds_when_the_receiver_is_full)                                                               \
     X(contract_02_order_promises_nothing_across_three_actors)                                                          \
@@ -170,6 +171,7 @@
     X(contract_11_viewed_body_is_released_after_its_last_view)                                                         \
     X(contract_11_own_memory_is_bounded_and_freed_at_the_end)                                                          \
     X(contract_12_two_systems_live_in_one_process)                                                                     \
+    X(contract_12_process_is_left_as_it_was)                                                                           \
     X(embed_shards_run_within_their_steps_alone)                                                                       \
     X(embed_first_shard_while_the_other_has_its_thread)                                                                \
     X(embed_descriptor_is_readable_while_there_is_news)                                                                \
