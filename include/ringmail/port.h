@@ -19,7 +19,8 @@
  *     Loss     as between actors on two shards: a message that finds no room is told of by RIM_REFUSED, one to nobody
  *              is a dead letter. A port that does not receive is a full mailbox: its senders get -RIM_EFULL
  *     Threads  a port is used by one thread at a time; a process may have thousands. When the thread that opened it (or
- *              adopted it last) ends without closing it, the port ends as failed, RIM_EXIT_FAILED
+ *              adopted it last) ends without closing it, the port ends as failed, RIM_EXIT_FAILED, and is freed: its
+ *              pointer is good no more
  */
 #ifndef RINGMAIL_PORT_H
 #define RINGMAIL_PORT_H
