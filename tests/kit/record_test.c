@@ -71,7 +71,7 @@ static rim_verdict on_ask(rim_ctx *ctx, void *state, const void *body UNUSED, ri
                        .tag = PRICE,
                        .body = &i,
                        .size = sizeof i,
-                       .timeout_ns = RIM_SECONDS(5),
+                       .timeout_ns = RIM_SECONDS(60),
                        .on_outcome = on_price,
                        .cookie = i};
         if (rim_request(ctx, &ask, NULL) != 0) {
@@ -181,7 +181,7 @@ static void live(struct tape *tape, struct truth *truth, rim_ref *oracle_ref) {
     rim_system_send(system, who, ADD, "z", 1);
     rim_system_send(system, who, ASK, NULL, 0);
     CU_ASSERT(has_come(truth, 6));
-    CU_ASSERT_EQUAL(rim_system_stop(system, RIM_SECONDS(5), NULL), 0);
+    CU_ASSERT_EQUAL(rim_system_stop(system, RIM_SECONDS(60), NULL), 0);
     rim_system_destroy(system);
 }
 

@@ -54,7 +54,7 @@ static void open_race(struct scenario *s, uint32_t flooders, uint32_t budget, ui
         rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = 0, .budget = budget};
         race.flooders[i] = role_spawn_with(s, &racer, options, (struct role_cast){.world = &race});
     }
-    scenario_pass_time(s, RIM_MS(1));
+    role_rest(s);
 }
 
 static void end_race(rim_ctx *ctx) {

@@ -191,7 +191,7 @@ COMPANY(otp_sup_stop_timeout, stop_timeout)
 
 static const struct company_worker any_stubborn = {.id = '*', .stubborn = true};
 static const rim_child template_stubborn =
-    WORKER(NULL, any, .stop_ns = RIM_MS(2), .options = &traps, .restart = RIM_TEMPORARY);
+    WORKER(NULL, any, .stop_ns = RIM_SECONDS(1), .options = &traps, .restart = RIM_TEMPORARY);
 static const rim_child with_stubborn = WORKER(NULL, any_stubborn);
 static const rim_supervisor_spec dynamic_stubborn = {.strategy = RIM_DYNAMIC,
                                                      .children = &template_stubborn,

@@ -240,7 +240,7 @@ static void forward_to(struct scenario *s, struct failing plan, int outcome) {
     world.fill = plan.fill;
     world.middle = role_spawn(s, &failing_middle, 0, (struct role_cast){.world = &world});
     rim_ref asker = role_spawn(s, &failing_asker, 1, (struct role_cast){.world = &world});
-    scenario_pass_time(s, RIM_MS(10));
+    role_rest(s);
     role_go(s, asker);
     scenario_run(s, ROLE_LIMIT_NS);
     CHECK(world.outcomes == 1);

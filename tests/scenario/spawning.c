@@ -122,7 +122,7 @@ void reference_is_good_at_once_for_everybody(struct scenario *s) {
         next = path[i];
     }
     cast.who = path[0];
-    scenario_pass_time(s, RIM_MS(5)); /* all know whom to tell */
+    role_rest(s); /* all know whom to tell */
     role_go(s, role_spawn(s, &teller, 0, cast));
     scenario_run(s, ROLE_LIMIT_NS);
 }

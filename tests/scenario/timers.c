@@ -150,7 +150,7 @@ void idle_system_does_not_wake_up(struct scenario *s) {
     scenario_pass_time(s, RIM_SECONDS(1));
     CHECK(rim_system_stats(scenario_system(s), RIM_ALL_SHARDS, &after) == 0);
     CHECK(after.handled == before.handled);
-    CHECK(after.parks - before.parks <= 16);
+    CHECK(after.parks - before.parks <= 32);  /* a second may last longer */
     CHECK(after.ticks - before.ticks <= 600); /* as they were published: at most one publishing behind */
     CHECK(!scenario_is_sim(s) || after.ticks - before.ticks <= 32);
 }

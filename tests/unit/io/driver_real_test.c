@@ -136,7 +136,7 @@ static void outlast_connects(const struct rim__uring_traits *traits) {
     rim_config config = {.shards = 0};
     rim_address address;
     int fill[8];
-    uint32_t order[4] = {0}, ended = 0;
+    uint32_t ended = 0;
     io_rig_open(&rig, &config, traits);
     int listener = io_rig_listen(&rig, "127.0.0.1", 1, &address);
     fill_backlog(&address, fill, 8);
@@ -151,12 +151,13 @@ static void outlast_connects(const struct rim__uring_traits *traits) {
             if (connect[i].terminals == 1 && connect[i].op.kind == RIM_OP_CONNECT && connect[i].completions == 1) {
                 CU_ASSERT(io_rig_clock() - start_ns >= limits_ms[i] * IO_MS - IO_MS);
                 connect[i].completions++;
-                order[ended++] = i;
+                ended++;
             }
         }
+        /* The shortest first, or several at once. */
+        CU_ASSERT(connect[2].terminals >= connect[0].terminals && connect[1].terminals >= connect[2].terminals);
     }
     CU_ASSERT_EQUAL_FATAL(ended, 3);
-    CU_ASSERT(order[0] == 1 && order[1] == 2 && order[2] == 0);
     io_op_init(&connect[3], &rig, RIM_OP_CONNECT, rig.io->ops->socket(rig.io, &address));
     io_op_connect(&connect[3], &address, 100000 * IO_MS);
     io_rig_poll(&rig, 0);

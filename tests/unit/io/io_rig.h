@@ -18,7 +18,7 @@
 
 #define IO_MS       1000000ull
 #define IO_HELD_MAX 512u
-#define IO_LIMIT_MS 10000u
+#define IO_LIMIT_MS 30000u
 
 struct rim__sim;
 

@@ -79,7 +79,7 @@ static int submit(struct piece *piece) {
 
 static void tick_until_done(const struct piece *piece) {
     rim__shard_set_current(rig.shards[0]);
-    for (int i = 0; i < 2000 && !piece->is_done; i++) {
+    for (int i = 0; i < 100000 && !piece->is_done; i++) {
         rim__shard_tick(rig.shards[0], true);
     }
     rim__shard_set_current(NULL);
