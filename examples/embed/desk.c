@@ -66,7 +66,7 @@ static rim_verdict on_ask(rim_ctx *ctx, void *state, const void *body, rim_msg *
                    .tag = SQUARE,
                    .body = &question->number,
                    .size = sizeof question->number,
-                   .timeout_ns = RIM_SECONDS(1),
+                   .timeout_ns = RIM_SECONDS(10),
                    .on_outcome = on_outcome,
                    .cookie = (uintptr_t)question};
     int error = rim_request(ctx, &ask, NULL);

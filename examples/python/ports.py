@@ -77,7 +77,7 @@ def count_in_c(system, counter):
     for _ in range(1000):
         port.send(counter, ringmail.value("RIM_USER"))
     port.request(counter, ringmail.value("RIM_USER") + 1, cookie=1)
-    items = port.receive(10)
+    items = port.receive(60)
     port.close()
     return unnumber(items[0].body) if items and items[0].error == 0 else items
 

@@ -20,7 +20,7 @@
 
 #include "unit.h"
 
-#define CHILD_SECONDS 20u
+#define CHILD_SECONDS 60u
 #define DELAY_NS      RIM_US(1500)
 
 static struct outcome *outcome;
@@ -75,7 +75,7 @@ static rim_verdict check(struct player *player) {
 static rim_verdict on_listening(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     const rim_listening_event *event = body;
     struct player *player = state;
-    rim_connect_options options = {.host = "127.0.0.1", .port = event->address.port, .timeout_ns = RIM_SECONDS(5)};
+    rim_connect_options options = {.host = "127.0.0.1", .port = event->address.port, .timeout_ns = RIM_SECONDS(30)};
     (void)msg;
     player->asked_ns = rim_now(ctx);
     rim_after(ctx, DELAY_NS, 0);
@@ -134,7 +134,7 @@ static void use(rim_system *system) {
         while (sem_wait(&done) != 0) {
         }
     }
-    outcome->stopped = rim_system_stop(system, RIM_SECONDS(5), &report);
+    outcome->stopped = rim_system_stop(system, RIM_SECONDS(30), &report);
     outcome->leaks = report.leaks;
 }
 

@@ -19,7 +19,7 @@
 #include "ringmail.h"
 #include "support/scenario.h"
 
-#define ROLE_LIMIT_NS RIM_SECONDS(20)
+#define ROLE_LIMIT_NS RIM_SECONDS(60)
 
 /* What an actor is told at its birth. */
 struct role_cast {
@@ -77,7 +77,7 @@ static inline uint64_t role_number(const void *body) {
 /* Lets time pass until something is so, for a while at most; the scenario checks what came of it. Where it is known
    what is to happen, wait for that; what happens by a timer is not waited for by role_settle. */
 #define ROLE_AWAIT(s, condition)                                                                                       \
-    for (int rounds_ = 0; rounds_ < 10000 && !(condition); rounds_++) {                                                \
+    for (int rounds_ = 0; rounds_ < 30000 && !(condition); rounds_++) {                                                \
         scenario_pass_time((s), RIM_MS(1));                                                                            \
     }
 /* Waits until so many actors have been born, in all, and have had their first turn: before that a mailbox has the

@@ -16,7 +16,7 @@
 #include "stress.h"
 
 #define ROUNDS       300u
-#define WAIT_SECONDS 60
+#define WAIT_SECONDS 120
 #define WORKERS      24u
 #define OPEN_MAX     6u
 
@@ -160,7 +160,7 @@ static void run_case(void *arg) {
         until.tv_sec += WAIT_SECONDS;
         stress_check(sem_timedwait(&done, &until) == 0);
     }
-    stress_check(rim_system_stop(system, RIM_SECONDS(20), &report) == 0);
+    stress_check(rim_system_stop(system, RIM_SECONDS(60), &report) == 0);
     stress_check(report.adds_up && !report.leaks);
     rim_stats stats;
     stress_check(rim_system_stats(system, RIM_ALL_SHARDS, &stats) == 0);

@@ -16,8 +16,8 @@
 #include "stress.h"
 
 #define WORKERS_MAX  64u
-#define WAIT_SECONDS 40
-#define STOP_NS      RIM_SECONDS(20)
+#define WAIT_SECONDS 120
+#define STOP_NS      RIM_SECONDS(60)
 
 enum { STEP = RIM_USER, NUMBERED, FORWARDED, WRAPPED, QUESTION, FOREIGN };
 

@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STOP_NS         RIM_SECONDS(10)
-#define PROCESS_SECONDS 60u
+#define STOP_NS         RIM_SECONDS(30)
+#define PROCESS_SECONDS 120u
 #define STEPPED_MAX     64u
 
 struct scenario {

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LIMIT_SECONDS 100u
+#define LIMIT_SECONDS 280u
 #define SHOWN_MAX     5u
 
 static uint64_t seed;

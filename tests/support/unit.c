@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LIMIT_SECONDS 50u
+#define LIMIT_SECONDS 110u
 
 static struct unit_suite *suites;
 
