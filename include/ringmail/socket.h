@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * socket.h - TCP: listeners and connections as actors.
+ * socket.h - TCP and Unix stream sockets: listeners and connections as actors.
  *
  * A connection is two actors on one shard: the socket, which is the library's, and its owner, which is the user's and
  * hears of it by events. The owner of an accepted connection is spawned by the listener, with a rim_connection as
@@ -26,18 +26,26 @@
 extern "C" {
 #endif
 
-/* An IPv4 or IPv6 address with its port. */
+#define RIM_FAMILY_UNIX       1
+#define RIM_ADDRESS_PATH_SIZE 108
+
+/* An IPv4 or IPv6 address with its port, or the name of a Unix socket. */
 typedef struct rim_address {
-    uint8_t family; /* 4 or 6 */
+    uint8_t family; /* 4, 6, or RIM_FAMILY_UNIX */
     uint8_t bytes[16];
-    uint16_t port;     /* host byte order */
-    uint32_t scope_id; /* IPv6 link-local */
+    uint16_t port;                    /* host byte order */
+    uint32_t scope_id;                /* IPv6 link-local */
+    char path[RIM_ADDRESS_PATH_SIZE]; /* Unix, ends with a zero: a file, "@name" of Linux's abstract names, or "": none
+                                       */
 } rim_address;
 
-#define RIM_ADDRESS_TEXT_MAX 64
-/* Numeric text and port to an address: "127.0.0.1", "::1", "[::1]"; "" or "*" is any IPv6 and IPv4. 0 or -EINVAL. */
+#define RIM_ADDRESS_TEXT_MAX 128
+/*
+ * Numeric text and port to an address: "127.0.0.1", "::1", "[::1]"; "" or "*" is any IPv6 and IPv4. "unix:/a/file" and
+ * "unix:@name" are Unix sockets, and the port is not looked at. 0, -EINVAL, or -ENAMETOOLONG: over 107 bytes of path.
+ */
 RIM_API int rim_address_parse(const char *host, uint16_t port, rim_address *out);
-/* "127.0.0.1:80", "[::1]:80". Returns `text`. */
+/* "127.0.0.1:80", "[::1]:80", "unix:/a/file", "unix:@name". Returns `text`. */
 RIM_API char *rim_address_format(const rim_address *address, char text[RIM_ADDRESS_TEXT_MAX]);
 
 /* What a connection is like. Zeroes are the defaults. */
@@ -65,7 +73,8 @@ enum rim_distribute {
 };
 
 typedef struct rim_listen_options {
-    const char *host; /* numeric; NULL: every address, IPv6 and IPv4 (dual stack), or IPv4 where there is no IPv6 */
+    const char *host; /* numeric, or "unix:/a/file" or "unix:@name"; NULL: every address, IPv6 and IPv4 (dual stack), or
+                         IPv4 where there is no IPv6 */
     uint16_t port;    /* 0: the kernel chooses; see RIM_LISTENING */
     const rim_behaviour *owner;             /* spawned for each connection, on the connection's shard */
     const rim_spawn_options *owner_options; /* its mailbox and so on (place is ignored); NULL: defaults */
@@ -75,6 +84,7 @@ typedef struct rim_listen_options {
     uint32_t max_connections;  /* at once; one more is accepted, told `full_text` and closed; 0: no limit */
     const char *full_text;     /* NULL: nothing */
     bool ipv6_only;            /* an IPv6 address is not to take IPv4 as well */
+    uint32_t mode;             /* of a Unix socket's file, as chmod(2) has it; 0: as the umask leaves it */
     rim_socket_options socket; /* of the connections */
 } rim_listen_options;
 
@@ -90,6 +100,10 @@ typedef struct rim_connection {
  * Listens. The caller gets RIM_LISTENING when the listener accepts. 0, or with a text in rim_error_text and in the
  * log that names the address: -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EINVAL, ... `out` is a reference for rim_stop,
  * which closes the listener and leaves its connections.
+ *
+ * A Unix socket's file is made with the listener and goes with it. A file that is there already is taken over if it is
+ * a socket that nobody listens on any more, as a killed process leaves it; else it is -EADDRINUSE. Whoever may write to
+ * the file may connect. RIM_DISTRIBUTE_REUSEPORT is -EINVAL.
  */
 RIM_API RIM_MUST_CHECK int rim_listen(rim_ctx *ctx, const rim_listen_options *options, rim_ref *out);
 
@@ -99,8 +113,9 @@ typedef struct rim_listening_event {
 } rim_listening_event;
 
 typedef struct rim_connect_options {
-    const char *host; /* an address, or a name, which is looked up on a helper thread (offload.h); its addresses are
-                         tried one after the other, 250 ms apart or as soon as one has failed (RFC 8305) */
+    const char *host; /* an address, "unix:/a/file" or "unix:@name" (no port then), or a name, which is looked up on a
+                         helper thread (offload.h); its addresses are tried one after the other, 250 ms apart or as soon
+                         as one has failed (RFC 8305) */
     uint16_t port;
     uint64_t timeout_ns; /* mandatory: of the look-up and all attempts together */
     rim_socket_options socket;
@@ -109,7 +124,8 @@ typedef struct rim_connect_options {
 /*
  * Connects, on the caller's shard and with the caller as owner, who gets either RIM_SOCKET_OPEN or RIM_SOCKET_CLOSED
  * with the error (-ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ...; of a name, that of the address that failed first, or
- * -RIM_ENOBODY: no such name, -EAGAIN: no answer about it). 0, or -EINVAL, -EMFILE, ..., and for a name -RIM_EFULL (too
+ * -RIM_ENOBODY: no such name, -EAGAIN: no answer about it; of a Unix socket also -ENOENT, -EACCES, and -EAGAIN where
+ * too many wait to be accepted). 0, or -EINVAL, -EMFILE, ..., and for a name -RIM_EFULL (too
  * many jobs wait for a helper): then no event comes.
  */
 RIM_API RIM_MUST_CHECK int rim_connect(rim_ctx *ctx, const rim_connect_options *options, rim_ref *out);
@@ -141,7 +157,7 @@ typedef struct rim_closed_event {
     int32_t error;      /* 0: closed by the owner or after the peer's end; else -ECONNRESET, -ETIMEDOUT, ... */
     uint32_t unwritten; /* bytes that were written to the socket and never left (at most UINT32_MAX) */
     uint64_t received, sent;
-    char text[96]; /* says what failed and with whom: "connect to 127.0.0.1:1: connection refused" */
+    char text[160]; /* says what failed and with whom: "connect to 127.0.0.1:1: connection refused" */
 } rim_closed_event;
 
 /* ---- calls: any actor that has the reference ---- */
@@ -160,7 +176,8 @@ RIM_API int rim_socket_flush(rim_ctx *ctx, rim_ref socket, uint64_t cookie);
 RIM_API int rim_socket_shutdown(rim_ctx *ctx, rim_ref socket);
 /* Closes after what was written has left; nothing more is received. */
 RIM_API int rim_socket_close(rim_ctx *ctx, rim_ref socket);
-/* Closes at once: what was not sent is dropped and the peer sees a reset. */
+/* Closes at once: what was not sent is dropped and the peer sees a reset (of a Unix socket: an end, unless it had sent
+   what was not read). */
 RIM_API int rim_socket_abort(rim_ctx *ctx, rim_ref socket);
 /* Stops or resumes receiving; data that has already arrived may still come. */
 RIM_API int rim_socket_pause(rim_ctx *ctx, rim_ref socket, bool paused);
@@ -181,6 +198,18 @@ typedef struct rim_socket_state {
 
 /* On the socket's own shard, which is its owner's: 0, -RIM_EDOWN, -RIM_EBADREF; elsewhere -RIM_ECONTEXT. */
 RIM_API RIM_MUST_CHECK int rim_socket_ask(rim_ctx *ctx, rim_ref socket, rim_socket_state *out);
+
+/* Who is at the other end of a Unix socket: who connected, or who listened, and was so when it did. */
+typedef struct rim_credentials {
+    int32_t pid; /* 0: of another namespace */
+    uint32_t uid, gid;
+} rim_credentials;
+
+/*
+ * As the kernel vouches for it, for an open Unix socket. On the socket's own shard: 0, -EOPNOTSUPP (TCP), -RIM_EDOWN
+ * (not open), -RIM_EBADREF; elsewhere -RIM_ECONTEXT.
+ */
+RIM_API RIM_MUST_CHECK int rim_socket_credentials(rim_ctx *ctx, rim_ref socket, rim_credentials *out);
 
 #ifdef __cplusplus
 }

@@ -8,20 +8,26 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "ringmail/socket.h"
 
-/* Large enough for both families. */
+/* Large enough for all families. To be zeroed before the kernel fills it: it may write no more than the family. */
 union rim__sockaddr {
     struct sockaddr any;
     struct sockaddr_in in;
     struct sockaddr_in6 in6;
+    struct sockaddr_un un;
 };
 
-/* Returns the length in use; 0 if the family is neither 4 nor 6. */
+/* Returns the length in use; 0 if the family is none of ours. */
 socklen_t rim__address_to_sockaddr(const rim_address *address, union rim__sockaddr *out);
-/* An IPv4 address in IPv6 clothes (::ffff:a.b.c.d) becomes plain IPv4. A family that is neither gives family 0. */
+/* An IPv4 address in IPv6 clothes (::ffff:a.b.c.d) becomes plain IPv4. Another family gives family 0. */
 void rim__address_from_sockaddr(const union rim__sockaddr *sockaddr, rim_address *out);
+/* Whether it is one: 4, 6 or RIM_FAMILY_UNIX. */
+bool rim__address_is_valid(const rim_address *address);
+/* Whether it is a Unix socket's file. */
+bool rim__address_is_file(const rim_address *address);
 /* Whether it is the unspecified address: 0.0.0.0 or ::. */
 bool rim__address_is_any(const rim_address *address);
 

@@ -18,7 +18,8 @@ static bool is_name(const char *host) {
 
 /* `peer` gets family 0 if the host is a name. */
 static int check(rim_ctx *ctx, const rim_connect_options *options, rim_address *peer) {
-    if (options == NULL || options->host == NULL || options->port == 0) {
+    bool is_unix = options != NULL && options->host != NULL && strncmp(options->host, "unix:", 5) == 0;
+    if (options == NULL || options->host == NULL || (options->port == 0 && !is_unix)) {
         return rim__ctx_error(ctx, -EINVAL, "connect: needs a host and a port");
     }
     if (options->timeout_ns == 0) {
@@ -34,7 +35,7 @@ static int check(rim_ctx *ctx, const rim_connect_options *options, rim_address *
         return 0;
     }
     if (result != 0) {
-        return rim__ctx_error(ctx, result, "connect to %s: neither an address nor a name", options->host);
+        return rim__ctx_error(ctx, result, "connect to %s: neither an address nor a name, or too long", options->host);
     }
     return 0;
 }

@@ -15,6 +15,18 @@ struct further {
 };
 _Static_assert(sizeof(struct further) <= 1024, "it has to fit into the argument of a spawn");
 
+static const char *unix_advice(int error) {
+    switch (error) {
+    case -EADDRINUSE:
+        return ": somebody listens there, or it is a file that is no socket: stop it or choose another";
+    case -EACCES:
+    case -ENOENT:
+        return ": its folder has to be there, and to be writable";
+    default:
+        return "";
+    }
+}
+
 static const char *advice(int error) {
     switch (error) {
     case -EADDRINUSE:
@@ -36,7 +48,7 @@ static const char *advice(int error) {
 static int explain(rim_ctx *ctx, const rim_address *address, int error) {
     char text[RIM_ADDRESS_TEXT_MAX];
     return rim__ctx_error(ctx, error, "listen on %s: %s%s", rim_address_format(address, text), rim_strerror(error),
-                          advice(error));
+                          address->family == RIM_FAMILY_UNIX ? unix_advice(error) : advice(error));
 }
 
 static rim_verdict init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
@@ -89,8 +101,14 @@ static int make_plan(rim_ctx *ctx, const rim_listen_options *options, struct rim
     }
     plan->caller = rim_self(ctx);
     result = rim_address_parse(host, options->port, &plan->address);
+    if (result == -ENAMETOOLONG) {
+        return rim__ctx_error(ctx, result, "listen on %s: the path has over 107 bytes", host);
+    }
     if (result != 0) {
         return rim__ctx_error(ctx, result, "listen on %s: not a numeric address of this machine", host);
+    }
+    if (plan->address.family == RIM_FAMILY_UNIX && options->distribute == RIM_DISTRIBUTE_REUSEPORT) {
+        return rim__ctx_error(ctx, -EINVAL, "listen on %s: Unix sockets have no RIM_DISTRIBUTE_REUSEPORT", host);
     }
     return 0;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include "io/net.h"
 
 #include <errno.h>
@@ -6,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/address.h"
@@ -23,7 +25,9 @@ struct tuning {
 
 static void change(struct tuning *tuning, int level, int option, uint32_t value) {
     if (tuning->error == 0) {
-        tuning->error = set(tuning->fd, level, option, value > INT32_MAX ? INT32_MAX : (int)value);
+        int error = set(tuning->fd, level, option, value > INT32_MAX ? INT32_MAX : (int)value);
+        bool is_unix = level == IPPROTO_TCP && error == -EOPNOTSUPP; /* it has none of TCP's */
+        tuning->error = is_unix ? 0 : error;
     }
 }
 
@@ -55,13 +59,15 @@ int rim__net_tune(struct rim__io *io, int fd, const rim_socket_options *to, cons
 }
 
 static int open_stream(const rim_address *address) {
-    int family = address->family == 4 ? AF_INET : AF_INET6;
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    bool is_unix = address->family == RIM_FAMILY_UNIX;
+    int family = is_unix ? AF_UNIX : address->family == 4 ? AF_INET : AF_INET6;
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, is_unix ? 0 : IPPROTO_TCP);
     return fd < 0 ? -errno : fd;
 }
 
 static int set_options(int fd, const rim_address *address, const rim_listen_options *options) {
-    int error = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    bool is_unix = address->family == RIM_FAMILY_UNIX;
+    int error = is_unix ? 0 : set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (error == 0 && options->distribute == RIM_DISTRIBUTE_REUSEPORT) {
         error = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     }
@@ -71,12 +77,48 @@ static int set_options(int fd, const rim_address *address, const rim_listen_opti
     return error != 0 ? error : rim__net_tune(NULL, fd, &options->socket, NULL); /* accepted sockets inherit it */
 }
 
+/*
+ * Whether there was a socket's file that nobody listens on, which is gone now. A connect tells. Between that and the
+ * unlink another process may have done the same and listen: it then has no name, as with all who do it like this.
+ */
+static bool remove_stale(const rim_address *address) {
+    struct stat stat;
+    union rim__sockaddr name;
+    if (!rim__address_is_file(address) || lstat(address->path, &stat) != 0 || !S_ISSOCK(stat.st_mode)) {
+        return false;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return false;
+    }
+    socklen_t length = rim__address_to_sockaddr(address, &name);
+    bool is_stale = connect(fd, &name.any, length) != 0 && errno == ECONNREFUSED;
+    close(fd);
+    return is_stale && unlink(address->path) == 0;
+}
+
+/* If another process has put its own listener in the place of ours, that file stays. */
+void rim__net_unname(struct rim__io *io, const rim_address *bound) {
+    (void)io;
+    (void)remove_stale(bound);
+}
+
 static int bind_and_listen(int fd, const rim_address *address, const rim_listen_options *options) {
     union rim__sockaddr name;
     socklen_t length = rim__address_to_sockaddr(address, &name);
     uint32_t backlog = options->backlog != 0 ? options->backlog : BACKLOG_DEFAULT;
-    if (bind(fd, &name.any, length) != 0) {
-        return -errno;
+    int error = bind(fd, &name.any, length) == 0 ? 0 : -errno;
+    if (error == -EADDRINUSE && remove_stale(address)) {
+        error = bind(fd, &name.any, length) == 0 ? 0 : -errno;
+    }
+    if (error != 0) {
+        return error;
+    }
+    /* Nobody can connect before listen: so nobody does whom the mode forbids it. */
+    if (options->mode != 0 && rim__address_is_file(address) && chmod(address->path, options->mode & 07777) != 0) {
+        error = -errno;
+        (void)unlink(address->path);
+        return error;
     }
     return listen(fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) == 0 ? 0 : -errno;
 }
@@ -100,7 +142,7 @@ static int open_listener(struct rim__io *io, const rim_address *address, const r
 
 int rim__net_listen(struct rim__io *io, const rim_address *address, const rim_listen_options *options,
                     rim_address *bound) {
-    if (address->family != 4 && address->family != 6) {
+    if (!rim__address_is_valid(address)) {
         return -EINVAL;
     }
     int fd = open_listener(io, address, options);
@@ -121,7 +163,7 @@ int rim__net_listen(struct rim__io *io, const rim_address *address, const rim_li
 }
 
 int rim__net_socket(struct rim__io *io, const rim_address *peer) {
-    if (peer->family != 4 && peer->family != 6) {
+    if (!rim__address_is_valid(peer)) {
         return -EINVAL;
     }
     int fd = open_stream(peer);
@@ -133,7 +175,7 @@ int rim__net_socket(struct rim__io *io, const rim_address *peer) {
 
 int rim__net_names(struct rim__io *io, int fd, rim_address *local, rim_address *peer) {
     (void)io;
-    union rim__sockaddr name;
+    union rim__sockaddr name = {0};
     socklen_t length = sizeof name;
     if (local != NULL) {
         if (getsockname(fd, &name.any, &length) != 0) {
@@ -141,6 +183,7 @@ int rim__net_names(struct rim__io *io, int fd, rim_address *local, rim_address *
         }
         rim__address_from_sockaddr(&name, local);
     }
+    name = (union rim__sockaddr){0};
     length = sizeof name;
     if (peer != NULL) {
         if (getpeername(fd, &name.any, &length) != 0) {
@@ -148,6 +191,17 @@ int rim__net_names(struct rim__io *io, int fd, rim_address *local, rim_address *
         }
         rim__address_from_sockaddr(&name, peer);
     }
+    return 0;
+}
+
+int rim__net_credentials(struct rim__io *io, int fd, rim_credentials *out) {
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    (void)io;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) {
+        return -errno;
+    }
+    *out = (rim_credentials){.pid = peer.pid, .uid = peer.uid, .gid = peer.gid};
     return 0;
 }
 

@@ -13,8 +13,10 @@
 
 int rim__net_listen(struct rim__io *io, const rim_address *address, const rim_listen_options *options,
                     rim_address *bound);
+void rim__net_unname(struct rim__io *io, const rim_address *bound);
 int rim__net_socket(struct rim__io *io, const rim_address *peer);
 int rim__net_names(struct rim__io *io, int fd, rim_address *local, rim_address *peer);
+int rim__net_credentials(struct rim__io *io, int fd, rim_credentials *out);
 int rim__net_tune(struct rim__io *io, int fd, const rim_socket_options *options, const rim_socket_options *before);
 int rim__net_shutdown(struct rim__io *io, int fd, int how);
 void rim__net_close(struct rim__io *io, int fd, bool reset);

@@ -67,12 +67,16 @@ struct rim__io_ops {
     /* A listening descriptor; `bound` gets its address with the real port. Negative errno on failure. */
     int (*listen)(struct rim__io *io, const rim_address *address, const rim_listen_options *options,
                   rim_address *bound);
+    /* The listener on `bound` has been closed: its file goes, if it has one. */
+    void (*unname)(struct rim__io *io, const rim_address *bound);
     /* A stream socket for connecting to an address of this family. */
     int (*socket)(struct rim__io *io, const rim_address *peer);
     /* Finds the addresses of a name; may block. Any thread: see lookup.h. */
     int (*resolve)(struct rim__lookup *lookup);
     /* The two ends of a connected descriptor; either may be NULL. 0 or negative errno. */
     int (*names)(struct rim__io *io, int fd, rim_address *local, rim_address *peer);
+    /* Who is at the other end of a connected Unix socket. 0 or negative errno. */
+    int (*credentials)(struct rim__io *io, int fd, rim_credentials *out);
     /* Makes the kernel's options these; `before` are those that it has, NULL: a socket is fresh. 0 or negative errno.
      */
     int (*tune)(struct rim__io *io, int fd, const rim_socket_options *options, const rim_socket_options *before);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/assert.h"
+#include "io/address.h"
 #include "io/driver_sim.h"
 #include "io/lookup.h"
 #include "io/sim_stream.h"
@@ -193,7 +195,7 @@ static int listen_on(struct rim__io *io, const rim_address *address, const rim_l
 }
 
 static int open_socket(struct rim__io *io, const rim_address *peer) {
-    if (peer->family != 4 && peer->family != 6) {
+    if (!rim__address_is_valid(peer)) {
         return -EINVAL;
     }
     struct rim__sim_socket *socket = rim__sim_net_open(&of(io)->sim->net, RIM_SIM_FRESH);
@@ -202,6 +204,17 @@ static int open_socket(struct rim__io *io, const rim_address *peer) {
     }
     io->descriptors++;
     return socket->fd;
+}
+
+static void unname(struct rim__io *io, const rim_address *bound) {
+    (void)io;
+    (void)bound; /* the name has gone with the listener */
+}
+
+/* The simulated world is one process: this one. */
+static int credentials(struct rim__io *io, int fd, rim_credentials *out) {
+    *out = (rim_credentials){.pid = getpid(), .uid = getuid(), .gid = getgid()};
+    return find(io, fd) != NULL ? 0 : -EBADF;
 }
 
 static int names(struct rim__io *io, int fd, rim_address *local, rim_address *peer) {
@@ -282,6 +295,8 @@ const struct rim__io_ops rim__sim_io_ops = {
     .listen = listen_on,
     .socket = open_socket,
     .names = names,
+    .unname = unname,
+    .credentials = credentials,
     .tune = tune,
     .resolve = rim__lookup_simulated,
     .shutdown = shut,

@@ -110,6 +110,9 @@ static bool is_within(const rim_address *address, uint8_t a, uint8_t b, uint8_t 
 }
 
 static bool is_same(const rim_address *a, const rim_address *b) {
+    if (a->family == RIM_FAMILY_UNIX) {
+        return b->family == RIM_FAMILY_UNIX && strcmp(a->path, b->path) == 0;
+    }
     return a->family == b->family && memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) == 0;
 }
 
@@ -177,16 +180,17 @@ static uint16_t choose_port(struct rim__sim_net *net, const rim_address *address
 int rim__sim_net_listen(struct rim__sim_net *net, const rim_address *address, const rim_listen_options *options,
                         rim_address *bound) {
     rim_address local = *address;
-    if (local.family != 4 && local.family != 6) {
+    if (!rim__address_is_valid(&local)) {
         return -EINVAL;
     }
     if (is_foreign(&local)) {
         return -EADDRNOTAVAIL;
     }
-    if (local.port == 0) {
+    bool has_port = local.family != RIM_FAMILY_UNIX;
+    if (has_port && local.port == 0) {
         local.port = choose_port(net, &local, options);
     }
-    if (local.port == 0 || !is_free(net, &local, options)) {
+    if ((has_port && local.port == 0) || !is_free(net, &local, options)) {
         return -EADDRINUSE;
     }
     struct rim__sim_socket *listener = rim__sim_net_open(net, RIM_SIM_LISTENER);
@@ -287,6 +291,11 @@ static void answer(struct rim__sim_conn *conn, struct rim__sim_socket *listener)
     rim__sim_flight_kick(listener->flights[RIM_OP_ACCEPT]);
 }
 
+/* A Unix socket's file goes with its listener. */
+static int refusal(const struct rim__sim_conn *conn) {
+    return rim__address_is_file(&conn->end[1].local) ? -ENOENT : -ECONNREFUSED;
+}
+
 static void fire_syn(const struct rim__sim_event *event) {
     struct rim__sim_conn *conn = event->subject;
     struct rim__sim *sim = conn->sim;
@@ -304,10 +313,13 @@ static void fire_syn(const struct rim__sim_event *event) {
     /* Nothing that the other end sends arrives before this. */
     conn->end[0].last_due_ns = rim__sim_arrival(sim);
     rim__sim_stream_later(conn, conn->end[0].last_due_ns,
-                          (struct rim__sim_event){.fire = fire_result, .arg = listener != NULL ? 0 : -ECONNREFUSED});
+                          (struct rim__sim_event){.fire = fire_result, .arg = listener != NULL ? 0 : refusal(conn)});
 }
 
 static rim_address own_address(struct rim__sim_net *net, const rim_address *to) {
+    if (to->family == RIM_FAMILY_UNIX) {
+        return (rim_address){.family = RIM_FAMILY_UNIX};
+    }
     rim_address from = *to;
     from.port = net->next_connect_port;
     net->next_connect_port = next_port(from.port, CONNECT_PORT_FIRST, CONNECT_PORT_LAST);

@@ -249,16 +249,36 @@ int rim_socket_set(rim_ctx *ctx, rim_ref socket, const rim_socket_options *optio
     return send_errand(ctx, &(struct courier){.socket = socket, .errand = SET, .options = *options});
 }
 
-int rim_socket_ask(rim_ctx *ctx, rim_ref socket, rim_socket_state *out) {
+/* What is asked now, and so on its own shard. 0 or negative. */
+static int find_asked(rim_ctx *ctx, rim_ref socket, const struct rim__socket **out) {
     if (!is_actor(ctx, socket)) {
         return -RIM_EBADREF;
     }
     if (rim_shard_of(socket) != rim_shard_index(ctx)) {
         return rim__ctx_error(ctx, -RIM_ECONTEXT, "a socket can be asked on its own shard only");
     }
-    const struct rim__socket *here = find_here(ctx, socket);
-    if (here == NULL || here->state >= RIM_SOCKET_IS_CLOSING) {
-        return -RIM_EDOWN;
+    *out = find_here(ctx, socket);
+    return *out == NULL || (*out)->state >= RIM_SOCKET_IS_CLOSING ? -RIM_EDOWN : 0;
+}
+
+int rim_socket_credentials(rim_ctx *ctx, rim_ref socket, rim_credentials *out) {
+    const struct rim__socket *here;
+    int result = find_asked(ctx, socket, &here);
+    if (result != 0) {
+        return result;
+    }
+    struct rim__io *io = here->service->io;
+    if (here->peer.family != RIM_FAMILY_UNIX) {
+        return rim__ctx_error(ctx, -EOPNOTSUPP, "credentials: only Unix sockets have them");
+    }
+    return here->state == RIM_SOCKET_IS_CONNECTING ? -RIM_EDOWN : io->ops->credentials(io, here->fd, out);
+}
+
+int rim_socket_ask(rim_ctx *ctx, rim_ref socket, rim_socket_state *out) {
+    const struct rim__socket *here;
+    int result = find_asked(ctx, socket, &here);
+    if (result != 0) {
+        return result;
     }
     *out = (rim_socket_state){
         .local = here->local,

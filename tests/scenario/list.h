@@ -292,6 +292,11 @@
     X(socket_try_write_keeps_the_message_here)                                                                         \
     X(socket_try_write_keeps_the_message_across)                                                                       \
     X(socket_pause_stops_what_comes)                                                                                   \
+    X(socket_unix_file_lives_as_long_as_its_listener)                                                                  \
+    X(socket_unix_abstract_name_needs_no_file)                                                                         \
+    X(socket_unix_file_left_behind_is_taken_over)                                                                      \
+    X(socket_unix_mistakes_are_told)                                                                                   \
+    X(socket_credentials_are_of_unix_sockets_alone)                                                                    \
     X(socket_connects_by_name)                                                                                         \
     X(socket_connect_goes_on_where_an_address_is_silent)                                                               \
     X(socket_connect_tells_of_a_name_that_nobody_has)                                                                  \

@@ -104,6 +104,29 @@ static void address_of_ipv4_in_ipv6_clothes_is_plain_ipv4(void) {
     CU_ASSERT(memcmp(back.bytes, "\x0a\0\0\x01", 4) == 0);
 }
 
+static void address_of_a_unix_socket_is_a_path_or_a_name(void) {
+    static const char *const hosts[] = {"unix:/tmp/a b", "unix:@name", "unix:relative"};
+    char text[RIM_ADDRESS_TEXT_MAX], path[120] = "unix:";
+    rim_address address, back;
+    union rim__sockaddr name;
+    for (uint32_t i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(rim_address_parse(hosts[i], 4242, &address), 0);
+        CU_ASSERT(rim__address_to_sockaddr(&address, &name) > sizeof(sa_family_t));
+        rim__address_from_sockaddr(&name, &back);
+        CU_ASSERT_EQUAL(back.family, RIM_FAMILY_UNIX);
+        CU_ASSERT_STRING_EQUAL(rim_address_format(&back, text), hosts[i]);
+    }
+    memset(path + 5, 'x', 107);
+    CU_ASSERT_EQUAL(rim_address_parse(path, 0, &address), 0);
+    CU_ASSERT_EQUAL(rim__address_to_sockaddr(&address, &name), sizeof name.un);
+    CU_ASSERT_STRING_EQUAL(rim_address_format(&address, text), path);
+    path[112] = 'x';
+    CU_ASSERT_EQUAL(rim_address_parse(path, 0, &address), -ENAMETOOLONG);
+    CU_ASSERT_EQUAL(rim_address_parse("unix:", 0, &address), -EINVAL);
+    CU_ASSERT_EQUAL(rim_address_parse("unix:@", 0, &address), -EINVAL);
+    CU_ASSERT(!rim__address_is_any(&address));
+}
+
 static void address_of_another_family_is_none(void) {
     union rim__sockaddr name;
     rim_address address = {.family = 5, .port = 9};
@@ -111,7 +134,7 @@ static void address_of_another_family_is_none(void) {
     CU_ASSERT_EQUAL(rim__address_to_sockaddr(&address, &name), 0);
     CU_ASSERT_STRING_EQUAL(rim_address_format(&address, text), "?:9");
     memset(&name, 0, sizeof name);
-    name.any.sa_family = AF_UNIX;
+    name.any.sa_family = AF_PACKET;
     rim__address_from_sockaddr(&name, &address);
     CU_ASSERT_EQUAL(address.family, 0);
 }
@@ -122,5 +145,6 @@ static void address_of_another_family_is_none(void) {
     X(address_that_is_none_is_refused)                                                                                 \
     X(address_survives_the_kernels_form)                                                                               \
     X(address_of_ipv4_in_ipv6_clothes_is_plain_ipv4)                                                                   \
+    X(address_of_a_unix_socket_is_a_path_or_a_name)                                                                    \
     X(address_of_another_family_is_none)
 UNIT_SUITE(address, TESTS)
