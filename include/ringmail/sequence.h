@@ -78,7 +78,7 @@ RIM_API RIM_MUST_CHECK int rim_sequence_start(rim_ctx *ctx, const rim_sequence *
 /*
  * For a step's `ask`, once: sends its request. on_outcome, cookie, on_behalf and own_time are the library's; timeout_ns
  * may be 0, and is never more than what the whole has left. Returns 0 or a code of rim_request, for `ask` to return;
- * -RIM_ECONTEXT outside of an `ask`, -EALREADY for a second request.
+ * -RIM_ECONTEXT outside of an `ask`, -EALREADY for a second request, -EINVAL without a job or ask.
  */
 RIM_API RIM_MUST_CHECK int rim_step_ask(rim_ctx *ctx, void *job, const rim_ask *ask);
 

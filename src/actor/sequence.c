@@ -152,6 +152,10 @@ static int ask_within(rim_ctx *ctx, struct sequence *sequence, rim_ask ask) {
 }
 
 int rim_step_ask(rim_ctx *ctx, void *job, const rim_ask *ask) {
+    if (job == NULL || ask == NULL) {
+        rim_msg_free(ctx, ask != NULL ? ask->msg : NULL);
+        return -EINVAL;
+    }
     return ask_within(ctx, (struct sequence *)job - 1, *ask);
 }
 

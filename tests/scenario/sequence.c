@@ -47,6 +47,7 @@ static int ask_step(rim_ctx *ctx, void *self, struct job *job, uint32_t step) {
                    .size = sizeof number};
     int error = rim_step_ask(ctx, job, &ask);
     CHECK(error != 0 || rim_step_ask(ctx, job, &ask) == -EALREADY);
+    CHECK(rim_step_ask(ctx, NULL, &ask) == -EINVAL && rim_step_ask(ctx, job, NULL) == -EINVAL);
     return error;
 }
 
