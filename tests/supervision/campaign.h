@@ -7,6 +7,7 @@
  *     property.c   random trees and random failures, one at a time, compared with the model
  *     chaos.c      crashes at any moment, many at once, supervisors killed while they start, restart and stop; at rest
  *                  no orphan, no double child, no lost DOWN
+ *     steps.c      one tree, one crash: of each of its actors at each step of a start and of a restart
  *
  *     Threads  one: the simulation runs all shards on the caller's
  */
@@ -74,5 +75,7 @@ void campaign_end(rim_system *system);
 
 void property_run(uint64_t seed);
 void chaos_run(uint64_t seed);
+/* All of it, on a few seeds. How many breaches there were: they are printed. */
+uint64_t steps_run(void);
 
 #endif
