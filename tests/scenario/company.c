@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "company.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #define TIMEOUT_NS RIM_SECONDS(15)
@@ -12,23 +13,36 @@ struct company *company_of(void) {
     return &the_company;
 }
 
-/* ---- the log ---- */
+/* ---- the log: workers on both shards write it, the boss and the scenario read it ---- */
+
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void note(const char *format, char id, uint32_t code) {
     char text[24];
     int length = snprintf(text, sizeof text, format, id, code);
-    uint32_t at = atomic_fetch_add(&the_company.log_length, (uint32_t)length);
+    pthread_mutex_lock(&log_lock);
+    uint32_t at = the_company.log_length;
+    the_company.log_length += (uint32_t)length;
     if (at + (uint32_t)length < COMPANY_LOG) {
-        memcpy(the_company.log + at, text, (size_t)length);
+        memcpy(the_company.log + at, text, (size_t)length + 1);
     }
+    pthread_mutex_unlock(&log_lock);
+}
+
+static void clear_log(void) {
+    pthread_mutex_lock(&log_lock);
+    the_company.log_length = 0;
+    the_company.log[0] = '\0';
+    pthread_mutex_unlock(&log_lock);
 }
 
 bool company_log_is(struct company *company, const char *text) {
-    size_t length = atomic_load(&company->log_length), wanted = strlen(text);
-    if (length == 0) {
-        return wanted == 0;
-    }
-    return length == wanted + 1 && memcmp(company->log, text, wanted) == 0;
+    size_t wanted = strlen(text);
+    pthread_mutex_lock(&log_lock);
+    size_t length = company->log_length;
+    bool same = length == 0 ? wanted == 0 : length == wanted + 1 && memcmp(company->log, text, wanted) == 0;
+    pthread_mutex_unlock(&log_lock);
+    return same;
 }
 
 /* ---- a worker ---- */
@@ -46,9 +60,9 @@ static char plan_of(const struct company_worker *as, uint32_t start) {
 static void be_alive(rim_ctx *ctx, const struct company_worker *as) {
     atomic_store(&the_company.workers[(unsigned char)as->id], rim_self(ctx));
     int others = atomic_fetch_add(&the_company.alive[(unsigned char)as->id], 1);
-    atomic_fetch_add(&the_company.all_alive, 1);
     CHECK(others == 0 || as->id == '*'); /* never two of one child */
     note("%c ", as->id, 0);
+    atomic_fetch_add(&the_company.all_alive, 1);
 }
 
 static rim_verdict worker_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {
@@ -387,12 +401,14 @@ static void drain(rim_ctx *ctx) {
 
 static void check_log(rim_ctx *ctx) {
     if (company_log_is(&the_company, now()->text)) {
-        atomic_store(&the_company.log_length, 0);
+        clear_log();
         next(ctx);
     } else if (now()->op == LOG || ++the_company.tries > TIMEOUT_NS / POLL_NS) {
-        uint32_t length = atomic_load(&the_company.log_length);
-        the_company.log[length < COMPANY_LOG ? length : COMPANY_LOG - 1] = '\0';
-        mismatch(ctx, the_company.log);
+        char log[COMPANY_LOG];
+        pthread_mutex_lock(&log_lock);
+        memcpy(log, the_company.log, sizeof log);
+        pthread_mutex_unlock(&log_lock);
+        mismatch(ctx, log);
     } else {
         again(ctx);
     }
@@ -422,7 +438,7 @@ static void take(rim_ctx *ctx) {
         check_log(ctx);
         break;
     case LOG_CLEAR:
-        atomic_store(&the_company.log_length, 0);
+        clear_log();
         next(ctx);
         break;
     case STOP:
@@ -532,12 +548,12 @@ static const rim_behaviour boss = {.name = "boss", .on = boss_on, .on_count = RI
 /* ---- a run ---- */
 
 void company_run_at(struct scenario *s, const struct company_step *steps, uint32_t count, bool across) {
+    scenario_open_lanes(s);
+    scenario_system_with(s, &(rim_config){.shards = 2}); /* stops the one before: the company is ours again */
     memset(&the_company, 0, sizeof the_company);
     the_company.steps = steps;
     the_company.count = count;
     the_company.across = across;
-    scenario_open_lanes(s);
-    scenario_system_with(s, &(rim_config){.shards = 2});
     rim_ref ref;
     CHECK(rim_system_spawn(scenario_system(s), &boss, &(rim_spawn_options){.trap_exit = true}, NULL, 0, &ref) == 0);
     role_go(s, ref);

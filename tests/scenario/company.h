@@ -92,7 +92,7 @@ struct company {
     atomic_uint starts[128], worked[128];
     atomic_int alive[128], all_alive;
     _Atomic(rim_ref) workers[128]; /* the last of each */
-    atomic_uint log_length;
+    uint32_t log_length;           /* it and the log: under the log's lock; the text ends with a zero */
     char log[COMPANY_LOG];
 };
 
