@@ -12,18 +12,19 @@ struct overflow {
     rim_overflow policy;
     bool asks;
     atomic_uint heard, dropped, left_behind, exit_code, outcomes, replies, failures;
-    uint64_t first, last; /* by the sink */
+    uint64_t first, last; /* by the sink, before it counts what it heard */
 };
 
 ROLE_ON(sink_word) {
     struct overflow *world = role_world(self);
     uint64_t number = role_number(body);
-    if (atomic_fetch_add(&world->heard, 1) == 0) {
+    if (atomic_load(&world->heard) == 0) {
         world->first = number;
     } else {
         CHECK(number > world->last);
     }
     world->last = number;
+    atomic_fetch_add(&world->heard, 1);
     CHECK(!rim_is_request(ctx) || rim_reply(ctx, RIM_NIL, ADD, NULL, 0) == 0);
     return RIM_DONE;
 }
@@ -88,12 +89,12 @@ static unsigned count_ended(struct overflow *world) {
 
 static struct overflow *flood_one(struct scenario *s, uint32_t shard, rim_overflow policy, bool asks) {
     static struct overflow world;
+    struct role_cast cast = {.world = &world};
+    scenario_open_lanes(s);
+    scenario_system_with(s, &(rim_config){.shards = 2}); /* stops the one before: the world is ours again */
     memset(&world, 0, sizeof world);
     world.policy = policy;
     world.asks = asks;
-    struct role_cast cast = {.world = &world};
-    scenario_open_lanes(s);
-    scenario_system_with(s, &(rim_config){.shards = 2});
     rim_spawn_options options = {
         .place = RIM_ON_SHARD, .shard = shard, .mailbox_count = BOUND, .overflow = policy, .budget = 1};
     world.sink = role_spawn_with(s, &overflow_sink, options, cast);
@@ -170,7 +171,7 @@ void contract_05_requests_to_an_actor_that_its_mailbox_stopped_fail(struct scena
 
 struct kept {
     rim_ref answerer, sink;
-    unsigned outcomes, timers, words;
+    atomic_uint outcomes, timers, words;
 };
 
 ROLE_ON(kept_ask) {
@@ -188,7 +189,7 @@ ROLE(kept_answerer, kept_answerer_on);
 
 ROLE_OUTCOME(kept_outcome) {
     CHECK(error == 0);
-    ((struct kept *)role_world(self))->outcomes++;
+    atomic_fetch_add(&((struct kept *)role_world(self))->outcomes, 1);
     return RIM_DONE;
 }
 
@@ -204,12 +205,12 @@ ROLE_ON(kept_go) {
 }
 
 ROLE_ON(kept_timer) {
-    ((struct kept *)role_world(self))->timers++;
+    atomic_fetch_add(&((struct kept *)role_world(self))->timers, 1);
     return RIM_DONE;
 }
 
 ROLE_ON(kept_word) {
-    ((struct kept *)role_world(self))->words++;
+    atomic_fetch_add(&((struct kept *)role_world(self))->words, 1);
     return RIM_DONE;
 }
 static const rim_handler kept_on[] = {[GO] = kept_go, [RIM_TIMER] = kept_timer, [WORD] = kept_word};
@@ -217,33 +218,35 @@ ROLE(kept_sink, kept_on);
 
 void contract_04_policy_drops_no_replies_and_no_events(struct scenario *s) {
     static struct kept world;
-    world = (struct kept){0};
+    memset(&world, 0, sizeof world);
     struct role_cast cast = {.world = &world};
     rim_spawn_options options = {.mailbox_count = 4, .overflow = RIM_OVERFLOW_DROP_OLD, .budget = 1};
     world.answerer = role_spawn(s, &kept_answerer, 0, cast);
     world.sink = role_spawn_with(s, &kept_sink, options, cast);
     role_go(s, world.sink);
-    ROLE_AWAIT(s, world.outcomes == ASKED && world.timers == 1);
+    ROLE_AWAIT(s, atomic_load(&world.outcomes) == ASKED && atomic_load(&world.timers) == 1);
     rim_stats stats;
     role_settle(s, &stats);
-    CHECK(world.outcomes == ASKED);
-    CHECK(world.timers == 1);
-    CHECK(world.words < 4);
-    CHECK(stats.dead == 50 - world.words);
+    unsigned words = atomic_load(&world.words);
+    CHECK(atomic_load(&world.outcomes) == ASKED);
+    CHECK(atomic_load(&world.timers) == 1);
+    CHECK(words < 4);
+    CHECK(stats.dead == 50 - words);
 }
 
 /* ---- by bytes ---- */
 
 struct sized {
     rim_ref sink;
-    unsigned heard;
-    uint64_t first;
+    atomic_uint heard;
+    uint64_t first; /* before the first is counted */
 };
 
 ROLE_ON(sized_word) {
     struct sized *world = role_world(self);
     uint64_t number = role_number(body);
-    world->first = world->heard++ == 0 ? number : world->first;
+    world->first = atomic_load(&world->heard) == 0 ? number : world->first;
+    atomic_fetch_add(&world->heard, 1);
     return RIM_DONE;
 }
 static const rim_handler sized_on[] = {[WORD] = sized_word};
@@ -269,17 +272,17 @@ ROLE(sized_flooder, sized_flooder_on);
 void contract_04_policy_drops_by_bytes(struct scenario *s) {
     for (uint64_t large = 0; large < 2; large++) {
         static struct sized world;
-        world = (struct sized){0};
         scenario_system_with(s, &(rim_config){.shards = 2});
+        memset(&world, 0, sizeof world);
         rim_spawn_options options = {.mailbox_bytes = 1000, .overflow = RIM_OVERFLOW_DROP_OLD};
         world.sink = role_spawn_with(s, &sized_sink, options, (struct role_cast){.world = &world});
         rim_ref flooder = role_spawn(s, &sized_flooder, 0, (struct role_cast){.world = &world, .index = large});
         role_rest(s);
         role_go(s, flooder);
-        ROLE_AWAIT(s, world.heard == (large ? 1 : 10));
+        ROLE_AWAIT(s, atomic_load(&world.heard) == (large ? 1 : 10));
         rim_stats stats;
         role_settle(s, &stats);
-        CHECK(world.heard == (large ? 1 : 10));
+        CHECK(atomic_load(&world.heard) == (large ? 1 : 10));
         CHECK(world.first == (large ? 20 : 10));
         CHECK(stats.dead == (large ? 20 : 10));
     }

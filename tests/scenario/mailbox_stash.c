@@ -10,7 +10,8 @@
 struct stash {
     rim_ref sink;
     uint64_t heard[HEARD_MAX];
-    uint32_t count, stashed, full;
+    atomic_uint count; /* of what is heard: the last that the sink writes */
+    uint32_t stashed, full;
     uint32_t at_once; /* of rim_unstash */
     bool open;
 };
@@ -30,8 +31,10 @@ ROLE_ON(sink_word) {
             return RIM_DONE;
         }
     }
-    CHECK(world->count < HEARD_MAX);
-    world->heard[world->count++] = number;
+    unsigned count = atomic_load(&world->count);
+    CHECK(count < HEARD_MAX);
+    world->heard[count % HEARD_MAX] = number;
+    atomic_store(&world->count, count + 1);
     return RIM_DONE;
 }
 
@@ -64,17 +67,17 @@ ROLE(stash_sender, sender_on);
 static struct stash *play(struct scenario *s, uint32_t shard, uint32_t at_once, uint32_t bound, rim_stats *stats,
                           uint32_t heard) {
     static struct stash world;
-    memset(&world, 0, sizeof world);
-    world.at_once = at_once;
     struct role_cast cast = {.world = &world};
     scenario_open_lanes(s);
-    scenario_system_with(s, &(rim_config){.shards = 2});
+    scenario_system_with(s, &(rim_config){.shards = 2}); /* stops the one before: the world is ours again */
+    memset(&world, 0, sizeof world);
+    world.at_once = at_once;
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = shard, .stash_count = bound};
     world.sink = role_spawn_with(s, &stash_sink, options, cast);
     rim_ref sender = role_spawn(s, &stash_sender, 0, cast);
     role_rest(s);
     role_go(s, sender);
-    ROLE_AWAIT(s, world.count == heard);
+    ROLE_AWAIT(s, atomic_load(&world.count) == heard);
     ROLE_AWAIT(s, rim_system_stats(scenario_system(s), RIM_ALL_SHARDS, stats) == 0 && rim_stats_add_up(stats) &&
                       stats->queued == 10 - heard);
     return &world;
@@ -85,7 +88,7 @@ void mailbox_unstashed_messages_come_first_and_in_order(struct scenario *s) {
         rim_stats stats;
         struct stash *world = play(s, shard, UINT32_MAX, 0, &stats, 10);
         CHECK(world->stashed == 5);
-        CHECK(world->count == 10);
+        CHECK(atomic_load(&world->count) == 10);
         for (uint32_t i = 0; i < 10; i++) {
             CHECK(world->heard[i] == i);
         }
@@ -98,7 +101,7 @@ void contract_03_stashed_messages_count_as_queued(struct scenario *s) {
         rim_stats stats;
         struct stash *world = play(s, shard, 2, 0, &stats, 7);
         static const uint64_t expected[] = {0, 1, 5, 6, 7, 8, 9};
-        CHECK(world->count == RIM_COUNT(expected));
+        CHECK(atomic_load(&world->count) == RIM_COUNT(expected));
         CHECK(memcmp(world->heard, expected, sizeof expected) == 0);
         CHECK(stats.queued == 3);
         CHECK(rim_stats_add_up(&stats));
@@ -117,7 +120,7 @@ void mailbox_stash_is_bounded(struct scenario *s) {
     static const uint64_t expected[] = {3, 4, 0, 1, 2, 5, 6, 7, 8, 9};
     CHECK(world->stashed == 3);
     CHECK(world->full == 2);
-    CHECK(world->count == RIM_COUNT(expected));
+    CHECK(atomic_load(&world->count) == RIM_COUNT(expected));
     CHECK(memcmp(world->heard, expected, sizeof expected) == 0);
 }
 
@@ -185,13 +188,13 @@ ROLE(waiting_asker, waiting_asker_on);
 
 static struct waiting *wait_for(struct scenario *s, uint32_t shard, struct waiting plan) {
     static struct waiting world;
+    struct role_cast cast = {.world = &world};
+    scenario_open_lanes(s);
+    scenario_system_with(s, &(rim_config){.shards = 2});
     memset(&world, 0, sizeof world);
     world.open_after_ns = plan.open_after_ns;
     world.timeout_ns = plan.timeout_ns;
     world.stops = plan.stops;
-    struct role_cast cast = {.world = &world};
-    scenario_open_lanes(s);
-    scenario_system_with(s, &(rim_config){.shards = 2});
     world.sink = role_spawn(s, &waiting_sink, shard, cast);
     role_go(s, role_spawn(s, &waiting_asker, 0, cast));
     ROLE_AWAIT(s, atomic_load(&world.outcomes) == 1);

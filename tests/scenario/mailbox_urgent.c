@@ -12,15 +12,16 @@ struct urgent {
     rim_ref sink;
     uint32_t ordinary, urgent; /* how many of each are sent, the ordinary ones first */
     uint64_t heard[HEARD_MAX];
-    atomic_uint count, refused;
+    atomic_uint count, refused; /* count: of what is heard, and after it */
     bool across;
 };
 
 ROLE_ON(sink_word) {
     struct urgent *world = role_world(self);
-    unsigned at = atomic_fetch_add(&world->count, 1);
+    unsigned at = atomic_load(&world->count);
     CHECK(at < HEARD_MAX);
     world->heard[at % HEARD_MAX] = role_number(body);
+    atomic_store(&world->count, at + 1);
     return RIM_DONE;
 }
 static const rim_handler sink_on[] = {[WORD] = sink_word};
@@ -53,13 +54,13 @@ ROLE(urgent_sender, sender_on);
 
 static void send_both(struct scenario *s, uint32_t shard, uint32_t ordinary, uint32_t urgent) {
     static struct urgent world;
+    struct role_cast cast = {.world = &world};
+    scenario_open_lanes(s);
+    scenario_system_with(s, &(rim_config){.shards = 2}); /* stops the one before: the world is ours again */
     memset(&world, 0, sizeof world);
     world.ordinary = ordinary;
     world.urgent = urgent;
     world.across = shard > 0;
-    struct role_cast cast = {.world = &world};
-    scenario_open_lanes(s);
-    scenario_system_with(s, &(rim_config){.shards = 2});
     rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = shard, .mailbox_count = 4, .budget = 1};
     world.sink = role_spawn_with(s, &urgent_sink, options, cast);
     rim_ref sender = role_spawn(s, &urgent_sender, 0, cast);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How ports end, by themselves, with their thread and with their system; and many of them at once. */
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "port_stage.h"
 
@@ -43,6 +44,7 @@ struct mortal {
     rim_system *system;
     struct port_stage *stage;
     rim_port *adopted;
+    atomic_bool is_open; /* after it */
 };
 
 static void *live_and_die(void *arg) {
@@ -73,6 +75,7 @@ void port_ends_with_its_thread(struct scenario *s) {
 static void *open_for_another(void *arg) {
     struct mortal *mortal = arg;
     CHECK(rim_port_open(mortal->system, NULL, &mortal->adopted) == 0);
+    atomic_store(&mortal->is_open, true);
     while (!atomic_load(&mortal->stage->dead)) {
         sched_yield();
     }
@@ -86,7 +89,7 @@ void port_adopted_outlives_the_thread_that_opened_it(struct scenario *s) {
     struct mortal mortal = {.system = scenario_system(s), .stage = &stage};
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, open_for_another, &mortal) == 0);
-    while (*(rim_port *volatile *)&mortal.adopted == NULL) {
+    while (!atomic_load(&mortal.is_open)) {
         sched_yield();
     }
     CHECK(rim_port_adopt(mortal.adopted) == 0);

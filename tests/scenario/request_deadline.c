@@ -13,7 +13,7 @@ struct travel {
     enum how how;
     uint64_t deadline_ns; /* of the outer request */
     rim_token token;
-    unsigned outcomes;
+    atomic_uint outcomes;
 };
 
 ROLE_OUTCOME(inner_outcome) {
@@ -96,7 +96,7 @@ ROLE(travel_middle, middle_on);
 ROLE_OUTCOME(outer_outcome) {
     struct travel *world = role_world(self);
     CHECK(error == 0);
-    world->outcomes++;
+    atomic_fetch_add(&world->outcomes, 1);
     if (world->how != AFTER_REPLY) {
         scenario_done(ctx);
     }
@@ -116,18 +116,19 @@ ROLE(travel_asker, outer_on);
 static void travel(struct scenario *s, enum how how) {
     for (uint32_t shard = 0; shard < 2; shard++) {
         static struct travel world;
-        world = (struct travel){.how = how};
         scenario_open_lanes(s);
-        scenario_system_with(s, &(rim_config){.shards = 2});
+        scenario_system_with(s, &(rim_config){.shards = 2}); /* stops the one before: the world is ours again */
+        memset(&world, 0, sizeof world);
+        world.how = how;
         world.last = answerer_spawn(s, shard);
         world.middle = role_spawn(s, &travel_middle, 1, (struct role_cast){.world = &world});
         rim_ref asker = role_spawn(s, &travel_asker, shard, (struct role_cast){.world = &world});
         role_go(s, how == NO_REQUEST ? world.middle : asker);
         scenario_run(s, ROLE_LIMIT_NS);
-        ROLE_AWAIT(s, world.outcomes == (how == NO_REQUEST ? 0 : 1));
+        ROLE_AWAIT(s, atomic_load(&world.outcomes) == (how == NO_REQUEST ? 0 : 1));
         rim_stats stats;
         role_settle(s, &stats);
-        CHECK(world.outcomes == (how == NO_REQUEST ? 0 : 1));
+        CHECK(atomic_load(&world.outcomes) == (how == NO_REQUEST ? 0 : 1));
     }
 }
 
@@ -208,9 +209,9 @@ ROLE(expiry_outer_asker, expiry_asker_on);
 /* The inner request would wait for ten minutes: it comes to rest long before. */
 void contract_05_what_is_asked_in_its_name_ends_with_a_request(struct scenario *s) {
     static struct expiry world;
-    world = (struct expiry){0};
     scenario_open_lanes(s);
     scenario_system_with(s, &(rim_config){.shards = 2});
+    memset(&world, 0, sizeof world);
     world.last = answerer_spawn(s, 0);
     world.middle = role_spawn(s, &expiry_middle, 1, (struct role_cast){.world = &world});
     rim_ref asker = role_spawn(s, &expiry_outer_asker, 0, (struct role_cast){.world = &world});

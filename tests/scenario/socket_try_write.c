@@ -19,7 +19,7 @@ static struct {
     rim_ref boss;
     uint32_t shard;          /* of the writer; the socket is on shard 0 */
     atomic_uintptr_t reader; /* the owner at the other end */
-    uint32_t refused;
+    atomic_uint refused;
 } world;
 #define TRY_CHECK(expression) SCENARIO_CHECK(running, expression)
 
@@ -109,7 +109,7 @@ static rim_verdict write_on(rim_ctx *ctx, struct writer *writer) {
             TRY_CHECK(writer->kept != NULL && rim_tag(writer->kept) == BLOCK);
             TRY_CHECK(socket_world_is(rim_body(writer->kept), BLOCK_SIZE, writer->written));
             TRY_CHECK(rim_want_room(ctx, writer->socket) == 0);
-            if (world.refused++ == 0) {
+            if (atomic_fetch_add(&world.refused, 1) == 0) {
                 TRY_CHECK(rim_after(ctx, RIM_MS(1), 0) != RIM_NIL);
             }
             return RIM_DONE;
@@ -211,7 +211,7 @@ static void write_from(struct scenario *s, uint32_t shard) {
     world.shard = shard;
     scenario_open_lanes(s);
     socket_world_run(s, &boss_behaviour, NULL);
-    TRY_CHECK(world.refused > 0);
+    TRY_CHECK(atomic_load(&world.refused) > 0);
 }
 
 void socket_try_write_keeps_the_message_here(struct scenario *s) {
