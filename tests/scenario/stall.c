@@ -304,10 +304,14 @@ void contract_10_watchdog_of_an_idle_system_sleeps(struct scenario *s) {
     rim_ref ref = open_kennel(s, STALL_US);
     tell(ref, GO);
     await_turns(1);
-    scenario_pass_time(s, RIM_MS(100));
-    unsigned long before = sleeps_of("rim-watchdog");
-    scenario_pass_time(s, RIM_SECONDS(1));
-    CHECK(scenario_is_sim(s) || (before > 0 && sleeps_of("rim-watchdog") - before <= 30));
+    bool sleeps = scenario_is_sim(s);
+    for (unsigned i = 0; i < 20 && !sleeps; i++) { /* on a busy machine it may take a while until all rest */
+        scenario_pass_time(s, RIM_MS(100));
+        unsigned long before = sleeps_of("rim-watchdog");
+        scenario_pass_time(s, RIM_SECONDS(1));
+        sleeps = before > 0 && sleeps_of("rim-watchdog") - before <= 30;
+    }
+    CHECK(sleeps);
     tell(ref, HOLD);
     await_turns(2);
     close_kennel();
