@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness.h"
 #include "ringmail/link.h"
+#include "harness.h"
 #include "world.h"
 
 enum { MORE = RIM_USER, FENCE };

@@ -260,7 +260,7 @@ int main(void) {
     rim_system_destroy(system);
     bool well = error == 0 && report.lost == 0 && report.adds_up && atomic_load(&stored) == PUTS - 1 &&
                 atomic_load(&wires) == 1 + CUTS && atomic_load(&sessions) == SESSIONS;
-    printf("%u stored of %u, %u wires, %u sessions, %llu messages lost\n", atomic_load(&stored), PUTS,
+    printf("%u stored of %d, %u wires, %u sessions, %llu messages lost\n", atomic_load(&stored), PUTS,
            atomic_load(&wires), atomic_load(&sessions), (unsigned long long)report.lost);
     printf("%d passed, %d failed\n", well, !well);
     return well ? 0 : 1;

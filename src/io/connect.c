@@ -108,7 +108,7 @@ static int make_socket(struct rim__service *service, const rim_connect_options *
 }
 
 int rim_connect(rim_ctx *ctx, const rim_connect_options *options, rim_ref *out) {
-    rim_address peer;
+    rim_address peer = {0};
     struct rim__service *service = rim__ctx_io(ctx);
     int result = service == NULL ? -RIM_ESTOPPING : check(ctx, options, &peer);
     if (result == 0) {

@@ -19,7 +19,7 @@ enum { PIECE = RIM_USER, OPEN, DONE };
 struct chain {
     struct scenario *s;
     rim_ref boss;
-    atomic_uintptr_t worker;     /* a rim_ref */
+    atomic_uintptr_t worker; /* a rim_ref */
     atomic_uint ended;
     atomic_uint pieces;          /* that the worker has got */
     atomic_ullong passed;        /* bytes that it has answered for */

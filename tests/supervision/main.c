@@ -161,7 +161,7 @@ int main(int argc, char **argv) {
                    campaign.text, argv[0], (unsigned long long)seed);
         }
     }
-    printf("supervision: %llu seeds, half against the model, half in chaos\n", (unsigned long long)(passed + failed));
+    printf("supervision: %llu seeds, half against the model, half in chaos\n", (unsigned long long)passed + failed);
     if (count >= MUST_HAPPEN_FROM) {
         uint64_t steps_failed = steps_run();
         *(steps_failed == 0 ? &passed : &failed) += steps_failed == 0 ? 1 : steps_failed;

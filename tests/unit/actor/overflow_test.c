@@ -102,8 +102,8 @@ static void where_all_is_reserved_the_new_one_goes(void) {
 }
 
 static void what_can_wait_is_refused(void) {
-    for (uint8_t policy = RIM_OVERFLOW_REFUSE; policy <= RIM_OVERFLOW_STOP; policy++) {
-        start(policy);
+    for (int policy = RIM_OVERFLOW_REFUSE; policy <= RIM_OVERFLOW_STOP; policy++) {
+        start((uint8_t)policy);
         for (uint32_t i = 0; i < 4; i++) {
             push(RIM_KIND_TELL, 0, i, 10);
         }
