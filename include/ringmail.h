@@ -12,6 +12,7 @@
  *     ringmail/ffi.h      structs and constants by name, for other languages
  *     ringmail/embed.h    shards stepped by the caller's own loop
  *     ringmail/socket.h   TCP listeners and connections
+ *     ringmail/file.h     files
  *     ringmail/offload.h  blocking work on helper threads
  *     ringmail/name.h     names of actors
  *     ringmail/group.h    groups, publishing, pools
@@ -36,6 +37,7 @@
 #include "ringmail/error.h"
 #include "ringmail/ffi.h"
 #include "ringmail/group.h"
+#include "ringmail/file.h"
 #include "ringmail/kit.h"
 #include "ringmail/link.h"
 #include "ringmail/mailbox.h"

@@ -140,6 +140,8 @@ enum rim_tag {
     RIM_SOCKET_END = 19,    /* socket.h */
     RIM_SOCKET_SENT = 20,   /* socket.h */
     RIM_SOCKET_CLOSED = 21, /* socket.h */
+    RIM_FILE_OPEN = 32,     /* file.h */
+    RIM_FILE_CLOSED = 33,   /* file.h; default: ignored */
     RIM_USER = 64,
 };
 

@@ -31,7 +31,11 @@ extern "C" {
     X(slow_connect, "a connect takes seconds")                                                                         \
     X(lane_full, "the way to another shard has no parcel left")                                                        \
     X(crash, "a turn of an actor fails instead of running, and its message is gone")                                   \
-    X(no_memory, "an allocation in a shard's turn fails")
+    X(no_memory, "an allocation in a shard's turn fails")                                                              \
+    X(file_short, "a read or a write of a file moves less than it could")                                              \
+    X(file_full, "a write to a file finds no space (ENOSPC)")                                                          \
+    X(file_error, "a read, a write or a sync of a file fails (EIO)")                                                   \
+    X(file_limit, "an open finds too many descriptors in use (EMFILE)")
 
 typedef struct rim_sim_options {
 #define RIM_SIM_FIELD_(name, text) uint32_t name;

@@ -65,6 +65,11 @@ void rim__ctx_busy(rim_ctx *ctx, int delta);
 /* Keeps a text for rim_error_text and tells the log. Returns `error`. */
 int rim__ctx_error(rim_ctx *ctx, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* rim_refuse with words: in the asker's on_outcome rim_error_text says `text`, of which RIM_FAILURE_TEXT_MAX bytes
+   count. */
+#define RIM_FAILURE_TEXT_MAX 252u
+int rim__refuse_saying(rim_ctx *ctx, rim_token request, int error, const char *text);
+
 /* Room for the I/O layer's own things on this shard. */
 void rim__ctx_set_io(rim_ctx *ctx, void *io);
 void *rim__ctx_io(const rim_ctx *ctx);

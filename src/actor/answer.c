@@ -72,14 +72,26 @@ static int send_answer(rim_ctx *ctx, const struct rim__sending *sending) {
     return 0;
 }
 
-void rim__request_fail(rim_ctx *ctx, rim_ref from, uint64_t token, int error) {
-    int32_t body = error;
+/* The body is the code, and the text if there is one. */
+static void fail_with(rim_ctx *ctx, rim_ref from, uint64_t token, int error, const char *text) {
+    struct {
+        int32_t error;
+        char text[RIM_FAILURE_TEXT_MAX];
+    } body = {.error = error};
+    size_t length = text != NULL ? strnlen(text, sizeof body.text) : 0;
     struct rim__sending sending = answer_to(from, token, RIM_KIND_FAILURE);
+    if (length > 0) {
+        memcpy(body.text, text, length);
+    }
     sending.body = &body;
-    sending.size = sizeof body;
+    sending.size = sizeof body.error + length;
     if (send_answer(ctx, &sending) != 0) {
         rim__log_write(&ctx->shard->log, RIM_LOG_ERROR, "out of memory: a request will time out instead of failing");
     }
+}
+
+void rim__request_fail(rim_ctx *ctx, rim_ref from, uint64_t token, int error) {
+    fail_with(ctx, from, token, error, NULL);
 }
 
 rim_token rim_defer(rim_ctx *ctx) {
@@ -208,15 +220,19 @@ int rim_reply_msg(rim_ctx *ctx, rim_token request, rim_msg *msg) {
     return error;
 }
 
-int rim_refuse(rim_ctx *ctx, rim_token request, int error) {
+int rim__refuse_saying(rim_ctx *ctx, rim_token request, int error, const char *text) {
     struct rim__sending sending;
     int found = find_asker(ctx, request, &sending);
     if (found != 0) {
         return found;
     }
-    rim__request_fail(ctx, sending.to, sending.token, error < 0 ? error : -RIM_EREFUSED);
+    fail_with(ctx, sending.to, sending.token, error < 0 ? error : -RIM_EREFUSED, text);
     settle(ctx, request);
     return 0;
+}
+
+int rim_refuse(rim_ctx *ctx, rim_token request, int error) {
+    return rim__refuse_saying(ctx, request, error, NULL);
 }
 
 void rim__answer_end_all(rim_ctx *ctx, struct rim__actor *actor) {

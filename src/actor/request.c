@@ -287,6 +287,17 @@ void rim__request_drop(rim_ctx *ctx, struct rim_msg *msg) {
     }
 }
 
+/* A failure may say more than its code: see rim__refuse_saying. */
+static void keep_text(rim_ctx *ctx, const struct rim_msg *msg) {
+    if (!(msg->flags & RIM_MSG_OUT) && msg->size > sizeof(int32_t)) {
+        const char *text = (const char *)rim__msg_body(msg) + sizeof(int32_t);
+        size_t length = msg->size - sizeof(int32_t);
+        length = length < sizeof ctx->error_text ? length : sizeof ctx->error_text - 1;
+        memcpy(ctx->error_text, text, length);
+        ctx->error_text[length] = '\0';
+    }
+}
+
 void rim__request_outcome(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg, rim_verdict *verdict) {
     struct request *request = find(ctx, rim__msg_token(msg)->token);
     if (request == NULL) {
@@ -296,6 +307,9 @@ void rim__request_outcome(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg
     }
     bool reply = msg->kind != RIM_KIND_FAILURE; /* a failure without an error is an answer of the runtime's own */
     int error = reply ? 0 : failure_of(msg);
+    if (!reply) {
+        keep_text(ctx, msg);
+    }
     const void *body = reply ? rim__msg_body(msg) : &request->word;
     if (rim__unlikely(actor->belongings->recorder != NULL)) {
         rim_record record = {.from = request->number, .tag = msg->tag, .error = error};

@@ -30,7 +30,8 @@ static void poll(struct rim__driver *driver, uint64_t wait_ns) {
     rim__sim_settle(self->sim);
     rim__sim_flight_arm(self);
     bool completed = rim__sim_flight_run(self);
-    bool more = self->flights.ready_count > 0;
+    completed = rim__sim_file_run(self) || completed;
+    bool more = self->flights.ready_count > 0 || self->files.ready != NULL;
     bool woken = self->woken;
     self->woken = false;
     if (wait_ns > 0 && !completed && !more && !woken) {
@@ -80,6 +81,7 @@ static void close_driver(struct rim__driver *driver, uint64_t patience_ns) {
     struct rim__sim_shard *self = of(driver);
     rim__assert(!self->closed);
     rim__sim_flight_cancel_all(self);
+    rim__sim_file_cancel_all(self);
     self->closed = true;
 }
 

@@ -18,6 +18,7 @@
 #include "base/assert.h"
 #include "io/address.h"
 #include "io/epoll_files.h"
+#include "io/file_job.h"
 #include "ringmail/error.h"
 
 #define READS_MAX   4u  /* of one descriptor before others get their turn */
@@ -76,6 +77,9 @@ int rim__epoll_ops_submit(struct rim__io *io, struct rim__op *op) {
     rim__assert(op->kind != RIM_OP_SEND || (op->send.iov_count > 0 && op->send.iov_count <= RIM_OP_IOV_MAX));
     if (epoll->is_closing) {
         return -RIM_ESTOPPING;
+    }
+    if (op->kind == RIM_OP_FILE) {
+        return rim__file_job_submit(io, op);
     }
     int error = rim__epoll_files_ensure(epoll, op->fd);
     if (error != 0) {

@@ -8,7 +8,8 @@
  *     Life     submit takes an idle op and owns it, and the memory that it names, until its terminal completion: the
  *              one with `more` false. Then, and only then, the op is idle again and may be submitted or freed. Each
  *              submitted op has exactly one terminal completion, also when it is cancelled.
- *     Order    done() is called from poll only, never within submit or cancel.
+ *     Order    done() is called from poll only, or where the shard drains its inlet (what helpers did), never within
+ *              submit or cancel.
  *     Threads  everything on the shard's own thread.
  */
 #ifndef RINGMAIL_IO_OP_H
@@ -30,7 +31,24 @@ enum rim__op_kind {
     RIM_OP_RECV,    /* multishot: result is the count, `body` the bytes; 0 the peer's end; -ENOBUFS no buffer free */
     RIM_OP_SEND,    /* one-shot, of `iov`: result is the count, which may be short */
     RIM_OP_CONNECT, /* one-shot, to `address`, at most until deadline: result 0 or the error (-ETIMEDOUT) */
+    RIM_OP_FILE,    /* one-shot, of a file: `file.what` */
 };
+
+/* What is done to a file. The result is 0 or negative where nothing else is said. */
+enum rim__file_what {
+    RIM_FILE_OP_OPEN,  /* path, flags, mode: result is the descriptor */
+    RIM_FILE_OP_READ,  /* into bytes, size; at offset: result is the count, 0 at the end */
+    RIM_FILE_OP_WRITE, /* from bytes, size; at offset, or RIM_FILE_OP_END: result is the count, which may be short */
+    RIM_FILE_OP_SYNC,
+    RIM_FILE_OP_DATASYNC,
+    RIM_FILE_OP_TRUNCATE, /* to length */
+    RIM_FILE_OP_ALLOCATE, /* offset, length; flags as the mode of fallocate(2) */
+    RIM_FILE_OP_STAT,     /* into bytes: a struct statx */
+    RIM_FILE_OP_ADVISE,   /* offset, length; flags as of posix_fadvise(3) */
+    RIM_FILE_OP_LOCK,     /* offset, length; flags F_RDLCK, F_WRLCK or F_UNLCK: does not wait, -EAGAIN */
+};
+#define RIM_FILE_OP_END  UINT64_MAX  /* the offset of a write that appends */
+#define RIM_FILE_OP_SIZE 0x7ffff000u /* the kernel moves no more at once */
 
 #define RIM_OP_IOV_MAX 32
 
@@ -56,6 +74,13 @@ struct rim__op {
             rim_address address;
             uint64_t deadline_ns; /* of now() */
         } connect;
+        struct {
+            enum rim__file_what what;
+            uint32_t flags, mode, size;
+            uint64_t offset, length;
+            const char *path;
+            void *bytes;
+        } file;
     };
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "io/file.h"
 #include "io/listener.h"
 #include "io/socket.h"
 
@@ -130,6 +131,10 @@ void rim__service_close(struct rim__service *service) {
             next = at->next;
             rim__socket_cut(at);
         }
+    }
+    for (struct rim__file *at = service->files, *next; at != NULL; at = next) {
+        next = at->next;
+        rim__file_cut(at);
     }
     rim__service_forget(service);
 }

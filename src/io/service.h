@@ -13,6 +13,7 @@
 #include "actor/actor.h"
 #include "io/op.h"
 
+struct rim__file;
 struct rim__listener;
 struct rim__socket;
 
@@ -25,8 +26,9 @@ struct rim__service {
     rim_ref clerk;    /* RIM_NIL until there is a socket or a listener */
     bool closing;     /* the system stops: nothing new is received or accepted */
     bool detached;    /* the actors are gone: nothing is sent any more */
-    uint64_t objects; /* sockets, listeners and refusals that live; the service is freed after the last */
+    uint64_t objects; /* sockets, listeners, files and refusals that live; the service is freed after the last */
     struct rim__listener *listeners;
+    struct rim__file *files;
     struct rim__socket *waiting;                      /* sockets whose owner has no room */
     struct rim__socket *sockets[RIM_SERVICE_BUCKETS]; /* by reference */
     /* How the driver takes back the buffers that it receives into; NULL until one was seen. */

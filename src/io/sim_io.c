@@ -7,6 +7,7 @@
 #include "io/address.h"
 #include "io/driver_sim.h"
 #include "io/lookup.h"
+#include "io/sim_file.h"
 #include "io/sim_stream.h"
 #include "io/sim_world.h"
 
@@ -168,6 +169,8 @@ bool rim__sim_io_perform(struct rim__sim_flight *flight, struct rim__completion 
         return perform_send(flight, out);
     case RIM_OP_CONNECT:
         return perform_connect(flight, out);
+    case RIM_OP_FILE: /* sim_file.c */
+        break;
     }
     rim__unreachable("kind of operation");
 }
@@ -175,13 +178,22 @@ bool rim__sim_io_perform(struct rim__sim_flight *flight, struct rim__completion 
 /* ---- the table ---- */
 
 static int submit(struct rim__io *io, struct rim__op *op) {
+    if (op->kind == RIM_OP_FILE) {
+        rim__sim_file_submit(of(io), op);
+        return 0;
+    }
     struct rim__sim_socket *socket = find(io, op->fd);
     rim__assert(socket != NULL); /* it was closed before: the number may be a stranger's by now */
     rim__sim_flight_submit(of(io), socket, op);
     return 0;
 }
 
+/* What is done to a file is not cancelled, but done. */
 static void cancel(struct rim__io *io, struct rim__op *op) {
+    if (op->kind == RIM_OP_FILE) {
+        op->cancelling = true;
+        return;
+    }
     rim__sim_flight_cancel(of(io), op);
 }
 
@@ -283,6 +295,11 @@ static int shut(struct rim__io *io, int fd, int how) {
 }
 
 static void close_socket(struct rim__io *io, int fd, bool reset) {
+    if (fd >= RIM_SIM_FIRST_FILE) {
+        rim__sim_file_close(&of(io)->sim->files, fd);
+        io->descriptors--;
+        return;
+    }
     struct rim__sim_socket *socket = find(io, fd);
     rim__assert(socket != NULL); /* closed twice */
     rim__sim_net_close(&of(io)->sim->net, socket, reset);

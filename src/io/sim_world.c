@@ -102,6 +102,7 @@ void rim__sim_destroy(struct rim__sim *sim) {
         }
     }
     rim__sim_net_finish(&sim->net);
+    rim__sim_file_finish(&sim->files);
     free(sim);
 }
 

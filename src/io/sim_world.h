@@ -8,7 +8,7 @@
  *     sim_event.c      what will happen, by its time   sim_flight.c   operations in flight, and the ledger
  *     sim_net.c        descriptors, listeners, connects
  *     sim_stream.c     the bytes of a connection       sim_pool.c     receive buffers
- *     sim_helper.c     helpers for blocking work
+ *     sim_helper.c     helpers for blocking work       sim_file.c     files, in memory
  *
  * A step gives one turn to one shard that is awake, chosen by the seed; a turn takes 0.2 to 2 us of virtual time. A
  * shard falls asleep when its poll may wait and nothing completed; it is awake again at its deadline, when it is woken,
@@ -28,6 +28,7 @@
 #include "base/random.h"
 #include "io/op.h"
 #include "io/sim_event.h"
+#include "io/sim_file.h"
 #include "io/sim_flight.h"
 #include "io/sim_net.h"
 #include "io/sim_pool.h"
@@ -58,6 +59,7 @@ struct rim__sim_shard {
     uint64_t held_ns; /* it gets no turn before */
     struct rim__sim_flights flights;
     struct rim__sim_pool pool;
+    struct rim__sim_file_flights files; /* what is being done to files */
 };
 
 /* An actor that is to crash in the turn after `after` further ones; who RIM_NIL: no plan. */
@@ -85,6 +87,7 @@ struct rim__sim {
     void *busy_arg;
     struct rim__sim_events events;
     struct rim__sim_net net;
+    struct rim__sim_files files;
     struct rim__sim_shard *shards[RIM_SHARDS_MAX];
     uint32_t shard_count; /* highest index in use, plus 1 */
 };

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "io/file_job.h"
+#include "io/uring_file.h"
 #include "ringmail/error.h"
 
 #define GENERATION_MASK 0xffffffu
@@ -157,6 +159,9 @@ static void fill(struct rim__uring *uring, struct rim__uring_slot *slot, struct 
     case RIM_OP_CONNECT:
         fill_connect(slot, sqe);
         break;
+    case RIM_OP_FILE:
+        rim__uring_file_fill(slot->op, sqe);
+        break;
     default:
         rim__unreachable("kind of operation");
     }
@@ -193,6 +198,9 @@ int rim__uring_ops_submit(struct rim__io *io, struct rim__op *op) {
     rim__assert(op->kind != RIM_OP_SEND || (op->send.iov_count > 0 && op->send.iov_count <= RIM_OP_IOV_MAX));
     if (uring->is_closing) {
         return -RIM_ESTOPPING;
+    }
+    if (op->kind == RIM_OP_FILE && !rim__uring_file_is_native(op)) {
+        return rim__file_job_submit(io, op);
     }
     int error = take_slot(uring, op);
     if (error != 0) {

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include "io/uring_ring.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/sentinel.h"
 
@@ -15,6 +18,10 @@
 #define CQ_PER_SQ     8u
 #define CQ_MAX        65536u
 #define NS_PER_SECOND 1000000000u
+
+/* Threads of the kernel that work for one ring: on files, and on what may wait for ever. */
+#define BOUNDED_WORKERS   8u
+#define UNBOUNDED_WORKERS 16u
 
 /* Sets of flags by kernel. DEFER_TASKRUN wants SINGLE_ISSUER; TASKRUN_FLAG wants DEFER_TASKRUN or COOP_TASKRUN. */
 static const uint32_t ladder[] = {
@@ -60,6 +67,20 @@ static int climb_down(struct rim__uring_ring *ring, uint32_t entries, uint32_t f
     }
 }
 
+/*
+ * What blocks in the kernel is done by threads of its own, as many as the process may have unless told otherwise, and
+ * on the CPU that the shard is pinned to unless told otherwise. Kernels that cannot be told (before 5.15) do as they
+ * like.
+ */
+static void bound_workers(struct io_uring *queues) {
+    unsigned limits[2] = {BOUNDED_WORKERS, UNBOUNDED_WORKERS};
+    cpu_set_t cpus;
+    (void)io_uring_register_iowq_max_workers(queues, limits);
+    if (sched_getaffinity(getpid(), sizeof cpus, &cpus) == 0) { /* that of the process's first thread */
+        (void)io_uring_register_iowq_aff(queues, sizeof cpus, &cpus);
+    }
+}
+
 int rim__uring_ring_open(struct rim__uring_ring *ring, uint32_t entries, uint32_t flags) {
     memset(ring, 0, sizeof *ring);
     int error = climb_down(ring, entries < ENTRIES_MAX ? entries : ENTRIES_MAX, flags);
@@ -78,6 +99,7 @@ int rim__uring_ring_open(struct rim__uring_ring *ring, uint32_t entries, uint32_
     ring->wait_flags = (ring->queues.features & FEAT_NO_IOWAIT) ? ENTER_NO_IOWAIT : 0;
     /* Saves the lookup of the descriptor on every enter. Worth trying, not worth failing. */
     ring->enter_fd_flag = io_uring_register_ring_fd(&ring->queues) == 1 ? IORING_ENTER_REGISTERED_RING : 0;
+    bound_workers(&ring->queues);
     return 0;
 exit_queues:
     io_uring_queue_exit(&ring->queues);

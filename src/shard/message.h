@@ -28,7 +28,7 @@ enum rim__kind {
     RIM_KIND_TELL,       /* tag and body for a handler */
     RIM_KIND_ASK,        /* the same with token and deadline */
     RIM_KIND_REPLY,      /* token of the request; body as in TELL */
-    RIM_KIND_FAILURE,    /* token of the request; the body is an int error */
+    RIM_KIND_FAILURE,    /* token of the request; the body is an int error, and maybe text */
     RIM_KIND_EVENT,      /* tag below RIM_USER and its struct, from the runtime */
     RIM_KIND_TIMER,      /* embedded in a timer that fired */
     RIM_KIND_DOWN,       /* embedded in a monitor that fired */

@@ -418,7 +418,26 @@
     X(contract_07_restarted_child_has_its_name_again)                                                                  \
     X(contract_07_request_that_expired_while_it_waited_is_not_run)                                                     \
     X(contract_07_child_that_cannot_be_spawned_is_one_that_does_not_start)                                             \
-    X(contract_07_kept_child_that_is_not_restarted_counts_as_ended)
+    X(contract_07_kept_child_that_is_not_restarted_counts_as_ended)                                                    \
+    X(file_gives_back_what_was_written)                                                                                \
+    X(file_keeps_a_position_for_reads_and_writes)                                                                      \
+    X(file_is_used_from_another_shard)                                                                                 \
+    X(file_that_is_not_there_cannot_be_opened)                                                                         \
+    X(file_that_is_there_cannot_be_made_anew)                                                                          \
+    X(file_that_may_not_be_read_cannot_be_opened)                                                                      \
+    X(file_that_is_a_folder_cannot_be_written)                                                                         \
+    X(file_errors_name_the_path)                                                                                       \
+    X(file_disk_may_be_full)                                                                                           \
+    X(file_write_that_is_cut_short_says_so)                                                                            \
+    X(file_calls_take_effect_in_order)                                                                                 \
+    X(file_does_what_was_asked_before_its_owner_ended)                                                                 \
+    X(file_that_is_stopped_waits_for_what_it_does)                                                                     \
+    X(file_takes_only_so_many_calls_at_once)                                                                           \
+    X(file_cannot_be_opened_without_a_descriptor)                                                                      \
+    X(file_locks_keep_others_out)                                                                                      \
+    X(file_bad_arguments_are_refused)                                                                                  \
+    X(file_each_call_has_one_outcome_whatever_fails)                                                                   \
+    X(file_open_when_the_system_is_cut_off)
 
 struct scenario;
 #define LIST_DECLARE(name) void name(struct scenario *s);

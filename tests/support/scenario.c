@@ -78,6 +78,7 @@ static const rim_sim_options mild = {
     .late_completion = 100,
     .short_read = 200,
     .short_write = 200,
+    .file_short = 200,
     .drop_more = 50,
     .no_buffers = 30,
     .lane_full = 20,

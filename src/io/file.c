@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/assert.h"
+
+#define DEPTH      64u /* calls of one file in flight */
+#define HIGH_COUNT 256u
+#define HIGH_BYTES (1u << 20)
+
+
+/* ---- beginning ---- */
+
+static void actor_gone(struct rim__watch *watch, rim_ctx *ctx);
+static void owner_gone(struct rim__watch *watch, rim_ctx *ctx);
+
+static size_t span(uint32_t path_size) {
+    return sizeof(struct rim__file) + path_size;
+}
+
+struct rim__file *rim__file_create(struct rim__service *service, const char *path) {
+    uint32_t path_size = (uint32_t)strlen(path) + 1;
+    struct rim__file *file = rim__memory_alloc(&service->shard->memory, span(path_size));
+    if (file == NULL) {
+        return NULL;
+    }
+    memset(file, 0, sizeof *file);
+    file->service = service;
+    file->fd = -1;
+    file->self_gone = true; /* until there is one */
+    file->self_watch.fn = actor_gone;
+    file->owner_watch.fn = owner_gone;
+    file->path_size = path_size;
+    memcpy(file->path, path, path_size);
+    file->next = service->files;
+    file->link = &service->files;
+    if (file->next != NULL) {
+        file->next->link = &file->next;
+    }
+    service->files = file;
+    service->objects++;
+    return file;
+}
+
+int rim__file_attach(struct rim__file *file, rim_ref self, rim_ref owner) {
+    rim_ctx *ctx = file->service->ctx;
+    file->self = self;
+    int error = rim__actor_watch(ctx, self, &file->self_watch);
+    if (error != 0) {
+        return error;
+    }
+    file->self_gone = false;
+    file->owner = owner;
+    return rim__actor_watch(ctx, owner, &file->owner_watch);
+}
+
+void rim__file_discard(struct rim__file *file) {
+    struct rim__service *service = file->service;
+    *file->link = file->next;
+    if (file->next != NULL) {
+        file->next->link = file->link;
+    }
+    rim__actor_unwatch(&file->self_watch);
+    rim__actor_unwatch(&file->owner_watch);
+    rim__memory_free(&service->shard->memory, file, span(file->path_size));
+    rim__service_forget(service);
+}
+
+/* ---- what waits ---- */
+
+static void check_pressure(struct rim__file *file) {
+    bool high = file->waiting_count > HIGH_COUNT || file->waiting_bytes > HIGH_BYTES;
+    bool low = file->waiting_count <= HIGH_COUNT / 2 && file->waiting_bytes <= HIGH_BYTES / 2;
+    if (!rim__file_is_cut(file) && (file->held ? low : high)) {
+        file->held = !file->held;
+        rim__actor_hold(file->service->ctx, file->self, file->held);
+    }
+}
+
+static uint64_t weight_of(const struct rim__file_call *call) {
+    return call->ask.what == RIM_FILE_OP_WRITE ? call->ask.length : 0;
+}
+
+void rim__file_enqueue(struct rim__file *file, struct rim__file_call *call) {
+    call->file = file;
+    call->next = NULL;
+    if (file->waiting == NULL) {
+        file->waiting = call;
+    } else {
+        file->last->next = call;
+    }
+    file->last = call;
+    file->waiting_count++;
+    file->waiting_bytes += weight_of(call);
+}
+
+static struct rim__file_call *dequeue(struct rim__file *file) {
+    struct rim__file_call *call = file->waiting;
+    file->waiting = call->next;
+    file->waiting_count--;
+    file->waiting_bytes -= weight_of(call);
+    return call;
+}
+
+static bool is_shared(const struct rim__file_call *call) {
+    enum rim__file_what what = call->ask.what;
+    return !call->is_here && (what == RIM_FILE_OP_READ || what == RIM_FILE_OP_STAT || what == RIM_FILE_OP_ADVISE);
+}
+
+static bool may_start(const struct rim__file *file) {
+    if (file->in_flight == 0) {
+        return true;
+    }
+    return !file->exclusive && is_shared(file->waiting) && file->in_flight < DEPTH;
+}
+
+static void start_waiting(struct rim__file *file) {
+    while (file->waiting != NULL && may_start(file)) {
+        struct rim__file_call *call = dequeue(file);
+        file->exclusive = !is_shared(call);
+        file->in_flight++;
+        int error = rim__file_call_start(call);
+        if (error != 0) {
+            file->in_flight--;
+            rim__file_call_end(call, error);
+        }
+    }
+}
+
+static void fail_waiting(struct rim__file *file, int error) {
+    while (file->waiting != NULL) {
+        rim__file_call_end(dequeue(file), error);
+    }
+}
+
+/* ---- ending ---- */
+
+static void tell_owner(struct rim__file *file) {
+    struct rim__service *service = file->service;
+    if (file->owner == RIM_NIL || file->quiet || service->detached) {
+        return;
+    }
+    rim_file_closed_event event = {.file = file->self, .error = file->error};
+    rim__file_explain(file, NULL, file->error, event.text, sizeof event.text);
+    (void)rim__send_event(service->ctx, file->self, file->owner, RIM_FILE_CLOSED, &event, sizeof event);
+}
+
+static void finish(struct rim__file *file) {
+    struct rim__service *service = file->service;
+    file->state = RIM_FILE_IS_CLOSED;
+    if (file->fd >= 0) {
+        service->io->ops->close(service->io, file->fd, false);
+        file->fd = -1;
+    }
+    tell_owner(file);
+    rim__actor_unwatch(&file->owner_watch);
+    if (!rim__file_is_cut(file)) {
+        void *previous = rim__ctx_enter(service->ctx, file->self);
+        (void)rim_stop(service->ctx, file->self);
+        rim__ctx_leave(service->ctx, previous);
+    }
+}
+
+/* A close that comes after what is in the mailbox. */
+static void close_in_turn(struct rim__file *file) {
+    rim_ctx *ctx = file->service->ctx;
+    if (rim__file_is_cut(file) || rim__send_event(ctx, file->self, file->self, RIM_FILE_CLOSE, NULL, 0) != 0) {
+        file->closing = true;
+    }
+}
+
+static void owner_gone(struct rim__watch *watch, rim_ctx *ctx) {
+    (void)ctx;
+    struct rim__file *file = rim__container_of(watch, struct rim__file, owner_watch);
+    file->owner = RIM_NIL;
+    close_in_turn(file);
+    rim__file_settle(file);
+}
+
+static void actor_gone(struct rim__watch *watch, rim_ctx *ctx) {
+    (void)ctx;
+    struct rim__file *file = rim__container_of(watch, struct rim__file, self_watch);
+    file->self_gone = true;
+    file->held = false;
+    rim__file_settle(file);
+}
+
+void rim__file_cut(struct rim__file *file) {
+    rim__assert(file->service->detached);
+    rim__actor_unwatch(&file->self_watch);
+    rim__actor_unwatch(&file->owner_watch);
+    file->self_gone = true;
+    file->owner = RIM_NIL;
+    rim__file_settle(file);
+}
+
+/* ---- the machine ---- */
+
+/* What a stop of the system has to wait for. */
+static void set_busy(struct rim__file *file) {
+    bool busy = file->state == RIM_FILE_IS_OPENING || file->in_flight > 0 || file->waiting != NULL;
+    if (busy != file->busy && !file->service->detached) {
+        file->busy = busy;
+        rim__ctx_busy(file->service->ctx, busy ? 1 : -1);
+    }
+}
+
+static void work(struct rim__file *file) {
+    if (rim__file_is_cut(file)) {
+        fail_waiting(file, -RIM_EDOWN);
+    } else if (file->error != 0) {
+        fail_waiting(file, file->error);
+    } else {
+        start_waiting(file);
+    }
+    check_pressure(file);
+    if (file->in_flight == 0 && file->waiting == NULL && (file->closing || rim__file_is_cut(file))) {
+        finish(file);
+    }
+}
+
+void rim__file_settle(struct rim__file *file) {
+    if (file->state == RIM_FILE_IS_OPEN) {
+        work(file);
+    }
+    set_busy(file);
+    if (file->state == RIM_FILE_IS_CLOSED && rim__file_is_cut(file)) {
+        rim__file_discard(file);
+    }
+}
+
+/* ---- opening ---- */
+
+static void opened(struct rim__op *op, const struct rim__completion *completion) {
+    struct rim__file *file = rim__container_of(op, struct rim__file, opening);
+    struct rim__service *service = file->service;
+    file->state = RIM_FILE_IS_OPEN;
+    if (completion->result >= 0) {
+        file->fd = completion->result;
+        service->io->descriptors++;
+        if (file->owner != RIM_NIL && !rim__file_is_cut(file)) {
+            rim_file_open_event event = {.file = file->self};
+            (void)rim__send_event(service->ctx, file->self, file->owner, RIM_FILE_OPEN, &event, sizeof event);
+        }
+    } else {
+        file->error = completion->result;
+        close_in_turn(file); /* so that all calls that were made by now fail with this error */
+    }
+    rim__file_settle(file);
+}
+
+static int submit_open(struct rim__file *file, const rim_file_options *options) {
+    struct rim__io *io = file->service->io;
+    file->opening.kind = RIM_OP_FILE;
+    file->opening.fd = -1;
+    file->opening.done = opened;
+    file->opening.file.what = RIM_FILE_OP_OPEN;
+    file->opening.file.path = file->path;
+    file->opening.file.flags = (uint32_t)options->flags | O_CLOEXEC;
+    file->opening.file.mode = options->mode != 0 ? options->mode : 0666;
+    return io->ops->submit(io, &file->opening);
+}
+
+static int give_up(struct rim__file *file, int error) {
+    rim_ctx *ctx = file->service->ctx;
+    if (!file->self_gone) {
+        (void)rim_stop(ctx, file->self); /* before its first turn */
+    }
+    rim__ctx_error(ctx, error, "open %s: %s", file->path, rim_strerror(error));
+    rim__file_discard(file);
+    return error;
+}
+
+static int start(rim_ctx *ctx, struct rim__file *file, const rim_file_options *options, rim_ref *self) {
+    int error = rim__spawn_own(ctx, &rim__file_behaviour, NULL, &file, sizeof(struct rim__file *), self);
+    if (error == 0) {
+        error = rim__file_attach(file, *self, rim_self(ctx));
+        if (error != 0 && file->self_gone) {
+            (void)rim_stop(ctx, *self);
+        }
+    }
+    return error != 0 ? error : submit_open(file, options);
+}
+
+int rim_file_open(rim_ctx *ctx, const rim_file_options *options, rim_ref *out) {
+    struct rim__service *service = rim__ctx_io(ctx);
+    if (service == NULL) {
+        return -RIM_ESTOPPING;
+    }
+    if (options == NULL || options->path == NULL || options->path[0] == '\0') {
+        return rim__ctx_error(ctx, -EINVAL, "open a file: needs a path");
+    }
+    if (strlen(options->path) >= PATH_MAX) {
+        return rim__ctx_error(ctx, -ENAMETOOLONG, "open %.100s...: %s", options->path, rim_strerror(-ENAMETOOLONG));
+    }
+    struct rim__file *file = rim__file_create(service, options->path);
+    if (file == NULL) {
+        return -ENOMEM;
+    }
+    rim_ref self = RIM_NIL;
+    int error = start(ctx, file, options, &self);
+    if (error != 0) {
+        return give_up(file, error);
+    }
+    set_busy(file);
+    if (out != NULL) {
+        *out = self;
+    }
+    return 0;
+}

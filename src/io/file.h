@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * file.h - one open file: the state machine behind a file actor. Written once, above io/op.h. Called by the files
+ * file*.c, and by service.c, which cuts off what is left at the end.
+ *
+ *     OPENING --opened--> OPEN --closing, nothing waits, nothing in flight--> CLOSED: the owner is told, the actor
+ * stops |                  ^
+ *        '-- failed: error -'  (there is no descriptor; every call fails with the error, until it closes)
+ *
+ * It lives in a block of its own, because an operation's memory must outlive an actor that ends; so do its calls. It is
+ * freed when the actor has ended and it is CLOSED.
+ *
+ *     mailbox -> waiting -> in flight -> outcome
+ *
+ *     Order    a call starts when those before it are over, but that reads and the like (shared) overlap each other
+ *     Pressure what waits is bounded: beyond a mark the mailbox is held
+ *     Loss     a call that has started is waited for, also when actor, owner and system have ended; then nobody is told
+ *     Threads  the shard's own
+ */
+#ifndef RINGMAIL_IO_FILE_H
+#define RINGMAIL_IO_FILE_H
+
+#include "io/service.h"
+#include "ringmail/file.h"
+
+enum rim__file_state { RIM_FILE_IS_OPENING, RIM_FILE_IS_OPEN, RIM_FILE_IS_CLOSED };
+
+/* A request to the actor; what a write writes follows. */
+struct rim__file_ask {
+    uint32_t what; /* enum rim__file_what */
+    uint32_t flags;
+    uint64_t offset;
+    uint64_t length; /* of a write: all that follows */
+    uint64_t is_exact;
+};
+_Static_assert(sizeof(struct rim__file_ask) == 32, "what follows is aligned as the message is");
+
+enum {
+    RIM_FILE_PROTOCOL = 0x7f08,
+    RIM_FILE_CALL = (RIM_FILE_PROTOCOL << 16) + RIM_USER,
+    RIM_FILE_CLOSE,
+};
+
+struct rim__file_call {
+    struct rim__op op;
+    struct rim__file *file;
+    struct rim__file_call *next; /* among those that wait */
+    rim_token token;
+    struct rim_msg *msg; /* what is written, or room for what is read */
+    struct rim__file_ask ask;
+    bool is_here;
+    uint64_t moved; /* bytes */
+};
+
+struct rim__file {
+    struct rim__service *service;
+    struct rim__file *next, **link; /* of the service */
+    rim_ref self, owner;            /* owner RIM_NIL: there is none, or it has ended */
+    struct rim__watch self_watch, owner_watch;
+    enum rim__file_state state;
+    int fd;    /* -1: none */
+    int error; /* why it could not be opened */
+    bool self_gone, closing, held, busy;
+    bool quiet;     /* the owner is not told */
+    bool exclusive; /* what is in flight suffers nothing beside it */
+    uint32_t in_flight;
+    uint32_t waiting_count;
+    uint64_t waiting_bytes;
+    uint64_t position; /* RIM_FILE_HERE */
+    struct rim__file_call *waiting, *last;
+    struct rim__op opening;
+    uint32_t path_size; /* with its end */
+    char path[];
+};
+
+extern const rim_behaviour rim__file_behaviour; /* file_actor.c; init's argument is a struct rim__file * */
+
+/* ---- file.c ---- */
+
+/* In OPENING, without an actor as yet. NULL when out of memory. */
+struct rim__file *rim__file_create(struct rim__service *service, const char *path);
+/* The actor is there. 0 or negative. */
+int rim__file_attach(struct rim__file *file, rim_ref self, rim_ref owner);
+/* Frees a file that nobody knows of. */
+void rim__file_discard(struct rim__file *file);
+/* Takes a call over. */
+void rim__file_enqueue(struct rim__file *file, struct rim__file_call *call);
+/* Does whatever is to be done next. To be called last in every event; the file may be gone afterwards. */
+void rim__file_settle(struct rim__file *file);
+/* The actors are gone: closes now, or as soon as nothing is in flight. */
+void rim__file_cut(struct rim__file *file);
+
+/* ---- file_call.c ---- */
+
+/* Starts it. 0, or it is over and this is its error. */
+int rim__file_call_start(struct rim__file_call *call);
+/* The outcome, and the end of the call's memory. */
+void rim__file_call_end(struct rim__file_call *call, int error);
+/* "write /a/b at 4096: no space left on device". */
+void rim__file_explain(const struct rim__file *file, const struct rim__file_call *call, int error, char *text,
+                       size_t size);
+
+static inline bool rim__file_is_cut(const struct rim__file *file) {
+    return file->self_gone || file->service->detached;
+}
+
+#endif

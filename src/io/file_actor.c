@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "io/file.h"
+
+static struct rim__file *of_state(void *self) {
+    return *(struct rim__file **)self;
+}
+
+static rim_verdict init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    (void)ctx;
+    rim__assert(size == sizeof(struct rim__file *));
+    memcpy(self, arg, size);
+    return RIM_DONE;
+}
+
+/* The message, if it has what is to be written, goes along. NULL: out of memory. */
+static struct rim__file_call *make_call(rim_ctx *ctx, const struct rim__file_ask *ask, rim_msg *msg) {
+    struct rim__memory *memory = &rim__ctx_shard(ctx)->memory;
+    struct rim__file_call *call = rim__memory_alloc(memory, sizeof *call);
+    if (call == NULL) {
+        return NULL;
+    }
+    memset(call, 0, sizeof *call);
+    call->ask = *ask;
+    call->is_here = ask->offset == RIM_FILE_HERE;
+    call->token = rim_defer(ctx);
+    call->msg = call->token != RIM_NIL && ask->what == RIM_FILE_OP_WRITE ? rim_take(ctx, msg) : NULL;
+    if (call->token != RIM_NIL && (call->msg != NULL || ask->what != RIM_FILE_OP_WRITE)) {
+        return call;
+    }
+    if (call->token != RIM_NIL) {
+        (void)rim_refuse(ctx, call->token, -ENOMEM);
+    }
+    rim__memory_free(memory, call, sizeof *call);
+    return NULL;
+}
+
+static bool is_sound(const struct rim__file_ask *ask, size_t size) {
+    bool writes = ask->what == RIM_FILE_OP_WRITE;
+    return ask->what > RIM_FILE_OP_OPEN && ask->what <= RIM_FILE_OP_LOCK &&
+           size == sizeof *ask + (writes ? ask->length : 0);
+}
+
+static rim_verdict on_call(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct rim__file *file = of_state(self);
+    struct rim__file_ask ask;
+    if (!rim_is_request(ctx)) {
+        return RIM_DONE;
+    }
+    if (rim_size(msg) < sizeof ask) {
+        (void)rim_refuse(ctx, RIM_NIL, -EINVAL);
+        return RIM_DONE;
+    }
+    memcpy(&ask, body, sizeof ask);
+    if (!is_sound(&ask, rim_size(msg)) || file->closing || file->state == RIM_FILE_IS_CLOSED) {
+        (void)rim_refuse(ctx, RIM_NIL, file->closing ? -RIM_EDOWN : -EINVAL);
+        return RIM_DONE;
+    }
+    struct rim__file_call *call = make_call(ctx, &ask, msg);
+    if (call != NULL) {
+        rim__file_enqueue(file, call);
+        rim__file_settle(file);
+    } else if (rim_is_request(ctx)) {
+        (void)rim_refuse(ctx, RIM_NIL, -ENOMEM);
+    }
+    return RIM_DONE;
+}
+
+static rim_verdict on_close(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)ctx;
+    (void)body;
+    (void)msg;
+    struct rim__file *file = of_state(self);
+    file->closing = true;
+    rim__file_settle(file);
+    return RIM_DONE;
+}
+
+static const rim_handler rows[] = {
+    [RIM_FILE_CALL & 0xffff] = on_call,
+    [RIM_FILE_CLOSE & 0xffff] = on_close,
+};
+
+const rim_behaviour rim__file_behaviour = {
+    .name = "rim file",
+    .state_size = sizeof(struct rim__file *),
+    .on = rows,
+    .on_count = RIM_COUNT(rows),
+    .protocol = RIM_FILE_PROTOCOL,
+    .init = init,
+};

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls: each a request to the file's actor. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "io/file.h"
+
+static rim_ask ask_of(const rim_file_ask *ask) {
+    return (rim_ask){
+        .to = ask->file,
+        .tag = RIM_FILE_CALL,
+        .timeout_ns = ask->timeout_ns,
+        .on_outcome = ask->on_outcome,
+        .cookie = ask->cookie,
+    };
+}
+
+static int send(rim_ctx *ctx, const rim_file_ask *ask, const struct rim__file_ask *call, rim_token *out) {
+    rim_ask request = ask_of(ask);
+    request.body = call;
+    request.size = sizeof *call;
+    return rim_request(ctx, &request, out);
+}
+
+/* The kernel's offsets and lengths are signed. */
+static bool is_place(uint64_t offset, uint64_t length) {
+    return offset <= INT64_MAX && length <= INT64_MAX - offset;
+}
+
+static bool is_place_or_here(uint64_t offset, uint64_t length) {
+    return offset == RIM_FILE_HERE ? length <= INT64_MAX : is_place(offset, length);
+}
+
+static int send_place(rim_ctx *ctx, const rim_file_ask *ask, struct rim__file_ask call, rim_token *out) {
+    if (!is_place(ask->offset, call.length)) {
+        return -EINVAL;
+    }
+    call.offset = ask->offset;
+    return send(ctx, ask, &call, out);
+}
+
+/* ---- reading ---- */
+
+static int send_read(rim_ctx *ctx, const rim_file_ask *ask, size_t size, bool is_exact, rim_token *out) {
+    if (size == 0 || !is_place_or_here(ask->offset, size)) {
+        return -EINVAL;
+    }
+    if (size > RIM_BODY_MAX) {
+        return -RIM_ETOOBIG;
+    }
+    struct rim__file_ask call = {
+        .what = RIM_FILE_OP_READ,
+        .offset = ask->offset,
+        .length = size,
+        .is_exact = is_exact,
+    };
+    return send(ctx, ask, &call, out);
+}
+
+int rim_file_read(rim_ctx *ctx, const rim_file_ask *ask, size_t size, rim_token *out) {
+    return send_read(ctx, ask, size, false, out);
+}
+
+int rim_file_read_exact(rim_ctx *ctx, const rim_file_ask *ask, size_t size, rim_token *out) {
+    return send_read(ctx, ask, size, true, out);
+}
+
+/* ---- writing ---- */
+
+rim_msg *rim_file_buffer(rim_ctx *ctx, size_t size) {
+    if (size > RIM_BODY_MAX - sizeof(struct rim__file_ask)) {
+        return NULL;
+    }
+    return rim_msg_new(ctx, RIM_FILE_CALL, sizeof(struct rim__file_ask) + size);
+}
+
+void *rim_file_bytes(rim_msg *msg) {
+    return (char *)rim_body(msg) + sizeof(struct rim__file_ask);
+}
+
+static int check_write(const rim_file_ask *ask, const rim_msg *msg) {
+    if (rim_tag(msg) != RIM_FILE_CALL || rim_size(msg) <= sizeof(struct rim__file_ask)) {
+        return -EINVAL;
+    }
+    size_t size = rim_size(msg) - sizeof(struct rim__file_ask);
+    return ask->offset == RIM_FILE_END || is_place_or_here(ask->offset, size) ? 0 : -EINVAL;
+}
+
+int rim_file_write_buffer(rim_ctx *ctx, const rim_file_ask *ask, rim_msg *msg, rim_token *out) {
+    int error = msg != NULL ? check_write(ask, msg) : -EINVAL;
+    if (error != 0) {
+        rim_msg_free(ctx, msg);
+        return error;
+    }
+    *(struct rim__file_ask *)rim_body(msg) = (struct rim__file_ask){
+        .what = RIM_FILE_OP_WRITE,
+        .offset = ask->offset,
+        .length = rim_size(msg) - sizeof(struct rim__file_ask),
+    };
+    rim_ask request = ask_of(ask);
+    request.msg = msg;
+    return rim_request(ctx, &request, out);
+}
+
+int rim_file_writev(rim_ctx *ctx, const rim_file_ask *ask, const struct iovec *pieces, size_t count, rim_token *out) {
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (pieces[i].iov_len > RIM_BODY_MAX - size) {
+            return -RIM_ETOOBIG;
+        }
+        size += pieces[i].iov_len;
+    }
+    if (size == 0) {
+        return -EINVAL;
+    }
+    if (size > RIM_BODY_MAX - sizeof(struct rim__file_ask)) {
+        return -RIM_ETOOBIG;
+    }
+    rim_msg *msg = rim_file_buffer(ctx, size);
+    if (msg == NULL) {
+        return -ENOMEM;
+    }
+    char *to = rim_file_bytes(msg);
+    for (size_t i = 0; i < count; i++) {
+        if (pieces[i].iov_len > 0) {
+            memcpy(to, pieces[i].iov_base, pieces[i].iov_len);
+            to += pieces[i].iov_len;
+        }
+    }
+    return rim_file_write_buffer(ctx, ask, msg, out);
+}
+
+int rim_file_write(rim_ctx *ctx, const rim_file_ask *ask, const void *bytes, size_t size, rim_token *out) {
+    struct iovec piece = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+    return rim_file_writev(ctx, ask, &piece, 1, out);
+}
+
+/* ---- the rest ---- */
+
+int rim_file_sync(rim_ctx *ctx, const rim_file_ask *ask, bool data_only, rim_token *out) {
+    struct rim__file_ask call = {.what = data_only ? RIM_FILE_OP_DATASYNC : RIM_FILE_OP_SYNC};
+    return send(ctx, ask, &call, out);
+}
+
+int rim_file_truncate(rim_ctx *ctx, const rim_file_ask *ask, rim_token *out) {
+    if (!is_place(ask->offset, 0)) {
+        return -EINVAL;
+    }
+    struct rim__file_ask call = {.what = RIM_FILE_OP_TRUNCATE, .length = ask->offset};
+    return send(ctx, ask, &call, out);
+}
+
+int rim_file_allocate(rim_ctx *ctx, const rim_file_ask *ask, uint64_t length, int mode, rim_token *out) {
+    struct rim__file_ask call = {.what = RIM_FILE_OP_ALLOCATE, .length = length, .flags = (uint32_t)mode};
+    return send_place(ctx, ask, call, out);
+}
+
+int rim_file_advise(rim_ctx *ctx, const rim_file_ask *ask, uint64_t length, int advice, rim_token *out) {
+    struct rim__file_ask call = {.what = RIM_FILE_OP_ADVISE, .length = length, .flags = (uint32_t)advice};
+    return send_place(ctx, ask, call, out);
+}
+
+int rim_file_lock(rim_ctx *ctx, const rim_file_ask *ask, uint64_t length, enum rim_file_lock lock, rim_token *out) {
+    static const uint32_t kinds[] = {F_UNLCK, F_RDLCK, F_WRLCK};
+    if ((unsigned)lock >= RIM_COUNT(kinds)) {
+        return -EINVAL;
+    }
+    struct rim__file_ask call = {.what = RIM_FILE_OP_LOCK, .length = length, .flags = kinds[lock]};
+    return send_place(ctx, ask, call, out);
+}
+
+int rim_file_stat(rim_ctx *ctx, const rim_file_ask *ask, rim_token *out) {
+    struct rim__file_ask call = {.what = RIM_FILE_OP_STAT};
+    return send(ctx, ask, &call, out);
+}
+
+int rim_file_close(rim_ctx *ctx, rim_ref file) {
+    return rim__send_event(ctx, rim_self(ctx), file, RIM_FILE_CLOSE, NULL, 0);
+}

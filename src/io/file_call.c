@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/assert.h"
+#include "io/file.h"
+
+#define PATH_SHOWN 120u /* bytes of a path, from its end, that a text has room for */
+
+static void done(struct rim__op *op, const struct rim__completion *completion);
+
+/* ---- words ---- */
+
+static const char *const verbs[] = {
+    [RIM_FILE_OP_OPEN] = "open",         [RIM_FILE_OP_READ] = "read",     [RIM_FILE_OP_WRITE] = "write",
+    [RIM_FILE_OP_SYNC] = "sync",         [RIM_FILE_OP_DATASYNC] = "sync", [RIM_FILE_OP_TRUNCATE] = "truncate",
+    [RIM_FILE_OP_ALLOCATE] = "allocate", [RIM_FILE_OP_STAT] = "stat",     [RIM_FILE_OP_ADVISE] = "advise",
+    [RIM_FILE_OP_LOCK] = "lock",
+};
+
+void rim__file_explain(const struct rim__file *file, const struct rim__file_call *call, int error, char *text,
+                       size_t size) {
+    size_t length = file->path_size - 1;
+    const char *dots = length > PATH_SHOWN ? "..." : "";
+    const char *path = file->path + (length > PATH_SHOWN ? length - PATH_SHOWN : 0);
+    if (error == 0) {
+        snprintf(text, size, "%s%s closed", dots, path);
+        return;
+    }
+    const char *why = rim_strerror(error);
+    const char *verb = file->error != 0 || call == NULL ? "open" : verbs[call->ask.what];
+    int used =
+        snprintf(text, size, "%s %s%s: %c%s", verb, dots, path, tolower((unsigned char)why[0]), why + (why[0] != '\0'));
+    if (call != NULL && call->moved > 0 && used > 0 && (size_t)used < size) {
+        snprintf(text + used, size - (size_t)used, ", after %" PRIu64 " of %" PRIu64 " bytes", call->moved,
+                 call->ask.length);
+    }
+}
+
+/* ---- to the driver ---- */
+
+static char *bytes_of(const struct rim__file_call *call) {
+    size_t head = call->ask.what == RIM_FILE_OP_WRITE ? sizeof(struct rim__file_ask) : 0;
+    return call->msg != NULL ? (char *)rim__msg_body(call->msg) + head : NULL;
+}
+
+static uint64_t size_of(const struct rim__file_call *call) {
+    switch (call->ask.what) {
+    case RIM_FILE_OP_READ:
+    case RIM_FILE_OP_WRITE:
+        return call->ask.length - call->moved;
+    case RIM_FILE_OP_STAT:
+        return sizeof(struct statx);
+    default:
+        return 0;
+    }
+}
+
+/* Also for the rest, after a short read or write. */
+static int submit(struct rim__file_call *call) {
+    const struct rim__file_ask *ask = &call->ask;
+    struct rim__io *io = call->file->service->io;
+    struct rim__op *op = &call->op;
+    uint64_t size = size_of(call);
+    bool is_end = ask->what == RIM_FILE_OP_WRITE && ask->offset == RIM_FILE_OP_END;
+    op->kind = RIM_OP_FILE;
+    op->fd = call->file->fd;
+    op->done = done;
+    op->file.what = ask->what;
+    op->file.flags = ask->flags;
+    op->file.mode = 0;
+    op->file.size = size < RIM_FILE_OP_SIZE ? (uint32_t)size : RIM_FILE_OP_SIZE;
+    op->file.offset = is_end ? RIM_FILE_OP_END : ask->offset + call->moved;
+    op->file.length = ask->length;
+    op->file.path = NULL;
+    op->file.bytes = size > 0 ? bytes_of(call) + call->moved : NULL;
+    return io->ops->submit(io, op);
+}
+
+static int make_room(struct rim__file_call *call) {
+    uint64_t size = size_of(call);
+    if (call->ask.what == RIM_FILE_OP_READ || call->ask.what == RIM_FILE_OP_STAT) {
+        call->msg = rim__msg_create(call->file->service->shard, RIM_KIND_TELL, 0, RIM_FILE_CALL, size);
+        return call->msg != NULL ? 0 : -ENOMEM;
+    }
+    return 0;
+}
+
+int rim__file_call_start(struct rim__file_call *call) {
+    if (call->is_here) {
+        call->ask.offset = call->file->position;
+    }
+    int error = make_room(call);
+    return error != 0 ? error : submit(call);
+}
+
+/* ---- back ---- */
+
+static void over(struct rim__file_call *call, int error) {
+    struct rim__file *file = call->file;
+    if (call->is_here) {
+        file->position = call->ask.offset + call->moved;
+    }
+    file->in_flight--;
+    rim__file_call_end(call, error);
+    rim__file_settle(file);
+}
+
+/* Whether there is a rest to be done; else `error` is how it ends. */
+static bool has_rest(struct rim__file_call *call, int32_t result, int *error) {
+    bool writes = call->ask.what == RIM_FILE_OP_WRITE;
+    if ((!writes && call->ask.what != RIM_FILE_OP_READ) || result < 0) {
+        *error = result < 0 ? result : 0;
+        return false;
+    }
+    call->moved += (uint32_t)result;
+    if (call->moved == call->ask.length) {
+        *error = 0;
+        return false;
+    }
+    /* A short read need not be the end of the file: only the next, of nothing, says so. And a write that moves nothing
+       will move nothing the next time. */
+    *error = writes ? -EIO : call->ask.is_exact ? -ENODATA : 0;
+    return result > 0;
+}
+
+static void done(struct rim__op *op, const struct rim__completion *completion) {
+    struct rim__file_call *call = rim__container_of(op, struct rim__file_call, op);
+    int error = 0;
+    bool again = completion->result == -EINTR || has_rest(call, completion->result, &error);
+    if (again && call->file->service->detached) {
+        again = false;
+        error = -ECANCELED;
+    }
+    if (again) {
+        error = submit(call);
+    }
+    if (!again || error != 0) {
+        over(call, error);
+    }
+}
+
+/* ---- the outcome ---- */
+
+static int64_t ns_of(struct statx_timestamp time) {
+    return time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static int reply_status(rim_ctx *ctx, const struct rim__file_call *call) {
+    struct statx found;
+    memcpy(&found, rim__msg_body(call->msg), sizeof found);
+    rim_file_status status = {
+        .size = found.stx_size,
+        .allocated = found.stx_blocks * 512,
+        .inode = found.stx_ino,
+        .device = (uint64_t)found.stx_dev_major << 32 | found.stx_dev_minor,
+        .mode = found.stx_mode,
+        .user = found.stx_uid,
+        .group = found.stx_gid,
+        .links = found.stx_nlink,
+        .accessed_ns = ns_of(found.stx_atime),
+        .modified_ns = ns_of(found.stx_mtime),
+        .changed_ns = ns_of(found.stx_ctime),
+    };
+    return rim_reply(ctx, call->token, RIM_FILE_CALL, &status, sizeof status);
+}
+
+/* The message that was read into; a part of it, where there was less to read. */
+static int reply_bytes(rim_ctx *ctx, struct rim__file_call *call) {
+    if (call->moved == 0) {
+        return rim_reply(ctx, call->token, RIM_FILE_CALL, NULL, 0);
+    }
+    struct rim_msg *msg = call->msg;
+    if (call->moved < call->ask.length) {
+        msg = rim_msg_view(ctx, RIM_FILE_CALL, rim__msg_body(msg), call->moved, msg);
+        if (msg == NULL) {
+            return -ENOMEM;
+        }
+    } else {
+        call->msg = NULL;
+    }
+    return rim_reply_msg(ctx, call->token, msg);
+}
+
+static int reply(rim_ctx *ctx, struct rim__file_call *call) {
+    if (call->ask.what == RIM_FILE_OP_READ) {
+        return reply_bytes(ctx, call);
+    }
+    if (call->ask.what == RIM_FILE_OP_STAT) {
+        return reply_status(ctx, call);
+    }
+    rim_file_result result = {.offset = call->ask.offset, .bytes = call->moved};
+    return rim_reply(ctx, call->token, RIM_FILE_CALL, &result, sizeof result);
+}
+
+static void answer(struct rim__file_call *call, int error) {
+    rim_ctx *ctx = call->file->service->ctx;
+    void *previous = rim__ctx_enter(ctx, call->file->self);
+    if (error == 0) {
+        error = reply(ctx, call);
+    }
+    if (error != 0) {
+        char text[RIM_FAILURE_TEXT_MAX];
+        rim__file_explain(call->file, call, error, text, sizeof text);
+        (void)rim__refuse_saying(ctx, call->token, error, text);
+    }
+    rim__ctx_leave(ctx, previous);
+}
+
+void rim__file_call_end(struct rim__file_call *call, int error) {
+    struct rim__shard *shard = call->file->service->shard;
+    if (!rim__file_is_cut(call->file)) { /* else its deferred request went with the actor */
+        answer(call, error);
+    }
+    if (call->msg != NULL) {
+        rim__msg_release(shard, call->msg);
+    }
+    rim__memory_free(&shard->memory, call, sizeof *call);
+}
