@@ -135,6 +135,35 @@ typedef struct rim_file_status {
 /* What statx(2) says. Body: rim_file_status. */
 RIM_API RIM_MUST_CHECK int rim_file_stat(rim_ctx *ctx, const rim_file_ask *ask, rim_token *out);
 
+/*
+ * Sends `length` bytes (UINT64_MAX: up to the end) of `ask->file`, from `ask->offset` on, to a socket, as its peer
+ * takes them: some pieces of 128 KiB are in memory, however long it is. The outcome comes when they have left, or the
+ * file has ended before; body: rim_file_result. What others write to the socket meanwhile may come in between. Errors:
+ * of the file, or -RIM_EDOWN: the socket is closed. One that times out stops there. -EINVAL for RIM_FILE_HERE.
+ */
+RIM_API RIM_MUST_CHECK int rim_file_send(rim_ctx *ctx, const rim_file_ask *ask, rim_ref socket, uint64_t length,
+                                         rim_token *out);
+/* The same to another file, whose `to_offset` is where it is written. Not in one step: others may see a part of it. */
+RIM_API RIM_MUST_CHECK int rim_file_copy(rim_ctx *ctx, const rim_file_ask *ask, rim_ref to, uint64_t to_offset,
+                                         uint64_t length, rim_token *out);
+
+typedef struct rim_file_replacement {
+    const char *path;
+    uint32_t mode; /* permissions, less the process's umask; 0: 0666 */
+    uint64_t timeout_ns;
+    rim_outcome on_outcome;
+    uint64_t cookie;
+} rim_file_replacement;
+
+/*
+ * Makes these bytes (a copy of them) the content of the file, or leaves it as it was, also where the machine loses
+ * power: a temporary file beside it, "PATH.XXXXXX", is written and synced, takes the file's name, and its folder is
+ * synced. Body: rim_file_result. An error in that last step is one although the name is taken. 0, -EINVAL,
+ * -ENAMETOOLONG, or the codes of rim_file_open and rim_file_write.
+ */
+RIM_API RIM_MUST_CHECK int rim_file_replace(rim_ctx *ctx, const rim_file_replacement *replacement, const void *bytes,
+                                            size_t size, rim_token *out);
+
 /* Closes the file after what it was asked for before; the owner gets RIM_FILE_CLOSED. 0, or the codes of rim_send. */
 RIM_API int rim_file_close(rim_ctx *ctx, rim_ref file);
 

@@ -9,10 +9,10 @@
 
 #include "base/assert.h"
 
-#define DEPTH      64u /* calls of one file in flight */
-#define HIGH_COUNT 256u
-#define HIGH_BYTES (1u << 20)
-
+#define DEPTH         64u              /* calls of one file in flight */
+#define PATH_SIZE_MAX (PATH_MAX - 16u) /* with room for a temporary's name */
+#define HIGH_COUNT    256u
+#define HIGH_BYTES    (1u << 20)
 
 /* ---- beginning ---- */
 
@@ -83,7 +83,7 @@ static void check_pressure(struct rim__file *file) {
 }
 
 static uint64_t weight_of(const struct rim__file_call *call) {
-    return call->ask.what == RIM_FILE_OP_WRITE ? call->ask.length : 0;
+    return rim__file_ask_brings(&call->ask) ? call->ask.length : 0;
 }
 
 void rim__file_enqueue(struct rim__file *file, struct rim__file_call *call) {
@@ -276,34 +276,44 @@ static int give_up(struct rim__file *file, int error) {
     return error;
 }
 
-static int start(rim_ctx *ctx, struct rim__file *file, const rim_file_options *options, rim_ref *self) {
+static int spawn_actor(rim_ctx *ctx, struct rim__file *file, rim_ref *self) {
     int error = rim__spawn_own(ctx, &rim__file_behaviour, NULL, &file, sizeof(struct rim__file *), self);
-    if (error == 0) {
-        error = rim__file_attach(file, *self, rim_self(ctx));
-        if (error != 0 && file->self_gone) {
-            (void)rim_stop(ctx, *self);
-        }
+    if (error != 0) {
+        return error;
     }
-    return error != 0 ? error : submit_open(file, options);
+    error = rim__file_attach(file, *self, rim_self(ctx));
+    if (error != 0 && file->self_gone) {
+        (void)rim_stop(ctx, *self);
+    }
+    return error;
 }
 
-int rim_file_open(rim_ctx *ctx, const rim_file_options *options, rim_ref *out) {
+static int make(rim_ctx *ctx, const char *path, struct rim__file **out) {
     struct rim__service *service = rim__ctx_io(ctx);
     if (service == NULL) {
         return -RIM_ESTOPPING;
     }
-    if (options == NULL || options->path == NULL || options->path[0] == '\0') {
+    if (path == NULL || path[0] == '\0') {
         return rim__ctx_error(ctx, -EINVAL, "open a file: needs a path");
     }
-    if (strlen(options->path) >= PATH_MAX) {
-        return rim__ctx_error(ctx, -ENAMETOOLONG, "open %.100s...: %s", options->path, rim_strerror(-ENAMETOOLONG));
+    if (strlen(path) >= PATH_SIZE_MAX) {
+        return rim__ctx_error(ctx, -ENAMETOOLONG, "open %.100s...: %s", path, rim_strerror(-ENAMETOOLONG));
     }
-    struct rim__file *file = rim__file_create(service, options->path);
-    if (file == NULL) {
-        return -ENOMEM;
-    }
+    *out = rim__file_create(service, path);
+    return *out != NULL ? 0 : -ENOMEM;
+}
+
+int rim_file_open(rim_ctx *ctx, const rim_file_options *options, rim_ref *out) {
+    struct rim__file *file = NULL;
     rim_ref self = RIM_NIL;
-    int error = start(ctx, file, options, &self);
+    int error = make(ctx, options != NULL ? options->path : NULL, &file);
+    if (error != 0) {
+        return error;
+    }
+    error = spawn_actor(ctx, file, &self);
+    if (error == 0) {
+        error = submit_open(file, options);
+    }
     if (error != 0) {
         return give_up(file, error);
     }
@@ -312,4 +322,17 @@ int rim_file_open(rim_ctx *ctx, const rim_file_options *options, rim_ref *out) {
         *out = self;
     }
     return 0;
+}
+
+/* A file that is never opened: its one call works by the path. */
+int rim__file_stand_in(rim_ctx *ctx, const char *path, rim_ref *out) {
+    struct rim__file *file = NULL;
+    int error = make(ctx, path, &file);
+    if (error != 0) {
+        return error;
+    }
+    file->quiet = true;
+    file->state = RIM_FILE_IS_OPEN;
+    error = spawn_actor(ctx, file, out);
+    return error != 0 ? give_up(file, error) : 0;
 }

@@ -35,6 +35,11 @@ struct rim__file_ask {
 };
 _Static_assert(sizeof(struct rim__file_ask) == 32, "what follows is aligned as the message is");
 
+/* Whether bytes follow. */
+static inline bool rim__file_ask_brings(const struct rim__file_ask *ask) {
+    return ask->what == RIM_FILE_OP_WRITE || ask->what == RIM_FILE_OP_REPLACE;
+}
+
 enum {
     RIM_FILE_PROTOCOL = 0x7f08,
     RIM_FILE_CALL = (RIM_FILE_PROTOCOL << 16) + RIM_USER,
@@ -83,6 +88,8 @@ struct rim__file *rim__file_create(struct rim__service *service, const char *pat
 int rim__file_attach(struct rim__file *file, rim_ref self, rim_ref owner);
 /* Frees a file that nobody knows of. */
 void rim__file_discard(struct rim__file *file);
+/* A file in OPEN without a descriptor, for calls that need none; its owner is not told of its end. 0 or negative. */
+int rim__file_stand_in(rim_ctx *ctx, const char *path, rim_ref *out);
 /* Takes a call over. */
 void rim__file_enqueue(struct rim__file *file, struct rim__file_call *call);
 /* Does whatever is to be done next. To be called last in every event; the file may be gone afterwards. */

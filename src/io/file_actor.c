@@ -27,8 +27,8 @@ static struct rim__file_call *make_call(rim_ctx *ctx, const struct rim__file_ask
     call->ask = *ask;
     call->is_here = ask->offset == RIM_FILE_HERE;
     call->token = rim_defer(ctx);
-    call->msg = call->token != RIM_NIL && ask->what == RIM_FILE_OP_WRITE ? rim_take(ctx, msg) : NULL;
-    if (call->token != RIM_NIL && (call->msg != NULL || ask->what != RIM_FILE_OP_WRITE)) {
+    call->msg = call->token != RIM_NIL && rim__file_ask_brings(ask) ? rim_take(ctx, msg) : NULL;
+    if (call->token != RIM_NIL && (call->msg != NULL || !rim__file_ask_brings(ask))) {
         return call;
     }
     if (call->token != RIM_NIL) {
@@ -39,9 +39,8 @@ static struct rim__file_call *make_call(rim_ctx *ctx, const struct rim__file_ask
 }
 
 static bool is_sound(const struct rim__file_ask *ask, size_t size) {
-    bool writes = ask->what == RIM_FILE_OP_WRITE;
-    return ask->what > RIM_FILE_OP_OPEN && ask->what <= RIM_FILE_OP_LOCK &&
-           size == sizeof *ask + (writes ? ask->length : 0);
+    return ask->what > RIM_FILE_OP_OPEN && ask->what <= RIM_FILE_OP_REPLACE &&
+           size == sizeof *ask + (rim__file_ask_brings(ask) ? ask->length : 0);
 }
 
 static rim_verdict on_call(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {

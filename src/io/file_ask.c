@@ -179,3 +179,40 @@ int rim_file_stat(rim_ctx *ctx, const rim_file_ask *ask, rim_token *out) {
 int rim_file_close(rim_ctx *ctx, rim_ref file) {
     return rim__send_event(ctx, rim_self(ctx), file, RIM_FILE_CLOSE, NULL, 0);
 }
+
+int rim_file_replace(rim_ctx *ctx, const rim_file_replacement *replacement, const void *bytes, size_t size,
+                     rim_token *out) {
+    if (replacement == NULL || (bytes == NULL && size > 0)) {
+        return -EINVAL;
+    }
+    rim_msg *msg = size <= RIM_FILE_OP_SIZE ? rim_file_buffer(ctx, size) : NULL;
+    if (msg == NULL) {
+        return size <= RIM_FILE_OP_SIZE ? -ENOMEM : -RIM_ETOOBIG;
+    }
+    *(struct rim__file_ask *)rim_body(msg) = (struct rim__file_ask){
+        .what = RIM_FILE_OP_REPLACE,
+        .flags = replacement->mode != 0 ? replacement->mode : 0666,
+        .length = size,
+    };
+    if (size > 0) {
+        memcpy(rim_file_bytes(msg), bytes, size);
+    }
+    rim_ask request = {
+        .msg = msg,
+        .timeout_ns = replacement->timeout_ns,
+        .on_outcome = replacement->on_outcome,
+        .cookie = replacement->cookie,
+    };
+    int error = rim__file_stand_in(ctx, replacement->path, &request.to);
+    if (error != 0) {
+        rim_msg_free(ctx, msg);
+        return error;
+    }
+    error = rim_request(ctx, &request, out);
+    if (error != 0) {
+        (void)rim_stop(ctx, request.to);
+    } else if (rim_file_close(ctx, request.to) != 0) {
+        rim_log(ctx, RIM_LOG_WARNING, "replace %s: its actor stays until its owner ends", replacement->path);
+    }
+    return error;
+}

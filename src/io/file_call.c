@@ -17,10 +17,10 @@ static void done(struct rim__op *op, const struct rim__completion *completion);
 /* ---- words ---- */
 
 static const char *const verbs[] = {
-    [RIM_FILE_OP_OPEN] = "open",         [RIM_FILE_OP_READ] = "read",     [RIM_FILE_OP_WRITE] = "write",
-    [RIM_FILE_OP_SYNC] = "sync",         [RIM_FILE_OP_DATASYNC] = "sync", [RIM_FILE_OP_TRUNCATE] = "truncate",
-    [RIM_FILE_OP_ALLOCATE] = "allocate", [RIM_FILE_OP_STAT] = "stat",     [RIM_FILE_OP_ADVISE] = "advise",
-    [RIM_FILE_OP_LOCK] = "lock",
+    [RIM_FILE_OP_OPEN] = "open",         [RIM_FILE_OP_READ] = "read",       [RIM_FILE_OP_WRITE] = "write",
+    [RIM_FILE_OP_SYNC] = "sync",         [RIM_FILE_OP_DATASYNC] = "sync",   [RIM_FILE_OP_TRUNCATE] = "truncate",
+    [RIM_FILE_OP_ALLOCATE] = "allocate", [RIM_FILE_OP_STAT] = "stat",       [RIM_FILE_OP_ADVISE] = "advise",
+    [RIM_FILE_OP_LOCK] = "lock",         [RIM_FILE_OP_REPLACE] = "replace",
 };
 
 void rim__file_explain(const struct rim__file *file, const struct rim__file_call *call, int error, char *text,
@@ -45,7 +45,7 @@ void rim__file_explain(const struct rim__file *file, const struct rim__file_call
 /* ---- to the driver ---- */
 
 static char *bytes_of(const struct rim__file_call *call) {
-    size_t head = call->ask.what == RIM_FILE_OP_WRITE ? sizeof(struct rim__file_ask) : 0;
+    size_t head = rim__file_ask_brings(&call->ask) ? sizeof(struct rim__file_ask) : 0;
     return call->msg != NULL ? (char *)rim__msg_body(call->msg) + head : NULL;
 }
 
@@ -53,6 +53,7 @@ static uint64_t size_of(const struct rim__file_call *call) {
     switch (call->ask.what) {
     case RIM_FILE_OP_READ:
     case RIM_FILE_OP_WRITE:
+    case RIM_FILE_OP_REPLACE:
         return call->ask.length - call->moved;
     case RIM_FILE_OP_STAT:
         return sizeof(struct statx);
@@ -73,11 +74,11 @@ static int submit(struct rim__file_call *call) {
     op->done = done;
     op->file.what = ask->what;
     op->file.flags = ask->flags;
-    op->file.mode = 0;
+    op->file.mode = ask->flags; /* of a replacement */
     op->file.size = size < RIM_FILE_OP_SIZE ? (uint32_t)size : RIM_FILE_OP_SIZE;
     op->file.offset = is_end ? RIM_FILE_OP_END : ask->offset + call->moved;
     op->file.length = ask->length;
-    op->file.path = NULL;
+    op->file.path = ask->what == RIM_FILE_OP_REPLACE ? call->file->path : NULL;
     op->file.bytes = size > 0 ? bytes_of(call) + call->moved : NULL;
     return io->ops->submit(io, op);
 }
@@ -194,7 +195,8 @@ static int reply(rim_ctx *ctx, struct rim__file_call *call) {
     if (call->ask.what == RIM_FILE_OP_STAT) {
         return reply_status(ctx, call);
     }
-    rim_file_result result = {.offset = call->ask.offset, .bytes = call->moved};
+    bool is_whole = call->ask.what == RIM_FILE_OP_REPLACE;
+    rim_file_result result = {.offset = call->ask.offset, .bytes = is_whole ? call->ask.length : call->moved};
     return rim_reply(ctx, call->token, RIM_FILE_CALL, &result, sizeof result);
 }
 

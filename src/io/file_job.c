@@ -4,15 +4,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/random.h"
 #include "shard/offload.h"
 #include "shard/shard.h"
+
+#define TRIES_MAX     100u
+#define TEMPORARY_MAX (PATH_MAX + 16)
 
 struct job {
     struct rim__offload_job offload;
@@ -21,6 +28,7 @@ struct job {
     enum rim__file_what what;
     int fd;
     uint32_t flags, mode, size;
+    uint32_t path_size; /* with its end; it lies behind the bytes */
     uint64_t offset, length;
     int64_t result;
     _Alignas(4096) char bytes[]; /* aligned for O_DIRECT */
@@ -56,6 +64,75 @@ static int lock(const struct job *job) {
     return fcntl(job->fd, F_OFD_SETLK, &wanted);
 }
 
+/* ---- replacing: temporary, fsync, rename, fsync of the folder ---- */
+
+static int write_all(int fd, const char *bytes, size_t size) {
+    while (size > 0) {
+        ssize_t count = write(fd, bytes, size);
+        if (count < 0 && errno != EINTR) {
+            return -1;
+        }
+        bytes += count > 0 ? count : 0;
+        size -= count > 0 ? (size_t)count : 0;
+    }
+    return 0;
+}
+
+/* The umask is the process's, and cannot be asked for without setting it: a file is made with it instead. */
+static int make_temporary(const char *path, uint32_t mode, char *temporary) {
+    for (uint32_t tries = 0; tries < TRIES_MAX; tries++) {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        uint64_t mark = rim__mix((uint64_t)now.tv_nsec ^ (uint64_t)gettid() << 32 ^ tries) & 0xffffff;
+        snprintf(temporary, TEMPORARY_MAX, "%s.%06x", path, (unsigned)mark);
+        int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+        if (fd >= 0 || errno != EEXIST) {
+            return fd;
+        }
+    }
+    return -1;
+}
+
+static int sync_folder(char *path) {
+    char *slash = strrchr(path, '/');
+    if (slash != NULL) {
+        slash[slash == path] = '\0';
+    }
+    int fd = open(slash != NULL ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int result = fd >= 0 ? fsync(fd) : -1;
+    int error = errno;
+    if (fd >= 0) {
+        close(fd);
+    }
+    errno = error;
+    return result;
+}
+
+static int fail_and_remove(const char *temporary) {
+    int error = errno;
+    (void)unlink(temporary);
+    errno = error;
+    return -1;
+}
+
+static int replace(const struct job *job) {
+    char temporary[TEMPORARY_MAX], path[PATH_MAX];
+    memcpy(path, job->bytes + job->size, job->path_size);
+    int fd = make_temporary(path, job->mode, temporary);
+    if (fd < 0) {
+        return -1;
+    }
+    int result = write_all(fd, job->bytes, job->size);
+    result = result == 0 ? fsync(fd) : result;
+    int error = errno;
+    close(fd);
+    errno = error;
+    if (result != 0 || rename(temporary, path) != 0) {
+        return fail_and_remove(temporary);
+    }
+    return sync_folder(path);
+}
+
 static int64_t perform(struct job *job) {
     switch (job->what) {
     case RIM_FILE_OP_OPEN:
@@ -79,6 +156,8 @@ static int64_t perform(struct job *job) {
         return errno == 0 ? 0 : -1;
     case RIM_FILE_OP_LOCK:
         return lock(job);
+    case RIM_FILE_OP_REPLACE:
+        return replace(job);
     }
     rim__unreachable("what is done to a file");
 }
@@ -87,7 +166,7 @@ static void run(struct rim__offload_job *offload) {
     struct job *job = job_of(offload);
     do {
         job->result = perform(job);
-    } while (job->result < 0 && errno == EINTR);
+    } while (job->result < 0 && errno == EINTR && job->what != RIM_FILE_OP_REPLACE);
     if (job->result < 0) {
         job->result = errno == EACCES && job->what == RIM_FILE_OP_LOCK ? -EAGAIN : -errno;
     }
@@ -118,14 +197,10 @@ static void done(struct rim__shard *home, struct rim__offload_job *offload) {
     op->done(op, &completion);
 }
 
-static size_t bytes_of(const struct rim__op *op) {
-    return op->file.what == RIM_FILE_OP_OPEN ? strlen(op->file.path) + 1 : op->file.size;
-}
-
 static struct job *make(struct rim__io *io, struct rim__op *op) {
-    size_t size = bytes_of(op);
+    uint32_t path_size = op->file.path != NULL ? (uint32_t)strlen(op->file.path) + 1 : 0;
     struct job *job = NULL;
-    if (posix_memalign((void **)&job, 4096, sizeof *job + size) != 0) {
+    if (posix_memalign((void **)&job, 4096, sizeof *job + op->file.size + path_size) != 0) {
         return NULL;
     }
     *job = (struct job){
@@ -137,11 +212,15 @@ static struct job *make(struct rim__io *io, struct rim__op *op) {
         .flags = op->file.flags,
         .mode = op->file.mode,
         .size = op->file.size,
+        .path_size = path_size,
         .offset = op->file.offset,
         .length = op->file.length,
     };
-    if (job->what == RIM_FILE_OP_OPEN || job->what == RIM_FILE_OP_WRITE) {
-        memcpy(job->bytes, job->what == RIM_FILE_OP_OPEN ? op->file.path : op->file.bytes, size);
+    if (path_size > 0) {
+        memcpy(job->bytes + job->size, op->file.path, path_size);
+    }
+    if ((job->what == RIM_FILE_OP_WRITE || job->what == RIM_FILE_OP_REPLACE) && job->size > 0) {
+        memcpy(job->bytes, op->file.bytes, job->size);
     }
     return job;
 }

@@ -46,6 +46,7 @@ enum rim__file_what {
     RIM_FILE_OP_STAT,     /* into bytes: a struct statx */
     RIM_FILE_OP_ADVISE,   /* offset, length; flags as of posix_fadvise(3) */
     RIM_FILE_OP_LOCK,     /* offset, length; flags F_RDLCK, F_WRLCK or F_UNLCK: does not wait, -EAGAIN */
+    RIM_FILE_OP_REPLACE,  /* path, mode; bytes, size: in one step. Needs no descriptor. Result 0 or negative */
 };
 #define RIM_FILE_OP_END  UINT64_MAX  /* the offset of a write that appends */
 #define RIM_FILE_OP_SIZE 0x7ffff000u /* the kernel moves no more at once */

@@ -284,9 +284,32 @@ static int32_t lock_file(const struct rim__sim_opening *opening, const struct ri
     return 0;
 }
 
+/* A new file in the old one's place: who has that open keeps it. */
+static int32_t replace_file(struct rim__sim *sim, const struct rim__op *op) {
+    if (rim__sim_strikes(sim, RIM_FAULT_file_full)) {
+        return -ENOSPC;
+    }
+    if (rim__sim_strikes(sim, RIM_FAULT_file_error)) {
+        return -EIO;
+    }
+    struct rim__sim_inode *old = find(&sim->files, op->file.path);
+    if (old != NULL) {
+        old->path[0] = '\0'; /* no path is that */
+    }
+    struct rim__sim_inode *inode = make(&sim->files, op->file.path, op->file.mode);
+    int32_t result = extend(inode, op->file.size);
+    if (result == 0 && op->file.size > 0) {
+        memcpy(inode->bytes, op->file.bytes, op->file.size);
+    }
+    return result;
+}
+
 int32_t rim__sim_disk_perform(struct rim__sim *sim, struct rim__op *op) {
     if (op->file.what == RIM_FILE_OP_OPEN) {
         return open_file(sim, op);
+    }
+    if (op->file.what == RIM_FILE_OP_REPLACE) {
+        return replace_file(sim, op);
     }
     const struct rim__sim_opening *opening = opening_of(&sim->files, op->fd);
     switch (op->file.what) {
@@ -308,6 +331,7 @@ int32_t rim__sim_disk_perform(struct rim__sim *sim, struct rim__op *op) {
     case RIM_FILE_OP_LOCK:
         return lock_file(opening, op);
     case RIM_FILE_OP_OPEN:
+    case RIM_FILE_OP_REPLACE:
         break;
     }
     rim__unreachable("what is done to a file");

@@ -25,7 +25,8 @@ struct rim__sim_file_flight {
 static uint64_t sum_of(const struct rim__op *op) {
     const unsigned char *bytes = op->file.bytes;
     uint64_t sum = op->file.size;
-    for (uint32_t i = 0; op->file.what == RIM_FILE_OP_WRITE && i < op->file.size; i++) {
+    for (uint32_t i = 0;
+         (op->file.what == RIM_FILE_OP_WRITE || op->file.what == RIM_FILE_OP_REPLACE) && i < op->file.size; i++) {
         sum = sum * 31 + bytes[i];
     }
     return sum;

@@ -2,7 +2,8 @@
 /*
  * uring_file.h - operations of files as entries of the ring. For uring_ops.c.
  *
- * Truncating (Linux 6.9) and locking are not among what all kernels and libraries here know: helpers do them.
+ * Truncating (Linux 6.9), locking and replacing are not among what all kernels and libraries here know: helpers do
+ * them.
  *
  *     Threads  the shard's own
  */
@@ -14,7 +15,7 @@
 #include "io/op.h"
 
 static inline bool rim__uring_file_is_native(const struct rim__op *op) {
-    return op->file.what != RIM_FILE_OP_TRUNCATE && op->file.what != RIM_FILE_OP_LOCK;
+    return op->file.what < RIM_FILE_OP_LOCK && op->file.what != RIM_FILE_OP_TRUNCATE;
 }
 
 /* Before user_data. */

@@ -215,8 +215,8 @@ ROLE(file_opener, opener_on);
 
 void file_play(struct scenario *s, struct file_play play) {
     stage = play;
-    (void)scenario_system(s);
     scenario_open_lanes(s);
+    (void)scenario_system(s);
     role_go(s, role_spawn(s, &file_opener, 0, (struct role_cast){.index = 0}));
     scenario_run(s, ROLE_LIMIT_NS);
     scenario_stop(s, RIM_SECONDS(10), NULL);

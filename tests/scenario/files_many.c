@@ -33,8 +33,8 @@ static rim_file_ask ask_of(rim_ref file, uint64_t offset, rim_outcome on_outcome
 static void run(struct scenario *s, const rim_behaviour *behaviour, const char *name) {
     desk = (struct desk){0};
     file_path(s, name, desk.path);
-    (void)scenario_system(s);
     scenario_open_lanes(s);
+    (void)scenario_system(s);
     desk.clerk = role_spawn(s, behaviour, 0, (struct role_cast){.index = 0});
     role_go(s, desk.clerk);
     scenario_run(s, ROLE_LIMIT_NS);

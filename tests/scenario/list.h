@@ -437,7 +437,13 @@
     X(file_locks_keep_others_out)                                                                                      \
     X(file_bad_arguments_are_refused)                                                                                  \
     X(file_each_call_has_one_outcome_whatever_fails)                                                                   \
-    X(file_open_when_the_system_is_cut_off)
+    X(file_open_when_the_system_is_cut_off)                                                                            \
+    X(file_is_replaced_in_one_step)                                                                                    \
+    X(file_that_cannot_be_replaced_says_so)                                                                            \
+    X(file_is_copied_to_another)                                                                                       \
+    X(file_copy_that_fails_says_where)                                                                                 \
+    X(file_is_sent_to_a_socket)                                                                                        \
+    X(file_sent_to_a_socket_that_closes_fails)
 
 struct scenario;
 #define LIST_DECLARE(name) void name(struct scenario *s);

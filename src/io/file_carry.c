@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a file to a socket or to another file: an actor of the asker's shard that reads a piece, hands it on, and reads
+ * the next when few are on their way. It lives for one request, and answers it.
+ *
+ *     read -> stuck --taken by the sink--> moving --sent, or written--> moved
+ *
+ * At most one piece is read or stuck and PIECES_MAX are moving, so memory is bounded whatever the length.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "io/file.h"
+#include "ringmail/link.h"
+#include "ringmail/request.h"
+#include "ringmail/socket.h"
+
+#define PIECE      (128u << 10)
+#define PIECES_MAX 2u
+
+enum { CARRIER_PROTOCOL = 0x7f09, CARRY = (CARRIER_PROTOCOL << 16) + RIM_USER };
+
+struct load {
+    rim_ref from, to;
+    uint64_t offset, to_offset, length;
+    bool is_socket;
+};
+
+struct carrier {
+    struct load load;
+    rim_token asked;
+    uint64_t deadline_ns;
+    uint64_t read_at, left, moved;
+    uint32_t moving;
+    bool reading;
+    rim_msg *stuck;
+    uint64_t unflushed; /* bytes that the socket has, but was not asked about */
+    rim_mon watch;
+};
+
+static rim_verdict pump(rim_ctx *ctx, struct carrier *self);
+
+/* ---- the end ---- */
+
+static rim_verdict fail(rim_ctx *ctx, struct carrier *self, int error, const char *text) {
+    if (self->asked != RIM_NIL) {
+        (void)rim__refuse_saying(ctx, self->asked, error, text);
+        self->asked = RIM_NIL;
+    }
+    return RIM_STOP;
+}
+
+static rim_verdict finish(rim_ctx *ctx, struct carrier *self) {
+    rim_file_result result = {.offset = self->load.offset, .bytes = self->moved};
+    int error = rim_reply(ctx, self->asked, CARRY, &result, sizeof result);
+    if (error != 0) {
+        return fail(ctx, self, error, rim_strerror(error));
+    }
+    return RIM_STOP;
+}
+
+static void end(rim_ctx *ctx, void *state, rim_exit why) {
+    (void)why;
+    struct carrier *self = state;
+    rim_msg_free(ctx, self->stuck);
+}
+
+/* ---- the sink ---- */
+
+static uint64_t time_left(rim_ctx *ctx, const struct carrier *self) {
+    uint64_t now_ns = rim_now(ctx);
+    return self->deadline_ns > now_ns ? self->deadline_ns - now_ns : 1;
+}
+
+static void has_moved(struct carrier *self, uint64_t bytes) {
+    self->moving--;
+    self->moved += bytes;
+}
+
+static rim_verdict on_written(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg) {
+    (void)body;
+    (void)msg;
+    struct carrier *self = state;
+    if (error != 0) {
+        return fail(ctx, self, error, rim_error_text(ctx));
+    }
+    has_moved(self, cookie);
+    return pump(ctx, self);
+}
+
+static int write_to_file(rim_ctx *ctx, struct carrier *self) {
+    size_t size = rim_size(self->stuck);
+    rim_file_ask ask = {.file = self->load.to,
+                        .offset = self->load.to_offset,
+                        .timeout_ns = time_left(ctx, self),
+                        .on_outcome = on_written,
+                        .cookie = size};
+    int error = rim_file_write(ctx, &ask, rim_body(self->stuck), size, NULL);
+    if (error == 0) {
+        rim_msg_free(ctx, self->stuck);
+        self->stuck = NULL;
+        self->load.to_offset += size;
+    }
+    return error;
+}
+
+static int write_to_socket(rim_ctx *ctx, struct carrier *self) {
+    int error = 0;
+    if (self->stuck != NULL) {
+        size_t size = rim_size(self->stuck);
+        error = rim_socket_try_write_msg(ctx, self->load.to, &self->stuck);
+        self->unflushed = error == 0 ? size : 0;
+    }
+    if (error == 0) {
+        error = rim_socket_flush(ctx, self->load.to, self->unflushed);
+    }
+    if (error == 0) {
+        self->unflushed = 0;
+    }
+    return error;
+}
+
+static bool is_stuck(const struct carrier *self) {
+    return self->stuck != NULL || self->unflushed != 0;
+}
+
+/* Whether it is out of hand; else *error is why not, or 0: there will be room. */
+static bool hand_on(rim_ctx *ctx, struct carrier *self, int *error) {
+    *error = self->load.is_socket ? write_to_socket(ctx, self) : write_to_file(ctx, self);
+    if (*error == 0) {
+        self->moving++;
+        return true;
+    }
+    if (*error == -RIM_EFULL) {
+        *error = rim_want_room(ctx, self->load.to);
+    }
+    return false;
+}
+
+/* ---- the source ---- */
+
+static rim_verdict on_read(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg) {
+    (void)body;
+    struct carrier *self = state;
+    self->reading = false;
+    if (error != 0) {
+        return fail(ctx, self, error, rim_error_text(ctx));
+    }
+    size_t size = rim_size(msg);
+    self->read_at += size;
+    self->left = size < cookie ? 0 : self->left - size; /* less: the file ends there */
+    if (size > 0) {
+        self->stuck = rim_take(ctx, msg);
+        if (self->stuck == NULL) {
+            return fail(ctx, self, -ENOMEM, rim_strerror(-ENOMEM));
+        }
+    }
+    return pump(ctx, self);
+}
+
+static int read_next(rim_ctx *ctx, struct carrier *self) {
+    size_t size = self->left < PIECE ? (size_t)self->left : PIECE;
+    rim_file_ask ask = {.file = self->load.from,
+                        .offset = self->read_at,
+                        .timeout_ns = time_left(ctx, self),
+                        .on_outcome = on_read,
+                        .cookie = size};
+    int error = rim_file_read(ctx, &ask, size, NULL);
+    self->reading = error == 0;
+    return error == -RIM_EFULL ? rim_want_room(ctx, self->load.from) : error;
+}
+
+static rim_verdict pump(rim_ctx *ctx, struct carrier *self) {
+    int error = 0;
+    if (is_stuck(self) && !hand_on(ctx, self, &error) && error != 0) {
+        return fail(ctx, self, error, rim_strerror(error));
+    }
+    if (!self->reading && !is_stuck(self) && self->left > 0 && self->moving < PIECES_MAX) {
+        error = read_next(ctx, self);
+    }
+    if (error != 0) {
+        return fail(ctx, self, error, rim_strerror(error));
+    }
+    bool is_over = self->left == 0 && !self->reading && !is_stuck(self) && self->moving == 0;
+    return is_over ? finish(ctx, self) : RIM_DONE;
+}
+
+/* ---- events ---- */
+
+static rim_verdict on_carry(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    struct carrier *self = state;
+    rim__assert(rim_size(msg) == sizeof self->load);
+    memcpy(&self->load, body, sizeof self->load);
+    self->read_at = self->load.offset;
+    self->left = self->load.length;
+    self->deadline_ns = rim_deadline(ctx);
+    self->asked = rim_defer(ctx);
+    uint64_t wait_ns = time_left(ctx, self);
+    if (self->asked == RIM_NIL || rim_after(ctx, wait_ns, 0) == RIM_NIL) {
+        return fail(ctx, self, -ENOMEM, rim_strerror(-ENOMEM));
+    }
+    if (self->load.is_socket) {
+        self->watch = rim_monitor(ctx, self->load.to, 0);
+        if (self->watch == RIM_NIL) {
+            return fail(ctx, self, -ENOMEM, rim_strerror(-ENOMEM));
+        }
+    }
+    return pump(ctx, self);
+}
+
+static rim_verdict on_sent(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    (void)msg;
+    const rim_sent_event *event = body;
+    has_moved(state, event->cookie);
+    return pump(ctx, state);
+}
+
+static rim_verdict on_room(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    (void)body;
+    (void)msg;
+    return pump(ctx, state);
+}
+
+static rim_verdict on_down(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    (void)body;
+    (void)msg;
+    return fail(ctx, state, -RIM_EDOWN, "send a file: the socket is closed");
+}
+
+/* The asker has had its timeout. */
+static rim_verdict on_timer(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    (void)body;
+    (void)msg;
+    return fail(ctx, state, -ETIMEDOUT, rim_strerror(-ETIMEDOUT));
+}
+
+static const rim_handler rows[] = {
+    [RIM_TIMER] = on_timer,      [RIM_ROOM] = on_room,        [RIM_DOWN] = on_down,
+    [RIM_SOCKET_SENT] = on_sent, [CARRY & 0xffff] = on_carry,
+};
+
+static const rim_behaviour behaviour = {
+    .name = "rim carrier",
+    .state_size = sizeof(struct carrier),
+    .on = rows,
+    .on_count = RIM_COUNT(rows),
+    .protocol = CARRIER_PROTOCOL,
+    .exit = end,
+};
+
+/* ---- the calls ---- */
+
+static int carry(rim_ctx *ctx, const rim_file_ask *ask, const struct load *load, rim_token *out) {
+    if (load->offset > INT64_MAX || load->to_offset > INT64_MAX || load->length == 0) {
+        return -EINVAL;
+    }
+    rim_ref carrier;
+    int error = rim__spawn_own(ctx, &behaviour, NULL, NULL, 0, &carrier);
+    if (error != 0) {
+        return error;
+    }
+    rim_ask request = {.to = carrier,
+                       .tag = CARRY,
+                       .body = load,
+                       .size = sizeof *load,
+                       .timeout_ns = ask->timeout_ns,
+                       .on_outcome = ask->on_outcome,
+                       .cookie = ask->cookie};
+    error = rim_request(ctx, &request, out);
+    if (error != 0) {
+        (void)rim_stop(ctx, carrier);
+    }
+    return error;
+}
+
+int rim_file_send(rim_ctx *ctx, const rim_file_ask *ask, rim_ref socket, uint64_t length, rim_token *out) {
+    struct load load = {.from = ask->file, .to = socket, .offset = ask->offset, .length = length, .is_socket = true};
+    return carry(ctx, ask, &load, out);
+}
+
+int rim_file_copy(rim_ctx *ctx, const rim_file_ask *ask, rim_ref to, uint64_t to_offset, uint64_t length,
+                  rim_token *out) {
+    struct load load = {.from = ask->file, .to = to, .offset = ask->offset, .to_offset = to_offset, .length = length};
+    return carry(ctx, ask, &load, out);
+}
