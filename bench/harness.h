@@ -34,7 +34,7 @@ struct benchmark {
 
 extern const struct benchmark bench_limits, bench_tell, bench_ping_pong, bench_spawn, bench_supervisor,
     bench_idle_actor, bench_request, bench_timer, bench_fan_in, bench_thread_ring, bench_offload, bench_port,
-    bench_publish, bench_link, bench_drain;
+    bench_publish, bench_link, bench_drain, bench_file_read;
 
 struct effort {
     uint32_t repeat; /* odd is best; at most HARNESS_REPEAT_MAX */

@@ -10,9 +10,9 @@
 #include "harness.h"
 
 static const struct benchmark *const benchmarks[] = {
-    &bench_limits,     &bench_tell,        &bench_ping_pong, &bench_spawn,   &bench_supervisor,
-    &bench_idle_actor, &bench_request,     &bench_timer,     &bench_offload, &bench_port,
-    &bench_fan_in,     &bench_thread_ring, &bench_publish,   &bench_link,    &bench_drain,
+    &bench_limits,  &bench_tell,  &bench_ping_pong, &bench_spawn,     &bench_supervisor, &bench_idle_actor,
+    &bench_request, &bench_timer, &bench_offload,   &bench_port,      &bench_fan_in,     &bench_thread_ring,
+    &bench_publish, &bench_link,  &bench_drain,     &bench_file_read,
 };
 enum { BENCHMARKS = sizeof benchmarks / sizeof benchmarks[0] };
 

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * file_copy.c - copies a file: an actor opens both, copies piece by piece, syncs, and says how much it was.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <ringmail.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#define UNUSED __attribute__((unused))
+
+static const char usage[] = "usage: file_copy [--driver io_uring|epoll] FROM TO\n"
+                            "\n"
+                            "Copies the file FROM to TO, which is made or overwritten, and syncs it.\n"
+                            "Exit status: 0, 1 if it could not be copied, 2 for a bad command line.\n";
+
+struct job {
+    const char *from, *to;
+    atomic_bool done;
+};
+
+struct copier {
+    struct job *job;
+    rim_ref from, to;
+    uint64_t bytes;
+};
+
+static rim_file_ask ask_of(rim_ref file, rim_outcome on_outcome) {
+    return (rim_file_ask){.file = file, .timeout_ns = RIM_SECONDS(3600), .on_outcome = on_outcome};
+}
+
+static rim_verdict give_up(const char *text) {
+    fprintf(stderr, "file_copy: %s\n", text);
+    return RIM_STOP;
+}
+
+static rim_verdict on_synced(rim_ctx *ctx, void *state, uint64_t cookie UNUSED, int error, const void *body UNUSED,
+                             rim_msg *msg UNUSED) {
+    struct copier *self = state;
+    if (error != 0) {
+        return give_up(rim_error_text(ctx));
+    }
+    printf("%" PRIu64 " bytes copied\n", self->bytes);
+    atomic_store(&self->job->done, true);
+    return RIM_STOP;
+}
+
+static rim_verdict on_copied(rim_ctx *ctx, void *state, uint64_t cookie UNUSED, int error, const void *body,
+                             rim_msg *msg UNUSED) {
+    struct copier *self = state;
+    if (error != 0) {
+        return give_up(rim_error_text(ctx));
+    }
+    self->bytes = ((const rim_file_result *)body)->bytes;
+    rim_file_ask ask = ask_of(self->to, on_synced);
+    error = rim_file_sync(ctx, &ask, false, NULL);
+    return error == 0 ? RIM_DONE : give_up(rim_strerror(error));
+}
+
+/* The calls wait until both files are open, and fail if one cannot be. */
+static rim_verdict copier_init(rim_ctx *ctx, void *state, const void *arg, size_t size UNUSED) {
+    struct copier *self = state;
+    memcpy(&self->job, arg, sizeof self->job);
+    rim_file_options from = {.path = self->job->from, .flags = O_RDONLY};
+    rim_file_options to = {.path = self->job->to, .flags = O_WRONLY | O_CREAT | O_TRUNC};
+    if (rim_file_open(ctx, &from, &self->from) != 0) {
+        return give_up(rim_error_text(ctx));
+    }
+    if (rim_file_open(ctx, &to, &self->to) != 0) {
+        return give_up(rim_error_text(ctx));
+    }
+    rim_file_ask ask = ask_of(self->from, on_copied);
+    int error = rim_file_copy(ctx, &ask, self->to, 0, UINT64_MAX, NULL);
+    return error == 0 ? RIM_DONE : give_up(rim_strerror(error));
+}
+
+static const rim_behaviour copier = {.name = "copier", .state_size = sizeof(struct copier), .init = copier_init};
+
+/* 0: go on; else what the program ends with, after 1 has been taken off. */
+static int read_arguments(int argc, char **argv, rim_config *config, struct job *job) {
+    int at = 1;
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return 1;
+    }
+    if (argc > 2 && strcmp(argv[1], "--driver") == 0) {
+        bool is_epoll = strcmp(argv[2], "epoll") == 0;
+        config->driver = is_epoll ? RIM_DRIVER_EPOLL : RIM_DRIVER_URING;
+        at = is_epoll || strcmp(argv[2], "io_uring") == 0 ? 3 : argc;
+    }
+    if (argc != at + 2) {
+        fputs(usage, stderr);
+        return 3;
+    }
+    job->from = argv[at];
+    job->to = argv[at + 1];
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    rim_config config = {.shards = 1};
+    struct job job = {0}, *pointer = &job;
+    rim_system *system = NULL;
+    rim_ref ref;
+    int status = read_arguments(argc, argv, &config, &job);
+    if (status != 0) {
+        return status - 1;
+    }
+    int error = rim_system_create(&config, &system);
+    if (error == 0) {
+        error = rim_system_spawn(system, &copier, NULL, &pointer, sizeof pointer, &ref);
+    }
+    if (error == 0) {
+        error = rim_system_start(system);
+    }
+    if (error == 0) {
+        error = rim_system_stop(system, RIM_SECONDS(3600), NULL); /* it waits for the copy */
+    }
+    if (error != 0) {
+        fprintf(stderr, "file_copy: %s\n", rim_strerror(error));
+    }
+    rim_system_destroy(system);
+    return error == 0 && atomic_load(&job.done) ? 0 : 1;
+}
