@@ -10,7 +10,7 @@
 
 #define UNUSED __attribute__((unused))
 
-static char path[] = "/tmp/ringmail-guide-XXXXXX";
+static char path[64];
 
 struct writer {
     rim_ref file, none;
@@ -54,7 +54,7 @@ static rim_verdict on_written(rim_ctx *ctx, void *state UNUSED, uint64_t cookie 
 /* The calls are made before the file is even open: they wait, and take effect in this order. */
 static rim_verdict writer_init(rim_ctx *ctx, void *state, const void *arg UNUSED, size_t size UNUSED) {
     struct writer *self = state;
-    if (rim_file_open(ctx, &(rim_file_options){.path = path, .flags = O_RDWR | O_TRUNC}, &self->file) != 0 ||
+    if (rim_file_open(ctx, &(rim_file_options){.path = path, .flags = O_RDWR | O_CREAT}, &self->file) != 0 ||
         rim_file_open(ctx, &(rim_file_options){.path = "/no/such/file"}, &self->none) != 0) {
         return rim_fail(ctx, RIM_EXIT_USER, "%s", rim_error_text(ctx));
     }
@@ -91,13 +91,12 @@ static const rim_behaviour writer = {
 int main(void) {
     rim_system *system;
     rim_ref ref;
-    int fd = mkstemp(path);
-    int error = fd < 0 ? -1 : rim_system_create(&(rim_config){.shards = 1}, &system);
+    snprintf(path, sizeof path, "/tmp/ringmail-guide-%ld", (long)getpid());
+    int error = rim_system_create(&(rim_config){.shards = 1}, &system);
     if (error != 0) {
         fprintf(stderr, "%s\n", rim_strerror(error));
         return 1;
     }
-    close(fd);
     error = rim_system_spawn(system, &writer, NULL, NULL, 0, &ref);
     if (error == 0) {
         error = rim_system_start(system);
