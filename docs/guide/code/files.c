@@ -14,6 +14,7 @@ static char path[64];
 
 struct writer {
     rim_ref file, none;
+    char why[252];
 };
 
 static rim_file_ask ask_of(rim_ref file, uint64_t offset, rim_outcome on_outcome) {
@@ -70,12 +71,16 @@ static rim_verdict on_closed(rim_ctx *ctx UNUSED, void *state, const void *body,
     struct writer *self = state;
     const rim_file_closed_event *event = body;
     if (event->error != 0) {
-        fprintf(stderr, "%s\n", event->text); /* "open /no/such/file: no such file or directory" */
+        strcpy(self->why, event->text);
         self->none = RIM_NIL;
     } else {
         self->file = RIM_NIL;
     }
-    return self->file == RIM_NIL && self->none == RIM_NIL ? RIM_STOP : RIM_DONE;
+    if (self->file != RIM_NIL || self->none != RIM_NIL) {
+        return RIM_DONE;
+    }
+    printf("%s\n", self->why);
+    return RIM_STOP;
 }
 
 static const rim_handler on[] = {[RIM_FILE_CLOSED] = on_closed};
@@ -113,4 +118,5 @@ int main(void) {
 wrote 7 bytes
 wrote 4 bytes
 read: hello, disk
+open /no/such/file: no such file or directory
 */
