@@ -23,7 +23,9 @@ static struct rim__file_call *make_call(rim_ctx *ctx, const struct rim__file_ask
     if (call == NULL) {
         return NULL;
     }
-    memset(call, 0, sizeof *call);
+    call->op.in_flight = false; /* the rest of it is filled when it starts: there is much of it */
+    call->op.cancelling = false;
+    call->moved = 0;
     call->ask = *ask;
     call->is_here = ask->offset == RIM_FILE_HERE;
     call->token = rim_defer(ctx);
