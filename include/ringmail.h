@@ -33,6 +33,7 @@
 
 #include "ringmail/actor.h"
 #include "ringmail/buffer.h"
+#include "ringmail/datagram.h"
 #include "ringmail/embed.h"
 #include "ringmail/error.h"
 #include "ringmail/ffi.h"

@@ -142,6 +142,7 @@ enum rim_tag {
     RIM_SOCKET_CLOSED = 21, /* socket.h */
     RIM_FILE_OPEN = 32,     /* file.h */
     RIM_FILE_CLOSED = 33,   /* file.h; default: ignored */
+    RIM_DATAGRAM = 22,      /* datagram.h; default: ignored */
     RIM_USER = 64,
 };
 

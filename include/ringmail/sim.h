@@ -35,7 +35,9 @@ extern "C" {
     X(file_short, "a read or a write of a file moves less than it could")                                              \
     X(file_full, "a write to a file finds no space (ENOSPC)")                                                          \
     X(file_error, "a read, a write or a sync of a file fails (EIO)")                                                   \
-    X(file_limit, "an open finds too many descriptors in use (EMFILE)")
+    X(file_limit, "an open finds too many descriptors in use (EMFILE)")                                                \
+    X(lose_datagram, "a datagram is lost on its way")                                                                  \
+    X(repeat_datagram, "a datagram comes twice")
 
 typedef struct rim_sim_options {
 #define RIM_SIM_FIELD_(name, text) uint32_t name;

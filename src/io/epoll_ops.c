@@ -12,6 +12,7 @@
 #include "io/epoll_ops.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -65,7 +66,7 @@ static void move(struct rim__epoll_list *list, struct rim__epoll_side *side) {
 
 static struct rim__epoll_side *side_of(const struct rim__epoll *epoll, const struct rim__op *op) {
     struct rim__epoll_file *file = rim__epoll_files_find(epoll, op->fd);
-    return op->kind == RIM_OP_ACCEPT || op->kind == RIM_OP_RECV ? &file->in : &file->out;
+    return op->kind == RIM_OP_ACCEPT || op->kind == RIM_OP_RECV || op->kind == RIM_OP_READY ? &file->in : &file->out;
 }
 
 int rim__epoll_ops_submit(struct rim__io *io, struct rim__op *op) {
@@ -322,6 +323,20 @@ static void try_connect(struct rim__epoll *epoll, struct rim__epoll_side *side) 
     }
 }
 
+/* Asked anew each time: edges that came while no op was there are forgotten. */
+static void try_ready(struct rim__epoll *epoll, struct rim__epoll_side *side) {
+    struct pollfd file = {.fd = side->op->fd, .events = POLLIN};
+    epoll->driver.enters++;
+    int count = poll(&file, 1, 0);
+    if (count > 0) {
+        end(epoll, side, 0);
+    } else if (count == 0) {
+        block(epoll, side, IN_EVENTS);
+    } else {
+        fail(epoll, side, IN_EVENTS);
+    }
+}
+
 static void try_op(struct rim__epoll *epoll, struct rim__epoll_side *side) {
     switch (side->op->kind) {
     case RIM_OP_ACCEPT:
@@ -332,6 +347,9 @@ static void try_op(struct rim__epoll *epoll, struct rim__epoll_side *side) {
         break;
     case RIM_OP_SEND:
         try_send(epoll, side);
+        break;
+    case RIM_OP_READY:
+        try_ready(epoll, side);
         break;
     case RIM_OP_CONNECT:
         try_connect(epoll, side);

@@ -74,7 +74,7 @@ static void settle(struct rim__listener *listener) {
     }
     if (listener->fd >= 0) {
         io->ops->close(io, listener->fd, false);
-        io->ops->unname(io, &listener->address);
+        io->ops->unname(io, &listener->address, false);
         listener->fd = -1;
     }
     bool is_needed = listener->records != NULL || listener->unarmed > 0;

@@ -81,13 +81,13 @@ static int set_options(int fd, const rim_address *address, const rim_listen_opti
  * Whether there was a socket's file that nobody listens on, which is gone now. A connect tells. Between that and the
  * unlink another process may have done the same and listen: it then has no name, as with all who do it like this.
  */
-static bool remove_stale(const rim_address *address) {
+bool rim__net_remove_stale(const rim_address *address, int type) {
     struct stat stat;
     union rim__sockaddr name;
     if (!rim__address_is_file(address) || lstat(address->path, &stat) != 0 || !S_ISSOCK(stat.st_mode)) {
         return false;
     }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return false;
     }
@@ -98,9 +98,9 @@ static bool remove_stale(const rim_address *address) {
 }
 
 /* If another process has put its own listener in the place of ours, that file stays. */
-void rim__net_unname(struct rim__io *io, const rim_address *bound) {
+void rim__net_unname(struct rim__io *io, const rim_address *bound, bool is_datagram) {
     (void)io;
-    (void)remove_stale(bound);
+    (void)rim__net_remove_stale(bound, is_datagram ? SOCK_DGRAM : SOCK_STREAM);
 }
 
 static int bind_and_listen(int fd, const rim_address *address, const rim_listen_options *options) {
@@ -108,7 +108,7 @@ static int bind_and_listen(int fd, const rim_address *address, const rim_listen_
     socklen_t length = rim__address_to_sockaddr(address, &name);
     uint32_t backlog = options->backlog != 0 ? options->backlog : BACKLOG_DEFAULT;
     int error = bind(fd, &name.any, length) == 0 ? 0 : -errno;
-    if (error == -EADDRINUSE && remove_stale(address)) {
+    if (error == -EADDRINUSE && rim__net_remove_stale(address, SOCK_STREAM)) {
         error = bind(fd, &name.any, length) == 0 ? 0 : -errno;
     }
     if (error != 0) {

@@ -13,12 +13,19 @@
 
 int rim__net_listen(struct rim__io *io, const rim_address *address, const rim_listen_options *options,
                     rim_address *bound);
-void rim__net_unname(struct rim__io *io, const rim_address *bound);
+void rim__net_unname(struct rim__io *io, const rim_address *bound, bool is_datagram);
+/* Whether there was a socket's file that nobody has any more, which is gone now. `type`: SOCK_STREAM, SOCK_DGRAM. */
+bool rim__net_remove_stale(const rim_address *address, int type);
 int rim__net_socket(struct rim__io *io, const rim_address *peer);
 int rim__net_names(struct rim__io *io, int fd, rim_address *local, rim_address *peer);
 int rim__net_credentials(struct rim__io *io, int fd, rim_credentials *out);
 int rim__net_tune(struct rim__io *io, int fd, const rim_socket_options *options, const rim_socket_options *before);
 int rim__net_shutdown(struct rim__io *io, int fd, int how);
+/* net_datagram.c */
+int rim__net_datagram(struct rim__io *io, const struct rim__datagram_plan *plan, rim_address *bound);
+int rim__net_send_to(struct rim__io *io, int fd, const rim_address *to, struct iovec bytes);
+void rim__net_receive_from(struct rim__io *io, int fd, struct rim__receipt *receipt);
+int rim__net_member(struct rim__io *io, int fd, const struct rim__membership *membership);
 void rim__net_close(struct rim__io *io, int fd, bool reset);
 
 #endif

@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "ringmail/datagram.h"
 #include "ringmail/socket.h"
 #include "shard/message.h"
 
@@ -30,6 +31,7 @@ enum rim__op_kind {
     RIM_OP_ACCEPT,  /* multishot: result is the new descriptor */
     RIM_OP_RECV,    /* multishot: result is the count, `body` the bytes; 0 the peer's end; -ENOBUFS no buffer free */
     RIM_OP_SEND,    /* one-shot, of `iov`: result is the count, which may be short */
+    RIM_OP_READY,   /* one-shot: result 0 when something can be read, or an error is waiting */
     RIM_OP_CONNECT, /* one-shot, to `address`, at most until deadline: result 0 or the error (-ETIMEDOUT) */
     RIM_OP_FILE,    /* one-shot, of a file: `file.what` */
 };
@@ -85,6 +87,29 @@ struct rim__op {
     };
 };
 
+/* A datagram socket to be opened. */
+struct rim__datagram_plan {
+    const rim_datagram_options *options; /* but for the addresses */
+    rim_address address;                 /* its own */
+    rim_address peer;                    /* family 0: none */
+};
+
+/* Where a datagram goes, and what is said about it. */
+struct rim__receipt {
+    void *bytes;
+    size_t size;
+    int32_t result; /* bytes, or a negative errno; -EAGAIN: there is none */
+    rim_address from;
+    uint32_t lost; /* so far, for want of room in the kernel's buffer; 0: it does not say */
+    bool is_truncated;
+};
+
+struct rim__membership {
+    const rim_address *group;
+    const char *interface; /* NULL: any */
+    bool join;             /* else leave */
+};
+
 struct rim__io_ops {
     /* 0, or -ENOMEM / -EMFILE / ...: then the op stays idle and done is not called. */
     int (*submit)(struct rim__io *io, struct rim__op *op);
@@ -93,8 +118,8 @@ struct rim__io_ops {
     /* A listening descriptor; `bound` gets its address with the real port. Negative errno on failure. */
     int (*listen)(struct rim__io *io, const rim_address *address, const rim_listen_options *options,
                   rim_address *bound);
-    /* The listener on `bound` has been closed: its file goes, if it has one. */
-    void (*unname)(struct rim__io *io, const rim_address *bound);
+    /* The socket that was bound to `bound` has been closed: its file goes, if it has one. */
+    void (*unname)(struct rim__io *io, const rim_address *bound, bool is_datagram);
     /* A stream socket for connecting to an address of this family. */
     int (*socket)(struct rim__io *io, const rim_address *peer);
     /* Finds the addresses of a name; may block. Any thread: see lookup.h. */
@@ -106,6 +131,13 @@ struct rim__io_ops {
     /* Makes the kernel's options these; `before` are those that it has, NULL: a socket is fresh. 0 or negative errno.
      */
     int (*tune)(struct rim__io *io, int fd, const rim_socket_options *options, const rim_socket_options *before);
+    /* A datagram socket, which never blocks; `bound` gets its address. Negative errno on failure. */
+    int (*datagram)(struct rim__io *io, const struct rim__datagram_plan *plan, rim_address *bound);
+    /* One datagram, now, to `to` or, if that is NULL, the peer. 0 or negative errno. */
+    int (*send_to)(struct rim__io *io, int fd, const rim_address *to, struct iovec bytes);
+    void (*receive_from)(struct rim__io *io, int fd, struct rim__receipt *receipt);
+    /* Joins or leaves a group. 0 or negative errno. */
+    int (*member)(struct rim__io *io, int fd, const struct rim__membership *membership);
     /* shutdown(2) with SHUT_RD, SHUT_WR or SHUT_RDWR; called directly. */
     int (*shutdown)(struct rim__io *io, int fd, int how);
     /* close(2). Nothing may be in flight on the descriptor. `reset`: the peer is to see a reset (linger 0). */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "io/datagram.h"
 #include "io/file.h"
 #include "io/listener.h"
 #include "io/socket.h"
@@ -37,6 +38,10 @@ static rim_verdict on_closing(rim_ctx *ctx, void *self, const void *body, rim_ms
     for (struct rim__listener *at = service->listeners, *next; at != NULL; at = next) {
         next = rim__listener_next(at);
         rim__listener_close(at);
+    }
+    for (struct rim__datagram *at = service->datagrams, *next; at != NULL; at = next) {
+        next = at->next;
+        rim__datagram_quiet(at);
     }
     for (uint32_t i = 0; i < RIM_SERVICE_BUCKETS; i++) {
         for (struct rim__socket *at = service->sockets[i], *next; at != NULL; at = next) {
@@ -125,6 +130,10 @@ void rim__service_close(struct rim__service *service) {
     for (struct rim__listener *at = service->listeners, *next; at != NULL; at = next) {
         next = rim__listener_next(at);
         rim__listener_cut(at);
+    }
+    for (struct rim__datagram *at = service->datagrams, *next; at != NULL; at = next) {
+        next = at->next;
+        rim__datagram_cut(at);
     }
     for (uint32_t i = 0; i < RIM_SERVICE_BUCKETS; i++) {
         for (struct rim__socket *at = service->sockets[i], *next; at != NULL; at = next) {

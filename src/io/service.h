@@ -14,6 +14,7 @@
 #include "io/op.h"
 
 struct rim__file;
+struct rim__datagram;
 struct rim__listener;
 struct rim__socket;
 
@@ -29,6 +30,7 @@ struct rim__service {
     uint64_t objects; /* sockets, listeners, files and refusals that live; the service is freed after the last */
     struct rim__listener *listeners;
     struct rim__file *files;
+    struct rim__datagram *datagrams;
     struct rim__socket *waiting;                      /* sockets whose owner has no room */
     struct rim__socket *sockets[RIM_SERVICE_BUCKETS]; /* by reference */
     /* How the driver takes back the buffers that it receives into; NULL until one was seen. */

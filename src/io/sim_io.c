@@ -7,6 +7,7 @@
 #include "io/address.h"
 #include "io/driver_sim.h"
 #include "io/lookup.h"
+#include "io/sim_datagram.h"
 #include "io/sim_file.h"
 #include "io/sim_stream.h"
 #include "io/sim_world.h"
@@ -167,6 +168,8 @@ bool rim__sim_io_perform(struct rim__sim_flight *flight, struct rim__completion 
         return perform_recv(flight, out);
     case RIM_OP_SEND:
         return perform_send(flight, out);
+    case RIM_OP_READY:
+        return rim__sim_datagram_is_ready(flight->socket->datagram) && finish_with(out, 0);
     case RIM_OP_CONNECT:
         return perform_connect(flight, out);
     case RIM_OP_FILE: /* sim_file.c */
@@ -218,9 +221,10 @@ static int open_socket(struct rim__io *io, const rim_address *peer) {
     return socket->fd;
 }
 
-static void unname(struct rim__io *io, const rim_address *bound) {
+static void unname(struct rim__io *io, const rim_address *bound, bool is_datagram) {
+    (void)is_datagram;
     (void)io;
-    (void)bound; /* the name has gone with the listener */
+    (void)bound; /* the name has gone with the socket */
 }
 
 /* The simulated world is one process: this one. */
@@ -276,6 +280,7 @@ static int shut(struct rim__io *io, int fd, int how) {
     }
     switch (socket->kind) {
     case RIM_SIM_FRESH:
+    case RIM_SIM_DATAGRAM:
         return -ENOTCONN;
     case RIM_SIM_CONNECTING:
         if (socket->conn->is_connected && socket->conn->connect_result != 0) {
@@ -306,6 +311,24 @@ static void close_socket(struct rim__io *io, int fd, bool reset) {
     io->descriptors--; /* may wrap: accepted on one shard, closed on another */
 }
 
+static int open_datagram(struct rim__io *io, const struct rim__datagram_plan *plan, rim_address *bound) {
+    int fd = rim__sim_datagram_open(&of(io)->sim->net, plan, bound);
+    io->descriptors += fd >= 0;
+    return fd;
+}
+
+static int send_to(struct rim__io *io, int fd, const rim_address *to, struct iovec bytes) {
+    return rim__sim_datagram_send(&of(io)->sim->net, find(io, fd)->datagram, to, bytes);
+}
+
+static void receive_from(struct rim__io *io, int fd, struct rim__receipt *receipt) {
+    rim__sim_datagram_receive(find(io, fd)->datagram, receipt);
+}
+
+static int member(struct rim__io *io, int fd, const struct rim__membership *membership) {
+    return rim__sim_datagram_member(find(io, fd)->datagram, membership);
+}
+
 const struct rim__io_ops rim__sim_io_ops = {
     .submit = submit,
     .cancel = cancel,
@@ -313,6 +336,10 @@ const struct rim__io_ops rim__sim_io_ops = {
     .socket = open_socket,
     .names = names,
     .unname = unname,
+    .datagram = open_datagram,
+    .send_to = send_to,
+    .receive_from = receive_from,
+    .member = member,
     .credentials = credentials,
     .tune = tune,
     .resolve = rim__lookup_simulated,

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "io/address.h"
+#include "io/sim_datagram.h"
 #include "io/sim_stream.h"
 #include "io/sim_world.h"
 
@@ -27,6 +28,7 @@ void rim__sim_net_init(struct rim__sim_net *net, struct rim__sim *sim) {
 }
 
 void rim__sim_net_finish(struct rim__sim_net *net) {
+    rim__sim_datagram_finish(net);
     while (net->conns != NULL) {
         rim__sim_stream_destroy(net->conns);
     }
@@ -83,6 +85,8 @@ void rim__sim_net_close(struct rim__sim_net *net, struct rim__sim_socket *socket
     if (socket->kind == RIM_SIM_LISTENER) {
         rim__sim_net_deafen(socket);
         forget_listener(net, socket);
+    } else if (socket->kind == RIM_SIM_DATAGRAM) {
+        rim__sim_datagram_close(net, socket->datagram);
     } else if (socket->conn != NULL) {
         if (socket->side == 0) { /* the connecting side */
             rim__sim_net_give_up(socket->conn, -ECANCELED);

@@ -23,6 +23,8 @@
 
 struct rim__sim;
 struct rim__sim_conn;
+struct rim__sim_datagram;
+struct rim__sim_packet;
 struct rim__sim_flight;
 
 #define RIM_SIM_FIRST_FD 1000
@@ -33,6 +35,7 @@ enum rim__sim_socket_kind {
     RIM_SIM_CONNECTING, /* a connect is under way, or has failed */
     RIM_SIM_STREAM,
     RIM_SIM_LISTENER,
+    RIM_SIM_DATAGRAM,
 };
 
 /* An open descriptor. */
@@ -42,6 +45,7 @@ struct rim__sim_socket {
     struct rim__sim_flight *flights[RIM_OP_CONNECT + 1]; /* by kind */
     struct rim__sim_conn *conn;                          /* CONNECTING and STREAM */
     int side;
+    struct rim__sim_datagram *datagram; /* DATAGRAM */
     /* LISTENER */
     struct rim__sim_socket *next_listener;
     rim_address local;
@@ -57,6 +61,8 @@ struct rim__sim_net {
     uint32_t size;
     struct rim__sim_socket *listeners;
     struct rim__sim_conn *conns;
+    struct rim__sim_datagram *datagrams;
+    struct rim__sim_packet *packets; /* under way */
     uint16_t next_listen_port, next_connect_port;
 };
 

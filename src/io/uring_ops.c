@@ -2,6 +2,7 @@
 #include "io/uring_ops.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -155,6 +156,9 @@ static void fill(struct rim__uring *uring, struct rim__uring_slot *slot, struct 
         break;
     case RIM_OP_SEND:
         fill_send(slot, sqe);
+        break;
+    case RIM_OP_READY:
+        io_uring_prep_poll_add(sqe, slot->op->fd, POLLIN);
         break;
     case RIM_OP_CONNECT:
         fill_connect(slot, sqe);
@@ -328,6 +332,9 @@ static void account(struct rim__uring *uring, const struct rim__uring_slot *slot
         break;
     case RIM_OP_SEND:
         uring->io.bytes_out += completion->result > 0 ? (uint32_t)completion->result : 0;
+        break;
+    case RIM_OP_READY:
+        completion->result = completion->result > 0 ? 0 : completion->result; /* it is the events */
         break;
     case RIM_OP_CONNECT:
         if (completion->result == -ECANCELED && slot->timed_out) {

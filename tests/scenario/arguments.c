@@ -138,7 +138,7 @@ void bad_arguments_of_sim_h(struct scenario *s) {
     while (rim_sim_fault_name(count) != NULL) {
         count++;
     }
-    CHECK(count == 19);
+    CHECK(count == 21);
     CHECK(rim_sim_fault_count(system, count) == 0);
     scenario_pass_time(s, RIM_MS(1));
     if (!scenario_is_sim(s)) {

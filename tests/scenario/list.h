@@ -297,6 +297,13 @@
     X(socket_unix_file_left_behind_is_taken_over)                                                                      \
     X(socket_unix_mistakes_are_told)                                                                                   \
     X(socket_credentials_are_of_unix_sockets_alone)                                                                    \
+    X(datagram_is_answered_over_ipv4)                                                                                  \
+    X(datagram_is_answered_to_who_is_connected)                                                                        \
+    X(datagram_that_is_too_long_is_cut_off_and_says_so)                                                                \
+    X(datagram_may_be_empty)                                                                                           \
+    X(datagram_goes_over_unix_sockets)                                                                                 \
+    X(datagram_to_a_group_reaches_its_members)                                                                         \
+    X(datagram_mistakes_and_refusals_are_told)                                                                         \
     X(socket_connects_by_name)                                                                                         \
     X(socket_connect_goes_on_where_an_address_is_silent)                                                               \
     X(socket_connect_tells_of_a_name_that_nobody_has)                                                                  \

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * datagram.h - UDP and Unix datagram sockets as actors.
+ *
+ * A datagram socket is an actor of the library's, on the shard of its owner, who opened it and gets what comes. It ends
+ * with its owner, or by rim_stop.
+ *
+ *     socket -> owner   RIM_DATAGRAM: one datagram each, or what the network says about an earlier one
+ *     owner -> socket   rim_datagram_send, which is a system call and not a message
+ *
+ *     Order     none is promised by the network; what the kernel has is handed over in its order
+ *     Loss      the network's. An owner whose mailbox is full is not sent more: the kernel's buffer fills, drops what
+ *               comes, and counts it (rim_datagram_event.lost)
+ *     Threads   the handlers of the owner's shard; rim_stop from anywhere
+ */
+#ifndef RINGMAIL_DATAGRAM_H
+#define RINGMAIL_DATAGRAM_H
+
+#include "ringmail/actor.h"
+#include "ringmail/socket.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RIM_DATAGRAM_SIZE_MAX 65535u
+
+/* What a datagram socket is like. Zeroes are the defaults. */
+typedef struct rim_datagram_options {
+    const char *host; /* numeric, "unix:/a/file" or "unix:@name"; NULL: any address (of the peer's family) */
+    uint16_t port;    /* 0: the kernel chooses; see rim_datagram_ask */
+    const char *peer; /* numeric or Unix: the one to talk to, no other is heard; NULL: anybody */
+    uint16_t peer_port;
+    uint32_t size_max;       /* a longer datagram is cut off; 0: 2,048; at most RIM_DATAGRAM_SIZE_MAX */
+    uint32_t send_buffer;    /* bytes that the kernel keeps for the network; 0: as it likes */
+    uint32_t receive_buffer; /* and from it; 0: as it likes */
+    bool share;              /* others that share may have the same port: SO_REUSEADDR, for multicast */
+    bool broadcast;          /* sending to broadcast addresses is allowed */
+    bool ipv6_only;          /* an IPv6 address is not to take IPv4 as well */
+    bool no_loop;            /* members on this machine do not hear what is sent to a group */
+    uint8_t hops;            /* of what is sent to a group, its time to live; 0: 1, this network alone */
+    const char *interface;   /* name of the one that leads to groups; NULL: the kernel's choice */
+    uint32_t mode;           /* of a Unix socket's file, as chmod(2) has it; 0: as the umask leaves it */
+} rim_datagram_options;
+
+/*
+ * Opens a socket on the caller's shard, with the caller as owner. 0, or with a text in rim_error_text: -EINVAL,
+ * -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EMFILE, -ENETUNREACH, ... `out` may be NULL.
+ */
+RIM_API RIM_MUST_CHECK int rim_datagram_open(rim_ctx *ctx, const rim_datagram_options *options, rim_ref *out);
+
+/* RIM_DATAGRAM: the body, behind which the bytes follow. It is the library's memory; rim_take keeps it without a copy.
+ */
+typedef struct rim_datagram_event {
+    rim_ref socket;
+    rim_address from;
+    int32_t error;     /* 0; else no bytes: -ECONNREFUSED (nobody has the port that a connected socket sent to), ... */
+    uint32_t size;     /* of the bytes; a datagram may be empty */
+    uint32_t lost;     /* that the kernel's buffer had no room for, so far */
+    bool is_truncated; /* it was longer than size_max */
+} rim_datagram_event;
+
+static inline const void *rim_datagram_bytes(const rim_datagram_event *event) {
+    return event + 1;
+}
+
+/*
+ * Sends one datagram, now; `to` is NULL for the peer. 0; -RIM_EFULL: the kernel's buffer or a Unix peer's is full, try
+ * later; -EMSGSIZE: it is too long; -EDESTADDRREQ: there is no peer; -EACCES: a broadcast without the option, or a
+ * file; -ECONNREFUSED: an earlier one was refused, or nobody has the Unix name; -ENOENT, -ENETUNREACH, ... from the
+ * kernel; -RIM_EDOWN, -RIM_EBADREF; -RIM_ECONTEXT on another shard than the socket's.
+ */
+RIM_API RIM_MUST_CHECK int rim_datagram_send(rim_ctx *ctx, rim_ref socket, const rim_address *to, const void *bytes,
+                                             size_t size);
+
+/*
+ * Joins a multicast group, or leaves it, on the interface of this name (NULL: the kernel's choice). 0, -EINVAL (no such
+ * group or interface), -EADDRINUSE (joined already), -EADDRNOTAVAIL (not joined), or as rim_datagram_send.
+ */
+RIM_API RIM_MUST_CHECK int rim_datagram_join(rim_ctx *ctx, rim_ref socket, const rim_address *group,
+                                             const char *interface);
+RIM_API RIM_MUST_CHECK int rim_datagram_leave(rim_ctx *ctx, rim_ref socket, const rim_address *group,
+                                              const char *interface);
+
+typedef struct rim_datagram_state {
+    rim_address local;       /* with the port that the kernel chose */
+    uint64_t received, sent; /* datagrams */
+    uint32_t lost;           /* as the last datagram said it */
+} rim_datagram_state;
+
+/* On the socket's own shard: 0, or as rim_datagram_send. */
+RIM_API RIM_MUST_CHECK int rim_datagram_ask(rim_ctx *ctx, rim_ref socket, rim_datagram_state *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/address.h"
+#include "io/net.h"
+
+struct setting {
+    int level, name, value;
+    bool is_wanted;
+};
+
+static int apply(int fd, const struct setting *settings, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const struct setting *at = &settings[i];
+        if (at->is_wanted && setsockopt(fd, at->level, at->name, &at->value, sizeof at->value) != 0) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+/* 0: the kernel's choice. */
+static int index_of(const char *interface, int *out) {
+    *out = interface != NULL ? (int)if_nametoindex(interface) : 0;
+    return interface != NULL && *out == 0 ? -EINVAL : 0;
+}
+
+static int set_multicast(int fd, const rim_datagram_options *options, uint8_t family) {
+    bool is_ipv6 = family == 6;
+    int level = is_ipv6 ? IPPROTO_IPV6 : IPPROTO_IP;
+    int index;
+    if (family == RIM_FAMILY_UNIX) {
+        return 0;
+    }
+    int error = index_of(options->interface, &index);
+    const struct setting settings[] = {
+        {level, is_ipv6 ? IPV6_MULTICAST_HOPS : IP_MULTICAST_TTL, options->hops, options->hops != 0},
+        {level, is_ipv6 ? IPV6_MULTICAST_LOOP : IP_MULTICAST_LOOP, 0, options->no_loop},
+        {level, IPV6_MULTICAST_IF, index, is_ipv6 && index != 0},
+    };
+    error = error == 0 ? apply(fd, settings, sizeof settings / sizeof settings[0]) : error;
+    struct ip_mreqn way = {.imr_ifindex = index};
+    if (error == 0 && !is_ipv6 && index != 0 && setsockopt(fd, level, IP_MULTICAST_IF, &way, sizeof way) != 0) {
+        error = -errno;
+    }
+    return error;
+}
+
+static int set_options(int fd, const rim_datagram_options *options, uint8_t family) {
+    const struct setting settings[] = {
+        {SOL_SOCKET, SO_REUSEADDR, 1, options->share && family != RIM_FAMILY_UNIX},
+        {SOL_SOCKET, SO_BROADCAST, 1, options->broadcast},
+        {SOL_SOCKET, SO_SNDBUF, (int)options->send_buffer, options->send_buffer != 0},
+        {SOL_SOCKET, SO_RCVBUF, (int)options->receive_buffer, options->receive_buffer != 0},
+        {SOL_SOCKET, SO_RXQ_OVFL, 1, true},
+        {IPPROTO_IPV6, IPV6_V6ONLY, options->ipv6_only, family == 6},
+    };
+    int error = apply(fd, settings, sizeof settings / sizeof settings[0]);
+    return error == 0 ? set_multicast(fd, options, family) : error;
+}
+
+static int take_name(int fd, const rim_address *address, uint32_t mode) {
+    union rim__sockaddr name;
+    if (address->family == RIM_FAMILY_UNIX && address->path[0] == '\0') {
+        return 0;
+    }
+    socklen_t length = rim__address_to_sockaddr(address, &name);
+    int error = bind(fd, &name.any, length) == 0 ? 0 : -errno;
+    if (error == -EADDRINUSE && rim__net_remove_stale(address, SOCK_DGRAM)) {
+        error = bind(fd, &name.any, length) == 0 ? 0 : -errno;
+    }
+    if (error == 0 && mode != 0 && rim__address_is_file(address) && chmod(address->path, mode & 07777) != 0) {
+        error = -errno;
+        (void)unlink(address->path);
+    }
+    return error;
+}
+
+static int prepare(struct rim__io *io, int fd, const struct rim__datagram_plan *plan, rim_address *bound) {
+    union rim__sockaddr peer;
+    int error = set_options(fd, plan->options, plan->address.family);
+    error = error == 0 ? take_name(fd, &plan->address, plan->options->mode) : error;
+    if (error == 0 && plan->peer.family != 0) {
+        socklen_t length = rim__address_to_sockaddr(&plan->peer, &peer);
+        error = connect(fd, &peer.any, length) == 0 ? 0 : -errno;
+    }
+    return error == 0 ? rim__net_names(io, fd, bound, NULL) : error;
+}
+
+static int open_one(struct rim__io *io, const struct rim__datagram_plan *plan, rim_address *bound) {
+    uint8_t family = plan->address.family;
+    int domain = family == RIM_FAMILY_UNIX ? AF_UNIX : family == 4 ? AF_INET : AF_INET6;
+    int fd = socket(domain, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    int error = prepare(io, fd, plan, bound);
+    if (error != 0) {
+        close(fd);
+        rim__net_unname(io, &plan->address, true); /* if it got as far as that */
+        return error;
+    }
+    io->descriptors++;
+    return fd;
+}
+
+int rim__net_datagram(struct rim__io *io, const struct rim__datagram_plan *plan, rim_address *bound) {
+    int fd = open_one(io, plan, bound);
+    bool is_without_ipv6 = fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL;
+    if (is_without_ipv6 && plan->address.family == 6 && !plan->options->ipv6_only && plan->peer.family == 0 &&
+        rim__address_is_any(&plan->address)) {
+        struct rim__datagram_plan ipv4 = *plan;
+        ipv4.address = (rim_address){.family = 4, .port = plan->address.port};
+        fd = open_one(io, &ipv4, bound);
+    }
+    return fd;
+}
+
+int rim__net_send_to(struct rim__io *io, int fd, const rim_address *to, struct iovec bytes) {
+    union rim__sockaddr name;
+    (void)io;
+    socklen_t length = to != NULL ? rim__address_to_sockaddr(to, &name) : 0;
+    ssize_t count =
+        sendto(fd, bytes.iov_base, bytes.iov_len, MSG_DONTWAIT | MSG_NOSIGNAL, length > 0 ? &name.any : NULL, length);
+    return count < 0 ? -errno : 0;
+}
+
+void rim__net_receive_from(struct rim__io *io, int fd, struct rim__receipt *receipt) {
+    union rim__sockaddr name = {0};
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(uint32_t))];
+    struct iovec bytes = {receipt->bytes, receipt->size};
+    struct msghdr message = {.msg_name = &name,
+                             .msg_namelen = sizeof name,
+                             .msg_iov = &bytes,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    (void)io;
+    ssize_t count = recvmsg(fd, &message, MSG_DONTWAIT);
+    receipt->result = count < 0 ? -errno : (int32_t)count;
+    if (count < 0) {
+        return;
+    }
+    rim__address_from_sockaddr(&name, &receipt->from);
+    receipt->is_truncated = (message.msg_flags & MSG_TRUNC) != 0;
+    struct cmsghdr *at = CMSG_FIRSTHDR(&message);
+    if (at != NULL && at->cmsg_level == SOL_SOCKET && at->cmsg_type == SO_RXQ_OVFL) {
+        memcpy(&receipt->lost, CMSG_DATA(at), sizeof receipt->lost);
+    }
+}
+
+int rim__net_member(struct rim__io *io, int fd, const struct rim__membership *membership) {
+    union rim__sockaddr name;
+    int index;
+    (void)io;
+    int error = index_of(membership->interface, &index);
+    if (error != 0) {
+        return error;
+    }
+    bool is_ipv6 = membership->group->family == 6;
+    struct group_req request = {.gr_interface = (uint32_t)index};
+    socklen_t length = rim__address_to_sockaddr(membership->group, &name);
+    memcpy(&request.gr_group, &name, length);
+    int option = membership->join ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP;
+    return setsockopt(fd, is_ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, option, &request, sizeof request) == 0 ? 0 : -errno;
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/sim_datagram.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "io/address.h"
+#include "io/sim_world.h"
+
+#define SIZE_MAX_UDP 65507u
+#define PORT_FIRST   40000u
+#define PORT_LAST    49999u
+
+struct rim__sim_packet {
+    struct rim__sim_packet *next, **link; /* under way; next alone: arrived */
+    struct rim__sim_net *net;
+    rim_address from, to;
+    size_t size;
+    bool no_loop;
+    char bytes[];
+};
+
+/* ---- addresses ---- */
+
+static bool is_same(const rim_address *a, const rim_address *b) {
+    if (a->family == RIM_FAMILY_UNIX || a->family != b->family) {
+        return a->family == b->family && strcmp(a->path, b->path) == 0;
+    }
+    return memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) == 0;
+}
+
+static bool is_group(const rim_address *address) {
+    return (address->family == 4 && address->bytes[0] >> 4 == 0xe) ||
+           (address->family == 6 && address->bytes[0] == 0xff);
+}
+
+static bool is_broadcast(const rim_address *address) {
+    static const uint8_t all[4] = {255, 255, 255, 255};
+    return address->family == 4 && memcmp(address->bytes, all, 4) == 0;
+}
+
+static bool is_foreign(const rim_address *address, uint8_t a, uint8_t b, uint8_t c) {
+    return address->family == 4 && address->bytes[0] == a && address->bytes[1] == b && address->bytes[2] == c;
+}
+
+static bool is_member(const struct rim__sim_datagram *datagram, const rim_address *group) {
+    for (uint32_t i = 0; i < datagram->group_count; i++) {
+        if (is_same(&datagram->groups[i], group)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool takes_family(const struct rim__sim_datagram *there, uint8_t family) {
+    bool is_dual = there->local.family == 6 && !there->ipv6_only && rim__address_is_any(&there->local);
+    return there->local.family == family || (family == 4 && is_dual);
+}
+
+static bool is_for(const struct rim__sim_datagram *there, const struct rim__sim_packet *packet) {
+    const rim_address *to = &packet->to;
+    if (to->family == RIM_FAMILY_UNIX) {
+        return is_same(&there->local, to);
+    }
+    bool is_heard =
+        there->peer.family == 0 || (is_same(&there->peer, &packet->from) && there->peer.port == packet->from.port);
+    if (there->local.port != to->port || !takes_family(there, to->family) || !is_heard) {
+        return false;
+    }
+    if (is_group(to)) {
+        return !packet->no_loop && is_member(there, to);
+    }
+    return is_broadcast(to) || rim__address_is_any(&there->local) || is_same(&there->local, to);
+}
+
+/* ---- life ---- */
+
+static bool is_taken(const struct rim__sim_net *net, const rim_address *address, bool share) {
+    for (const struct rim__sim_datagram *at = net->datagrams; at != NULL; at = at->next) {
+        if (address->family == RIM_FAMILY_UNIX ? is_same(&at->local, address) && address->path[0] != '\0'
+                                               : at->local.port == address->port && !(share && at->share)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint16_t choose_port(struct rim__sim_net *net, const rim_address *address) {
+    rim_address wanted = *address;
+    for (uint32_t port = PORT_FIRST; port <= PORT_LAST; port++) {
+        wanted.port = (uint16_t)port;
+        if (!is_taken(net, &wanted, false)) {
+            return wanted.port;
+        }
+    }
+    return 0;
+}
+
+int rim__sim_datagram_open(struct rim__sim_net *net, const struct rim__datagram_plan *plan, rim_address *bound) {
+    rim_address local = plan->address;
+    if (is_foreign(&local, 192, 0, 2) || is_foreign(&local, 198, 51, 100) || is_foreign(&local, 203, 0, 113)) {
+        return -EADDRNOTAVAIL;
+    }
+    if (local.family != RIM_FAMILY_UNIX && local.port == 0) {
+        local.port = choose_port(net, &local);
+    }
+    if (is_taken(net, &local, plan->options->share)) {
+        return -EADDRINUSE;
+    }
+    struct rim__sim_socket *socket = rim__sim_net_open(net, RIM_SIM_DATAGRAM);
+    if (socket == NULL) {
+        return -EMFILE;
+    }
+    struct rim__sim_datagram *datagram = rim__sim_event_alloc(sizeof *datagram);
+    *datagram = (struct rim__sim_datagram){
+        .next = net->datagrams,
+        .socket = socket,
+        .local = local,
+        .peer = plan->peer,
+        .share = plan->options->share,
+        .broadcast = plan->options->broadcast,
+        .ipv6_only = plan->options->ipv6_only,
+        .no_loop = plan->options->no_loop,
+    };
+    net->datagrams = datagram;
+    socket->datagram = datagram;
+    socket->local = local;
+    *bound = local;
+    return socket->fd;
+}
+
+void rim__sim_datagram_close(struct rim__sim_net *net, struct rim__sim_datagram *datagram) {
+    struct rim__sim_datagram **link = &net->datagrams;
+    while (*link != datagram) {
+        link = &(*link)->next;
+    }
+    *link = datagram->next;
+    while (datagram->first != NULL) {
+        struct rim__sim_packet *packet = datagram->first;
+        datagram->first = packet->next;
+        free(packet);
+    }
+    free(datagram);
+}
+
+static void leave_way(struct rim__sim_packet *packet) {
+    *packet->link = packet->next;
+    if (packet->next != NULL) {
+        packet->next->link = packet->link;
+    }
+}
+
+void rim__sim_datagram_finish(struct rim__sim_net *net) {
+    while (net->datagrams != NULL) {
+        rim__sim_datagram_close(net, net->datagrams);
+    }
+    while (net->packets != NULL) {
+        struct rim__sim_packet *packet = net->packets;
+        leave_way(packet);
+        free(packet);
+    }
+}
+
+/* ---- the way ---- */
+
+static void put(struct rim__sim_datagram *there, const struct rim__sim_packet *packet) {
+    if (there->waiting == RIM_SIM_DATAGRAMS) {
+        there->lost++;
+        return;
+    }
+    struct rim__sim_packet *copy = rim__sim_event_alloc(sizeof *copy + packet->size);
+    memcpy(copy, packet, sizeof *copy + packet->size);
+    copy->next = NULL;
+    *(there->first == NULL ? &there->first : &there->last->next) = copy;
+    there->last = copy;
+    there->waiting++;
+    rim__sim_flight_kick(there->socket->flights[RIM_OP_READY]);
+}
+
+static void refuse(struct rim__sim_net *net, const struct rim__sim_packet *packet) {
+    for (struct rim__sim_datagram *at = net->datagrams; at != NULL; at = at->next) {
+        if (at->peer.family != 0 && at->local.port == packet->from.port && is_same(&at->peer, &packet->to) &&
+            at->peer.port == packet->to.port) {
+            at->error = -ECONNREFUSED;
+            rim__sim_flight_kick(at->socket->flights[RIM_OP_READY]);
+        }
+    }
+}
+
+static void fire_arrival(const struct rim__sim_event *event) {
+    struct rim__sim_packet *packet = event->subject;
+    struct rim__sim_net *net = packet->net;
+    bool has_come = false, is_for_all = is_group(&packet->to) || is_broadcast(&packet->to);
+    leave_way(packet);
+    for (struct rim__sim_datagram *at = net->datagrams; at != NULL && (is_for_all || !has_come); at = at->next) {
+        if (is_for(at, packet)) {
+            put(at, packet);
+            has_come = true;
+        }
+    }
+    if (!has_come && !is_for_all && !is_foreign(&packet->to, 192, 0, 2)) {
+        refuse(net, packet);
+    }
+    free(packet);
+}
+
+/* Any address means this machine. */
+static void set_ends(struct rim__sim_packet *packet, const rim_address *from, const rim_address *to) {
+    packet->to = *to;
+    if (rim__address_is_any(to)) {
+        packet->to.bytes[0] = to->family == 4 ? 127 : 0;
+        packet->to.bytes[to->family == 4 ? 3 : 15] = 1;
+    }
+    packet->from = *from;
+    if (rim__address_is_any(from)) {
+        packet->from = (rim_address){.family = to->family, .port = from->port};
+        packet->from.bytes[0] = to->family == 4 ? 127 : 0;
+        packet->from.bytes[to->family == 4 ? 3 : 15] = 1;
+    }
+}
+
+static void send_one(struct rim__sim_net *net, const struct rim__sim_datagram *from, const rim_address *to,
+                     struct iovec bytes) {
+    struct rim__sim_packet *packet = rim__sim_event_alloc(sizeof *packet + bytes.iov_len);
+    packet->net = net;
+    packet->size = bytes.iov_len;
+    packet->no_loop = from->no_loop;
+    set_ends(packet, &from->local, to);
+    if (bytes.iov_len > 0) {
+        memcpy(packet->bytes, bytes.iov_base, bytes.iov_len);
+    }
+    packet->next = net->packets;
+    packet->link = &net->packets;
+    if (packet->next != NULL) {
+        packet->next->link = &packet->next;
+    }
+    net->packets = packet;
+    rim__sim_event_push(&net->sim->events, (struct rim__sim_event){.due_ns = rim__sim_arrival(net->sim),
+                                                                   .fire = fire_arrival,
+                                                                   .subject = packet});
+}
+
+/* A Unix socket's peer is looked for at once, as the kernel does it. */
+static int check_peer(const struct rim__sim_net *net, const struct rim__sim_datagram *from, const rim_address *to) {
+    if (to->family != RIM_FAMILY_UNIX) {
+        bool may_go = to->family == from->local.family || (to->family == 4 && takes_family(from, 4));
+        return !may_go || is_foreign(to, 198, 51, 100) ? -ENETUNREACH : 0;
+    }
+    for (const struct rim__sim_datagram *at = net->datagrams; at != NULL; at = at->next) {
+        if (is_same(&at->local, to)) {
+            return 0;
+        }
+    }
+    return rim__address_is_file(to) ? -ENOENT : -ECONNREFUSED;
+}
+
+int rim__sim_datagram_send(struct rim__sim_net *net, struct rim__sim_datagram *from, const rim_address *to,
+                           struct iovec bytes) {
+    const rim_address *target = to != NULL ? to : &from->peer;
+    if (from->error != 0) {
+        int error = from->error;
+        from->error = 0;
+        return error;
+    }
+    if (target->family == 0) {
+        return -EDESTADDRREQ;
+    }
+    if (bytes.iov_len > SIZE_MAX_UDP) {
+        return -EMSGSIZE;
+    }
+    if (is_broadcast(target) && !from->broadcast) {
+        return -EACCES;
+    }
+    int error = check_peer(net, from, target);
+    if (error != 0) {
+        return error;
+    }
+    bool is_unix = target->family == RIM_FAMILY_UNIX; /* nothing is lost there, and nothing comes twice */
+    if (is_unix || !rim__sim_strikes(net->sim, RIM_FAULT_lose_datagram)) {
+        send_one(net, from, target, bytes);
+    }
+    if (!is_unix && rim__sim_strikes(net->sim, RIM_FAULT_repeat_datagram)) {
+        send_one(net, from, target, bytes);
+    }
+    return 0;
+}
+
+/* ---- receiving ---- */
+
+bool rim__sim_datagram_is_ready(const struct rim__sim_datagram *datagram) {
+    return datagram->first != NULL || datagram->error != 0;
+}
+
+void rim__sim_datagram_receive(struct rim__sim_datagram *datagram, struct rim__receipt *receipt) {
+    struct rim__sim_packet *packet = datagram->first;
+    if (datagram->error != 0 || packet == NULL) {
+        receipt->result = datagram->error != 0 ? datagram->error : -EAGAIN;
+        datagram->error = 0;
+        return;
+    }
+    size_t size = packet->size < receipt->size ? packet->size : receipt->size;
+    memcpy(receipt->bytes, packet->bytes, size);
+    receipt->result = (int32_t)size;
+    receipt->is_truncated = size < packet->size;
+    receipt->from = packet->from;
+    receipt->lost = datagram->lost;
+    datagram->first = packet->next;
+    datagram->waiting--;
+    free(packet);
+}
+
+int rim__sim_datagram_member(struct rim__sim_datagram *datagram, const struct rim__membership *membership) {
+    const rim_address *group = membership->group;
+    if (!is_group(group) || (membership->interface != NULL && strcmp(membership->interface, "lo") != 0)) {
+        return -EINVAL;
+    }
+    bool is_there = is_member(datagram, group);
+    if (membership->join == is_there) {
+        return is_there ? -EADDRINUSE : -EADDRNOTAVAIL;
+    }
+    if (membership->join) {
+        if (datagram->group_count == RIM_SIM_GROUPS) {
+            return -ENOBUFS;
+        }
+        datagram->groups[datagram->group_count++] = *group;
+        return 0;
+    }
+    uint32_t at = 0;
+    while (!is_same(&datagram->groups[at], group)) {
+        at++;
+    }
+    datagram->groups[at] = datagram->groups[--datagram->group_count];
+    return 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sim_datagram.h - simulated datagram sockets. Called by sim_io.c and sim_net.c.
+ *
+ *     send --latency, each its own: they overtake one another--> every socket that it is for, or nobody
+ *
+ *     Loss     by the seed (lose_datagram), and where RIM_SIM_DATAGRAMS wait already; repeat_datagram: it comes twice
+ *     Refusal  what reaches a port that nobody has is told to its sender, if that is connected
+ *     Groups   all of the simulated world is one machine: without loop nobody hears what is sent to a group
+ *     Threads  the one that steps
+ */
+#ifndef RINGMAIL_IO_SIM_DATAGRAM_H
+#define RINGMAIL_IO_SIM_DATAGRAM_H
+
+#include "io/op.h"
+
+struct rim__sim_net;
+struct rim__sim_packet;
+struct rim__sim_socket;
+
+#define RIM_SIM_DATAGRAMS 128u
+#define RIM_SIM_GROUPS    8u
+
+struct rim__sim_datagram {
+    struct rim__sim_datagram *next; /* in the net's list */
+    struct rim__sim_socket *socket;
+    rim_address local, peer; /* peer.family 0: not connected */
+    rim_address groups[RIM_SIM_GROUPS];
+    uint32_t group_count, waiting, lost;
+    struct rim__sim_packet *first, *last; /* arrived */
+    int error;                            /* to be told once */
+    bool share, broadcast, ipv6_only, no_loop;
+};
+
+/* The descriptor, or a negative errno. */
+int rim__sim_datagram_open(struct rim__sim_net *net, const struct rim__datagram_plan *plan, rim_address *bound);
+void rim__sim_datagram_close(struct rim__sim_net *net, struct rim__sim_datagram *datagram);
+bool rim__sim_datagram_is_ready(const struct rim__sim_datagram *datagram);
+int rim__sim_datagram_send(struct rim__sim_net *net, struct rim__sim_datagram *from, const rim_address *to,
+                           struct iovec bytes);
+void rim__sim_datagram_receive(struct rim__sim_datagram *datagram, struct rim__receipt *receipt);
+int rim__sim_datagram_member(struct rim__sim_datagram *datagram, const struct rim__membership *membership);
+/* Frees what is under way: the end of the world. */
+void rim__sim_datagram_finish(struct rim__sim_net *net);
+
+#endif
