@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 uint32_t rim__cpu_list(int cpus[RIM_CPUS_MAX]) {
@@ -133,11 +132,6 @@ uint32_t rim__cpu_quota(void) {
         cpus = tightest("/sys/fs/cgroup/cpu", group, read_v1);
     }
     return cpus;
-}
-
-uint64_t rim__cpu_preemptions(void) {
-    struct rusage usage;
-    return getrusage(RUSAGE_THREAD, &usage) == 0 ? (uint64_t)usage.ru_nivcsw : 0;
 }
 
 int rim__cpu_pin(int cpu) {

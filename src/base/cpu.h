@@ -14,8 +14,6 @@
 uint32_t rim__cpu_list(int cpus[RIM_CPUS_MAX]);
 /* The cgroup's quota in CPUs, rounded up (versions 2 and 1); 0: none. Reads the process's own cgroup. */
 uint32_t rim__cpu_quota(void);
-/* How often the calling thread was made to give its CPU to another. A system call. */
-uint64_t rim__cpu_preemptions(void);
 /* Binds the calling thread to one CPU. 0 or a negative errno. */
 int rim__cpu_pin(int cpu);
 

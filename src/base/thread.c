@@ -65,3 +65,12 @@ void rim__thread_look(int thread, struct rim__thread_look *out) {
         read_syscall(thread, out);
     }
 }
+
+uint64_t rim__thread_delayed_ns(void) {
+    char text[128];
+    uint64_t ran_ns = 0, delayed_ns = 0;
+    if (read_file(rim__thread_id(), "schedstat", text, sizeof text)) {
+        sscanf(text, "%" SCNu64 " %" SCNu64, &ran_ns, &delayed_ns);
+    }
+    return delayed_ns;
+}

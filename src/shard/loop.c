@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/assert.h"
-#include "base/cpu.h"
+#include "base/thread.h"
 #include "shard/shard.h"
 
 #define TASKS_PER_TURN     256u     /* before the lanes, timers and the driver get theirs again */
@@ -9,9 +9,9 @@
 #define LOOKS              64u      /* for news, before the driver is polled again */
 #define LOOKS_PER_BELL     16u
 #define SAFETY_MAX_NS      64000000000ull
-#define CONTENTION_NS      10000000u  /* how often preemptions are looked at */
+#define CONTENTION_NS      10000000u  /* how often it is looked at */
 #define CONTENTION_REST_NS 500000000u /* how long to believe in contention */
-#define CONTENTION_MIN     3u         /* in that time: contended */
+#define CONTENTION_PART    16u        /* of the time waited for the CPU: contended */
 #define SPIN_CREDIT_MAX    8
 #define SPIN_CREDIT_MIN    (-8)
 
@@ -87,14 +87,19 @@ static void drain(struct rim__shard *shard) {
     }
 }
 
-/* A thread that is preempted again and again shares its CPU, maybe with the very one whose news it looks out for. */
+/*
+ * A thread that is ready and waits for its CPU shares it, maybe with the very one whose news it looks out for. How often
+ * it is preempted does not tell: the kernel's own threads do that all the time, for microseconds.
+ */
 static bool is_contended(struct rim__shard *shard) {
     uint64_t after_ns = shard->contended ? CONTENTION_REST_NS : CONTENTION_NS;
-    if (shard->now_ns - shard->contention_ns >= after_ns) {
-        uint64_t preemptions = rim__cpu_preemptions();
+    uint64_t passed_ns = shard->now_ns - shard->contention_ns;
+    if (passed_ns >= after_ns) {
+        uint64_t delayed_ns = rim__thread_delayed_ns();
         bool first = shard->contention_ns == 0;
-        shard->contended = !first && preemptions - shard->preemptions >= CONTENTION_MIN && !shard->contended;
-        shard->preemptions = preemptions;
+        bool much = delayed_ns - shard->delayed_ns > passed_ns / CONTENTION_PART;
+        shard->contended = !first && much && !shard->contended;
+        shard->delayed_ns = delayed_ns;
         shard->contention_ns = shard->now_ns;
     }
     return shard->contended;

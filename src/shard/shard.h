@@ -63,7 +63,7 @@ struct rim__shard {
     bool looking;              /* now */
     bool contended;            /* others want this CPU: looking out would take it from them */
     uint64_t contention_ns;    /* when that was last found out */
-    uint64_t preemptions;      /* by then */
+    uint64_t delayed_ns;       /* waited for a CPU by then */
     uint64_t news_ns;          /* when news last came, from another shard or the driver; 0: looked out in vain since */
     uint64_t completions_seen; /* driver->completions when last looked at */
     uint64_t parked_ns;        /* when the sleep began that the last tick ended in; 0: it did not sleep */
