@@ -56,7 +56,7 @@ typedef struct rim_config {
     uint32_t embedded_shards; /* with `embedded`: only the first so many, the rest have threads; 0: all */
     enum rim_driver_kind driver;
     enum rim_wake_kind wake;
-    int32_t spin_us; /* how long an idle shard looks out for messages and completions before it sleeps; 0: 20 when
+    int32_t spin_us; /* how long an idle shard looks out for messages and completions before it sleeps; 0: 50 when
                         that has paid lately, and none where shards share CPUs or a quota is set; above 0: always
                         that long; -1: never */
     uint32_t mailbox_count; /* default of rim_spawn_options; 0: 4,096 */
