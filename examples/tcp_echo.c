@@ -53,19 +53,22 @@ static rim_verdict keep(rim_ctx *ctx, struct echo *self, const void *bytes, size
     return RIM_DONE;
 }
 
+/* The message itself goes back, with the bytes where they lie. */
 static rim_verdict on_data(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct echo *self = state;
-    size_t size = rim_size(msg);
     if (self->first != NULL) {
-        return keep(ctx, self, body, size);
+        return keep(ctx, self, body, rim_size(msg));
     }
-    int error = rim_socket_write(ctx, self->socket, body, size);
+    rim_msg *taken = rim_take(ctx, msg);
+    int error = rim_socket_try_write_msg(ctx, self->socket, &taken);
+    rim_verdict verdict = error == 0 || error == -RIM_EDOWN ? RIM_DONE : RIM_FAIL;
     if (error == -RIM_EFULL) {
         rim_want_room(ctx, self->socket);
         rim_socket_pause(ctx, self->socket, true);
-        return keep(ctx, self, body, size);
+        verdict = keep(ctx, self, rim_body(taken), rim_size(taken)); /* a copy: receive buffers are few */
     }
-    return error == 0 || error == -RIM_EDOWN ? RIM_DONE : RIM_FAIL;
+    rim_msg_free(ctx, taken);
+    return verdict;
 }
 
 static rim_verdict on_room(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
