@@ -9,53 +9,13 @@
 #include <sys/stat.h>
 
 #include "base/assert.h"
+#include "io/sim_tree.h"
 
 #define FULL          "/dev/full"
 #define FILE_SIZE_MAX (1u << 30)
-#define LOCKS_MAX     64u
-
-struct lock {
-    uint64_t begin, end; /* begin == end: none */
-    const struct rim__sim_opening *of;
-    bool exclusive;
-};
-
-struct rim__sim_inode {
-    struct rim__sim_inode *next;
-    char *path;
-    char *bytes;
-    uint64_t size, room;
-    uint64_t number;
-    uint32_t mode;
-    struct lock locks[LOCKS_MAX];
-};
-
-struct rim__sim_opening {
-    struct rim__sim_inode *inode;
-    uint32_t flags;
-};
-
-static struct rim__sim_inode *find(const struct rim__sim_files *files, const char *path) {
-    struct rim__sim_inode *at = files->inodes;
-    while (at != NULL && strcmp(at->path, path) != 0) {
-        at = at->next;
-    }
-    return at;
-}
-
-static struct rim__sim_inode *make(struct rim__sim_files *files, const char *path, uint32_t mode) {
-    struct rim__sim_inode *inode = rim__sim_event_alloc(sizeof *inode);
-    inode->path = strdup(path);
-    rim__assert(inode->path != NULL);
-    inode->mode = mode & 07777u;
-    inode->number = ++files->numbers;
-    inode->next = files->inodes;
-    files->inodes = inode;
-    return inode;
-}
 
 static struct rim__sim_opening *opening_of(const struct rim__sim_files *files, int fd) {
-    struct rim__sim_opening *opening = files->openings[fd - RIM_SIM_FIRST_FILE];
+    struct rim__sim_opening *opening = rim__sim_tree_opening(files, fd);
     rim__assert(opening != NULL);
     return opening;
 }
@@ -70,73 +30,105 @@ static bool may_write(uint32_t flags) {
     return (flags & O_ACCMODE) != O_RDONLY;
 }
 
-static int32_t look_up(struct rim__sim_files *files, const struct rim__op *op, struct rim__sim_inode **inode) {
-    const char *path = op->file.path;
-    uint32_t flags = op->file.flags;
-    *inode = find(files, path);
-    if (*inode == NULL && strcmp(path, FULL) == 0) {
-        *inode = make(files, path, 0666);
-    } else if (*inode == NULL && (flags & O_CREAT)) {
-        *inode = make(files, path, op->file.mode);
-        return 0;
+/* There are no folders but those that something is made in. */
+static int32_t find(struct rim__sim_files *files, const char *path, uint32_t flags, struct rim__sim_place *place) {
+    if ((flags & O_CREAT) || strcmp(path, FULL) == 0) {
+        rim__sim_tree_reach(files, path);
     }
-    if (*inode == NULL) {
-        return -ENOENT;
+    bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+    int32_t result = rim__sim_tree_find(files, NULL, path, follow, place);
+    if (result == 0 && place->inode == NULL && strcmp(path, FULL) == 0) {
+        struct rim__sim_inode *full;
+        result = rim__sim_tree_add(files, place, S_IFREG | 0666, &full);
+        full->is_full = true;
     }
-    if ((flags & O_CREAT) && (flags & O_EXCL)) {
-        return -EEXIST;
+    return result;
+}
+
+static int32_t check_allowed(const struct rim__sim_inode *inode, uint32_t flags) {
+    bool is_allowed = (!may_read(flags) || (inode->mode & 0400)) && (!may_write(flags) || (inode->mode & 0200));
+    if (inode->type == S_IFLNK) {
+        return -ELOOP;
     }
-    bool is_allowed = (!may_read(flags) || ((*inode)->mode & 0400)) && (!may_write(flags) || ((*inode)->mode & 0200));
+    if (inode->type == S_IFDIR && (may_write(flags) || (flags & O_CREAT))) {
+        return -EISDIR;
+    }
+    if (inode->type != S_IFDIR && (flags & O_DIRECTORY)) {
+        return -ENOTDIR;
+    }
     return is_allowed ? 0 : -EACCES;
+}
+
+/* Without a name: O_TMPFILE. */
+static int32_t make_nameless(struct rim__sim_files *files, const struct rim__op *op, struct rim__sim_inode **inode) {
+    struct rim__sim_place place;
+    int32_t result = rim__sim_tree_find(files, NULL, op->file.path, true, &place);
+    if (result == 0 && place.inode == NULL) {
+        result = -ENOENT;
+    }
+    if (result == 0 && place.inode->type != S_IFDIR) {
+        result = -ENOTDIR;
+    }
+    result = result == 0 ? rim__sim_tree_may_change(place.inode) : result;
+    if (result == 0) {
+        *inode = rim__sim_tree_make(files, S_IFREG | op->file.mode);
+    }
+    return result;
+}
+
+static int32_t look_up(struct rim__sim_files *files, const struct rim__op *op, struct rim__sim_inode **inode) {
+    uint32_t flags = op->file.flags;
+    struct rim__sim_place place;
+    if ((flags & O_TMPFILE) == O_TMPFILE) {
+        return may_write(flags) ? make_nameless(files, op, inode) : -EINVAL;
+    }
+    int32_t result = find(files, op->file.path, flags, &place);
+    if (result != 0) {
+        return result;
+    }
+    *inode = place.inode;
+    if (place.inode == NULL && (place.is_folder || !(flags & O_CREAT))) {
+        return place.is_folder && may_write(flags) ? -EISDIR : -ENOENT;
+    }
+    if (place.inode == NULL) {
+        return rim__sim_tree_add(files, &place, S_IFREG | op->file.mode, inode);
+    }
+    return (flags & O_CREAT) && (flags & O_EXCL) ? -EEXIST : check_allowed(*inode, flags);
 }
 
 static int32_t open_file(struct rim__sim *sim, const struct rim__op *op) {
     struct rim__sim_files *files = &sim->files;
-    uint32_t number = 0;
-    while (number < RIM_SIM_FILES_MAX && files->openings[number] != NULL) {
-        number++;
-    }
-    if (number == RIM_SIM_FILES_MAX || rim__sim_strikes(sim, RIM_FAULT_file_limit)) {
+    if (rim__sim_strikes(sim, RIM_FAULT_file_limit)) {
         return -EMFILE;
     }
-    size_t length = strlen(op->file.path);
-    if (op->file.path[length - 1] == '/') {
-        return may_write(op->file.flags) ? -EISDIR : -ENOENT;
-    }
-    struct rim__sim_inode *inode;
+    struct rim__sim_inode *inode = NULL;
     int32_t result = look_up(files, op, &inode);
     if (result != 0) {
         return result;
     }
+    int fd = rim__sim_tree_open(files, inode, op->file.flags);
+    if (fd < 0) {
+        rim__sim_tree_release(inode);
+        return fd;
+    }
     if ((op->file.flags & O_TRUNC) && may_write(op->file.flags)) {
         inode->size = 0;
     }
-    files->openings[number] = rim__sim_event_alloc(sizeof **files->openings);
-    *files->openings[number] = (struct rim__sim_opening){.inode = inode, .flags = op->file.flags};
-    return RIM_SIM_FIRST_FILE + (int32_t)number;
+    return fd;
 }
 
 void rim__sim_file_close(struct rim__sim_files *files, int fd) {
     struct rim__sim_opening *opening = opening_of(files, fd);
-    for (uint32_t i = 0; i < LOCKS_MAX; i++) {
-        if (opening->inode->locks[i].of == opening) {
-            opening->inode->locks[i] = (struct lock){0};
+    struct rim__sim_inode *inode = opening->inode;
+    for (uint32_t i = 0; i < RIM_SIM_LOCKS_MAX; i++) {
+        if (inode->locks[i].of == opening) {
+            inode->locks[i] = (struct rim__sim_lock){0};
         }
     }
     free(opening);
     files->openings[fd - RIM_SIM_FIRST_FILE] = NULL;
-}
-
-void rim__sim_file_finish(struct rim__sim_files *files) {
-    for (uint32_t i = 0; i < RIM_SIM_FILES_MAX; i++) {
-        free(files->openings[i]);
-    }
-    for (struct rim__sim_inode *at = files->inodes, *next; at != NULL; at = next) {
-        next = at->next;
-        free(at->path);
-        free(at->bytes);
-        free(at);
-    }
+    inode->openings--;
+    rim__sim_tree_release(inode);
 }
 
 /* ---- bytes ---- */
@@ -167,6 +159,9 @@ static int32_t read_bytes(struct rim__sim *sim, const struct rim__sim_opening *o
     if (!may_read(opening->flags)) {
         return -EBADF;
     }
+    if (inode->type == S_IFDIR) {
+        return -EISDIR;
+    }
     if (rim__sim_strikes(sim, RIM_FAULT_file_error)) {
         return -EIO;
     }
@@ -187,7 +182,7 @@ static int32_t write_bytes(struct rim__sim *sim, const struct rim__sim_opening *
     if (rim__sim_strikes(sim, RIM_FAULT_file_error)) {
         return -EIO;
     }
-    if (strcmp(inode->path, FULL) == 0 || rim__sim_strikes(sim, RIM_FAULT_file_full)) {
+    if (inode->is_full || rim__sim_strikes(sim, RIM_FAULT_file_full)) {
         return -ENOSPC;
     }
     bool append = op->file.offset == RIM_FILE_OP_END || (opening->flags & O_APPEND);
@@ -236,17 +231,24 @@ static int32_t sync_file(struct rim__sim *sim) {
     return rim__sim_strikes(sim, RIM_FAULT_file_error) ? -EIO : 0;
 }
 
-static int32_t stat_file(const struct rim__sim *sim, const struct rim__sim_opening *opening, const struct rim__op *op) {
+static struct statx_timestamp time_of(int64_t ns) {
+    return (struct statx_timestamp){.tv_sec = ns / 1000000000, .tv_nsec = (uint32_t)(ns % 1000000000)};
+}
+
+static int32_t stat_file(const struct rim__sim_opening *opening, const struct rim__op *op) {
     const struct rim__sim_inode *inode = opening->inode;
-    uint64_t now_ms = rim__sim_wall_ms(sim);
     struct statx status = {
         .stx_mask = STATX_BASIC_STATS,
-        .stx_mode = (uint16_t)(S_IFREG | inode->mode),
-        .stx_nlink = 1,
+        .stx_mode = (uint16_t)(inode->type | inode->mode),
+        .stx_uid = inode->user,
+        .stx_gid = inode->group,
+        .stx_nlink = inode->names,
         .stx_size = inode->size,
         .stx_blocks = (inode->size + 511) / 512,
         .stx_ino = inode->number,
-        .stx_mtime = {.tv_sec = (int64_t)(now_ms / 1000)},
+        .stx_atime = time_of(inode->accessed_ns),
+        .stx_mtime = time_of(inode->modified_ns),
+        .stx_ctime = time_of(inode->changed_ns),
     };
     rim__assert(op->file.size == sizeof status);
     memcpy(op->file.bytes, &status, sizeof status);
@@ -256,21 +258,21 @@ static int32_t stat_file(const struct rim__sim *sim, const struct rim__sim_openi
 /* One lock of an opening is replaced by the next that touches it, whole: less than the kernel does, enough for one
    range at a time. */
 static int32_t lock_file(const struct rim__sim_opening *opening, const struct rim__op *op) {
-    struct lock wanted = {.begin = op->file.offset, .of = opening, .exclusive = op->file.flags == F_WRLCK};
+    struct rim__sim_lock wanted = {.begin = op->file.offset, .of = opening, .exclusive = op->file.flags == F_WRLCK};
     wanted.end = op->file.length != 0 ? op->file.offset + op->file.length : UINT64_MAX;
-    struct lock *free_lock = NULL;
-    for (uint32_t i = 0; i < LOCKS_MAX; i++) {
-        struct lock *at = &opening->inode->locks[i];
+    struct rim__sim_lock *free_lock = NULL;
+    for (uint32_t i = 0; i < RIM_SIM_LOCKS_MAX; i++) {
+        struct rim__sim_lock *at = &opening->inode->locks[i];
         bool touches = at->of != NULL && at->begin < wanted.end && wanted.begin < at->end;
         if (touches && at->of != opening && op->file.flags != F_UNLCK && (at->exclusive || wanted.exclusive)) {
             return -EAGAIN;
         }
         free_lock = at->of == NULL ? at : free_lock;
     }
-    for (uint32_t i = 0; i < LOCKS_MAX; i++) {
-        struct lock *at = &opening->inode->locks[i];
+    for (uint32_t i = 0; i < RIM_SIM_LOCKS_MAX; i++) {
+        struct rim__sim_lock *at = &opening->inode->locks[i];
         if (at->of == opening && at->begin < wanted.end && wanted.begin < at->end) {
-            *at = (struct lock){0};
+            *at = (struct rim__sim_lock){0};
             free_lock = at;
         }
     }
@@ -292,26 +294,30 @@ static int32_t replace_file(struct rim__sim *sim, const struct rim__op *op) {
     if (rim__sim_strikes(sim, RIM_FAULT_file_error)) {
         return -EIO;
     }
-    struct rim__sim_inode *old = find(&sim->files, op->file.path);
-    if (old != NULL) {
-        old->path[0] = '\0'; /* no path is that */
+    struct rim__sim_place place;
+    int32_t result = find(&sim->files, op->file.path, O_CREAT | O_NOFOLLOW, &place);
+    if (result != 0 || place.is_odd || place.is_folder || rim__sim_inode_is(place.inode, S_IFDIR)) {
+        return result != 0 ? result : -EISDIR;
     }
-    struct rim__sim_inode *inode = make(&sim->files, op->file.path, op->file.mode);
-    int32_t result = extend(inode, op->file.size);
+    struct rim__sim_inode *old = place.inode, *inode;
+    result = rim__sim_tree_may_change(place.folder);
+    if (result != 0) {
+        return result;
+    }
+    if (old != NULL) {
+        rim__sim_tree_leave(&place);
+        rim__sim_tree_release(old);
+    }
+    result = rim__sim_tree_add(&sim->files, &place, S_IFREG | op->file.mode, &inode);
+    rim__assert(result == 0);
+    result = extend(inode, op->file.size);
     if (result == 0 && op->file.size > 0) {
         memcpy(inode->bytes, op->file.bytes, op->file.size);
     }
     return result;
 }
 
-int32_t rim__sim_disk_perform(struct rim__sim *sim, struct rim__op *op) {
-    if (op->file.what == RIM_FILE_OP_OPEN) {
-        return open_file(sim, op);
-    }
-    if (op->file.what == RIM_FILE_OP_REPLACE) {
-        return replace_file(sim, op);
-    }
-    const struct rim__sim_opening *opening = opening_of(&sim->files, op->fd);
+static int32_t perform(struct rim__sim *sim, const struct rim__sim_opening *opening, const struct rim__op *op) {
     switch (op->file.what) {
     case RIM_FILE_OP_READ:
         return read_bytes(sim, opening, op);
@@ -325,7 +331,7 @@ int32_t rim__sim_disk_perform(struct rim__sim *sim, struct rim__op *op) {
     case RIM_FILE_OP_ALLOCATE:
         return allocate(opening, op);
     case RIM_FILE_OP_STAT:
-        return stat_file(sim, opening, op);
+        return stat_file(opening, op);
     case RIM_FILE_OP_ADVISE:
         return 0;
     case RIM_FILE_OP_LOCK:
@@ -335,4 +341,23 @@ int32_t rim__sim_disk_perform(struct rim__sim *sim, struct rim__op *op) {
         break;
     }
     rim__unreachable("what is done to a file");
+}
+
+static bool changes_bytes(enum rim__file_what what) {
+    return what == RIM_FILE_OP_WRITE || what == RIM_FILE_OP_TRUNCATE || what == RIM_FILE_OP_ALLOCATE;
+}
+
+int32_t rim__sim_disk_perform(struct rim__sim *sim, struct rim__op *op) {
+    if (op->file.what == RIM_FILE_OP_OPEN) {
+        return open_file(sim, op);
+    }
+    if (op->file.what == RIM_FILE_OP_REPLACE) {
+        return replace_file(sim, op);
+    }
+    const struct rim__sim_opening *opening = opening_of(&sim->files, op->fd);
+    int32_t result = perform(sim, opening, op);
+    if (result >= 0 && changes_bytes(op->file.what)) {
+        rim__sim_tree_touch(&sim->files, opening->inode);
+    }
+    return result;
 }

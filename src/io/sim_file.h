@@ -3,8 +3,9 @@
  * sim_file.h - files of the simulated world: in memory, by path, and gone with the world. Called by sim_io.c (submit,
  * close), driver_sim.c (run, cancel_all) and sim_world.c.
  *
- * Any folder is there. A file has the permissions of its mode's owner. /dev/full is a file that has no space. What is
- * done to a file takes effect some time after its submit, and its completion is found by the next poll after that.
+ * Folders are made with the files that are made in them. A file has the permissions of its mode's owner. /dev/full is a
+ * file that has no space. What is done to a file takes effect some time after its submit, and its completion is found
+ * by the next poll after that.
  *
  *     Order    operations that are in flight at the same time take effect in an order that the seed chooses
  *     Ledger   asserted: what a write names has the same bytes when it takes effect as at its submit
@@ -29,7 +30,7 @@ struct rim__sim_opening;
 struct rim__sim_file_flight;
 
 struct rim__sim_files {
-    struct rim__sim_inode *inodes;
+    struct rim__sim_inode *root;                          /* NULL until something was looked up */
     struct rim__sim_opening *openings[RIM_SIM_FILES_MAX]; /* by descriptor */
     uint64_t numbers;                                     /* of inodes, so far */
 };
@@ -45,8 +46,7 @@ void rim__sim_file_submit(struct rim__sim_shard *self, struct rim__op *op);
 bool rim__sim_file_run(struct rim__sim_shard *self);
 /* Completes everything, as cancelled where it has not taken effect. */
 void rim__sim_file_cancel_all(struct rim__sim_shard *self);
-/* What the disk has of files (sim_disk.c). */
+/* sim_disk.c */
 void rim__sim_file_close(struct rim__sim_files *files, int fd);
-void rim__sim_file_finish(struct rim__sim_files *files);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "io/driver_sim.h"
 #include "io/sim_stream.h"
+#include "io/sim_tree.h"
 
 #define DEFAULT_LATENCY_NS   50000u
 #define DEFAULT_BUFFERS      64u
@@ -102,7 +103,7 @@ void rim__sim_destroy(struct rim__sim *sim) {
         }
     }
     rim__sim_net_finish(&sim->net);
-    rim__sim_file_finish(&sim->files);
+    rim__sim_tree_finish(&sim->files);
     free(sim);
 }
 

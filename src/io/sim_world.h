@@ -9,6 +9,7 @@
  *     sim_net.c        descriptors, listeners, connects
  *     sim_stream.c     the bytes of a connection       sim_pool.c     receive buffers
  *     sim_helper.c     helpers for blocking work       sim_file.c     files, in memory
+ *     sim_disk.c       what is done to them            sim_tree.c     their folders and names
  *
  * A step gives one turn to one shard that is awake, chosen by the seed; a turn takes 0.2 to 2 us of virtual time. A
  * shard falls asleep when its poll may wait and nothing completed; it is awake again at its deadline, when it is woken,
