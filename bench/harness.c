@@ -46,6 +46,8 @@ static double summarise(const struct series *series, struct sample *out) {
     }
     out->p50 = median_of(series, offsetof(struct sample, p50), sorted);
     out->p99 = median_of(series, offsetof(struct sample, p99), sorted);
+    out->p999 = median_of(series, offsetof(struct sample, p999), sorted);
+    out->p9999 = median_of(series, offsetof(struct sample, p9999), sorted);
     out->value = median_of(series, offsetof(struct sample, value), sorted);
     return out->value > 0 ? (sorted[series->count - 1] - sorted[0]) / out->value : 0;
 }
@@ -100,6 +102,8 @@ static void print_json(const struct benchmark *benchmark, const struct figure *f
     print_number("value", ours->value, true);
     print_number("p50", ours->p50, ours->p50 > 0);
     print_number("p99", ours->p99, ours->p99 > 0);
+    print_number("p99.9", ours->p999, ours->p999 > 0);
+    print_number("p99.99", ours->p9999, ours->p9999 > 0);
     printf(", \"n\": %" PRIu64, ours->n);
     print_number("spread", result->spread, true);
     printf(result->has_limit ? ", \"against\": \"%s\"" : ", \"against\": null", figure->against);
@@ -115,9 +119,10 @@ static const char *number(double value, char out[32]) {
 }
 
 static void print_row(const struct figure *figure, const struct result *result) {
-    char value[32], p50[32], p99[32], limit[32];
-    printf("  %-34s%9s %-5s%9s%9s%6.0f%%", figure->metric, number(result->ours.value, value), figure->unit,
-           number(result->ours.p50, p50), number(result->ours.p99, p99), 100 * result->spread);
+    char value[32], p50[32], p99[32], p999[32], p9999[32], limit[32];
+    printf("  %-34s%9s %-5s%9s%9s%9s%9s%6.0f%%", figure->metric, number(result->ours.value, value), figure->unit,
+           number(result->ours.p50, p50), number(result->ours.p99, p99), number(result->ours.p999, p999),
+           number(result->ours.p9999, p9999), 100 * result->spread);
     if (result->has_limit) {
         printf("  %6.2f x  %s %s", ratio_of(figure, result), number(result->limit.value, limit), figure->against);
     }
@@ -159,8 +164,8 @@ void harness_begin(const struct effort *effort) {
 bool harness_run(const struct benchmark *benchmark, const struct effort *effort) {
     bool good = true;
     if (!effort->json) {
-        printf("\n%-36s%9s %-5s%9s%9s%7s  %8s  %s\n", benchmark->name, "value", "", "p50", "p99", "spread", "ratio",
-               "against");
+        printf("\n%-36s%9s %-5s%9s%9s%9s%9s%7s  %8s  %s\n", benchmark->name, "value", "", "p50", "p99", "p99.9",
+               "p99.99", "spread", "ratio", "against");
     }
     for (uint32_t i = 0; i < benchmark->count; i++) {
         const struct figure *figure = &benchmark->figures[i];

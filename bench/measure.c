@@ -10,31 +10,25 @@
 #include <stdlib.h>
 
 int latencies_init(struct latencies *latencies) {
-    latencies->count = 0;
-    latencies->ns = malloc(LATENCIES * sizeof *latencies->ns);
-    return latencies->ns == NULL ? -ENOMEM : 0;
+    latencies->histogram = calloc(1, sizeof *latencies->histogram);
+    return latencies->histogram == NULL ? -ENOMEM : 0;
 }
 
 void latencies_finish(struct latencies *latencies) {
-    free(latencies->ns);
-    latencies->ns = NULL;
+    free(latencies->histogram);
+    latencies->histogram = NULL;
 }
 
-static int compare(const void *a, const void *b) {
-    float x = *(const float *)a;
-    float y = *(const float *)b;
-    return (x > y) - (x < y);
+void latencies_tails(const struct latencies *latencies, double scale, struct sample *out) {
+    out->p50 = histogram_at(latencies->histogram, 0.5) / 16 * scale;
+    out->p99 = histogram_at(latencies->histogram, 0.99) / 16 * scale;
+    out->p999 = histogram_at(latencies->histogram, 0.999) / 16 * scale;
+    out->p9999 = histogram_at(latencies->histogram, 0.9999) / 16 * scale;
 }
 
-void latencies_read(struct latencies *latencies, double scale, struct sample *out) {
-    size_t count = latencies->count < LATENCIES ? latencies->count : LATENCIES;
-    if (count == 0) {
-        return;
-    }
-    qsort(latencies->ns, count, sizeof *latencies->ns, compare);
-    out->p50 = (double)latencies->ns[count / 2] * scale;
+void latencies_read(const struct latencies *latencies, double scale, struct sample *out) {
+    latencies_tails(latencies, scale, out);
     out->value = out->p50;
-    out->p99 = (double)latencies->ns[count * 99 / 100] * scale;
 }
 
 uint32_t cpus_count(void) {

@@ -11,10 +11,12 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "histogram.h"
+
 /* One run's result, in the unit of its figure. Percentiles are 0 where a run has none. */
 struct sample {
     double value; /* of a rate or a cost the mean over the run, of a latency the median */
-    double p50, p99;
+    double p50, p99, p999, p9999;
     uint64_t n; /* things that were done */
 };
 
@@ -27,21 +29,21 @@ static inline uint64_t now_ns(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-/* The last so many latencies of a run, in nanoseconds. */
-enum { LATENCIES = 1 << 20 };
+/* The latencies of a run, all of them. */
 struct latencies {
-    float *ns;
-    size_t count;
+    struct histogram *histogram; /* of sixteenths of a nanosecond */
 };
 
 /* 0 or -ENOMEM. */
 int latencies_init(struct latencies *latencies);
 void latencies_finish(struct latencies *latencies);
 static inline void latencies_add(struct latencies *latencies, double ns) {
-    latencies->ns[latencies->count++ & (LATENCIES - 1)] = (float)ns;
+    histogram_add(latencies->histogram, (uint64_t)(ns * 16));
 }
 /* Fills the percentiles and, with the median, the value; each multiplied by `scale`. */
-void latencies_read(struct latencies *latencies, double scale, struct sample *out);
+void latencies_read(const struct latencies *latencies, double scale, struct sample *out);
+/* Fills the percentiles alone: of a rate, which has a value of its own. */
+void latencies_tails(const struct latencies *latencies, double scale, struct sample *out);
 
 /* The process's CPUs as it was started: how many, and the number of the one with this index (round robin). */
 uint32_t cpus_count(void);

@@ -176,7 +176,7 @@ static int play(struct run *run, double seconds) {
     return world_close(&run->world, error);
 }
 
-int round_trip_measure(const struct round_trip_plan *plan, double seconds, struct sample *out) {
+static int measure(const struct round_trip_plan *plan, double seconds, double scale, struct sample *out) {
     struct run run = {.plan = plan, .warm_ns = (uint64_t)(seconds * 1e8), .measure_ns = (uint64_t)(seconds * 1e9)};
     int error = latencies_init(&run.latencies);
     if (error != 0) {
@@ -185,16 +185,16 @@ int round_trip_measure(const struct round_trip_plan *plan, double seconds, struc
     error = play(&run, seconds);
     if (error == 0) {
         out->n = run.n;
-        latencies_read(&run.latencies, 1, out);
+        latencies_read(&run.latencies, scale, out);
     }
     latencies_finish(&run.latencies);
     return error;
 }
 
+int round_trip_measure(const struct round_trip_plan *plan, double seconds, struct sample *out) {
+    return measure(plan, seconds, 1, out);
+}
+
 int round_trip_measure_us(const struct round_trip_plan *plan, double seconds, struct sample *out) {
-    int error = round_trip_measure(plan, seconds, out);
-    out->value /= 1e3;
-    out->p50 /= 1e3;
-    out->p99 /= 1e3;
-    return error;
+    return measure(plan, seconds, 1e-3, out);
 }
