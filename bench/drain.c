@@ -154,8 +154,8 @@ static int many_mailboxes(double seconds, struct sample *out) {
 }
 
 static const struct figure figures[] = {
-    {"one mailbox, a message", "ns", false, one_mailbox, "a bare mailbox", limit_tell},
-    {"1,000 mailboxes, a message", "ns", false, many_mailboxes, "a bare mailbox", limit_tell},
+    FIGURE("one mailbox, a message", "ns", false, one_mailbox, "a bare mailbox", limit_tell),
+    FIGURE("1,000 mailboxes, a message", "ns", false, many_mailboxes, "a bare mailbox", limit_tell),
 };
 
 const struct benchmark bench_drain = BENCHMARK("drain", "of a million messages: the time for each of them", figures);

@@ -16,8 +16,8 @@ static int across(double seconds, struct sample *out) {
 }
 
 static const struct figure figures[] = {
-    {"32 senders, same shard", "ns", false, same_shard, "a bare mailbox", limit_tell},
-    {"32 senders across shards", "M/s", true, across, "bare parcels", limit_parcels},
+    FIGURE("32 senders, same shard", "ns", false, same_shard, "a bare mailbox", limit_tell),
+    FIGURE("32 senders across shards", "M/s", true, across, "bare parcels", limit_parcels),
 };
 
 const struct benchmark bench_fan_in = BENCHMARK("fan-in", "messages of 32 bytes from many actors to one", figures);

@@ -324,10 +324,10 @@ static int limit_stage(double seconds, struct sample *out) {
 }
 
 static const struct figure figures[] = {
-    {"4 KiB, one read at a time", "us", false, read_one, "bare io_uring", ring_one},
-    {"4 KiB, 32 reads at a time", "us", false, read_many, "bare io_uring", ring_many},
-    {"4 KiB, 32 reads at a time", "us", false, read_many, "pread in a loop", limit_pread},
-    {"small file: open, read, close, 32 at a time", "us", false, stage, "the same in a loop", limit_stage},
+    FIGURE("4 KiB, one read at a time", "us", false, read_one, "bare io_uring", ring_one),
+    FIGURE("4 KiB, 32 reads at a time", "us", false, read_many, "bare io_uring", ring_many),
+    FIGURE("4 KiB, 32 reads at a time", "us", false, read_many, "pread in a loop", limit_pread),
+    FIGURE("small file: open, read, close, 32 at a time", "us", false, stage, "the same in a loop", limit_stage),
 };
 
 const struct benchmark bench_file_read = BENCHMARK("file_read", "files from the page cache", figures);

@@ -53,18 +53,22 @@ static double summarise(const struct series *series, struct sample *out) {
 }
 
 static int add(struct series *series, measurement measure, double seconds) {
-    struct sample *sample = &series->samples[series->count];
-    *sample = (struct sample){0};
-    int error = measure(seconds, sample);
+    int error = measure(seconds, &series->samples[series->count]);
+    series->count += error == 0;
+    return error;
+}
+
+static int add_whole(struct series *series, const struct figure *figure) {
+    int error = figure->play(figure->shards, &series->samples[series->count]);
     series->count += error == 0;
     return error;
 }
 
 static int measure(const struct figure *figure, const struct effort *effort, struct result *out) {
     static struct series ours, limit;
-    ours.count = limit.count = 0;
+    ours = limit = (struct series){.count = 0};
     for (uint32_t i = 0; i < effort->repeat; i++) {
-        int error = add(&ours, figure->ours, effort->seconds);
+        int error = figure->play != NULL ? add_whole(&ours, figure) : add(&ours, figure->ours, effort->seconds);
         if (error == 0 && figure->limit != NULL) {
             error = add(&limit, figure->limit, effort->seconds);
         }

@@ -20,7 +20,17 @@ struct figure {
     measurement ours;
     const char *against; /* NULL: nothing */
     measurement limit;
+    /* Instead of `ours`: a fixed amount of work (whole.h), on so many shards. */
+    int (*play)(uint32_t shards, struct sample *out);
+    uint32_t shards;
 };
+#define FIGURE(text, measured_in, is_rate, ours_is, held_against, limit_is)                                            \
+    {                                                                                                                  \
+        .metric = (text), .unit = (measured_in), .more_is_better = (is_rate), .ours = (ours_is),                       \
+        .against = (held_against), .limit = (limit_is)                                                                 \
+    }
+#define WHOLE(text, measured_in, is_rate, function, on_shards)                                                         \
+    { .metric = (text), .unit = (measured_in), .more_is_better = (is_rate), .play = (function), .shards = (on_shards) }
 
 struct benchmark {
     const char *name;
@@ -34,7 +44,9 @@ struct benchmark {
 
 extern const struct benchmark bench_limits, bench_tell, bench_ping_pong, bench_spawn, bench_supervisor,
     bench_idle_actor, bench_request, bench_timer, bench_fan_in, bench_thread_ring, bench_offload, bench_port,
-    bench_publish, bench_link, bench_drain, bench_file_read;
+    bench_publish, bench_link, bench_drain, bench_file_read, bench_skynet, bench_creation, bench_counting,
+    bench_fork_join, bench_chameneos, bench_big, bench_bounded_buffer, bench_banking, bench_mixed, bench_ubench,
+    bench_overload, bench_queued, bench_start;
 
 struct effort {
     uint32_t repeat; /* odd is best; at most HARNESS_REPEAT_MAX */

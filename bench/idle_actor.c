@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdio.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -75,24 +74,12 @@ struct memory {
     double counted, resident;
 };
 
-static double resident(void) {
-    unsigned long total = 0, pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (file != NULL) {
-        if (fscanf(file, "%lu %lu", &total, &pages) != 2) {
-            pages = 0;
-        }
-        fclose(file);
-    }
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
-}
-
 /* The counters are published when the shard comes to rest. */
 static int read_memory(struct run *run, struct memory *out) {
     rim_stats stats;
     usleep(REST_US);
     int error = rim_system_stats(run->world.system, RIM_ALL_SHARDS, &stats);
-    *out = (struct memory){.counted = (double)stats.memory_bytes, .resident = resident()};
+    *out = (struct memory){.counted = (double)stats.memory_bytes, .resident = resident_bytes()};
     return error;
 }
 
@@ -139,8 +126,8 @@ static int resident_most(double seconds, struct sample *out) {
 }
 
 static const struct figure figures[] = {
-    {"16 bytes of state, resident", "bytes", false, resident_most, NULL, NULL},
-    {"16 bytes of state, counted", "bytes", false, counted, NULL, NULL},
+    FIGURE("16 bytes of state, resident", "bytes", false, resident_most, NULL, NULL),
+    FIGURE("16 bytes of state, counted", "bytes", false, counted, NULL, NULL),
 };
 
 const struct benchmark bench_idle_actor = BENCHMARK("idle-actor", "memory of an actor that waits", figures);

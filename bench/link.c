@@ -193,12 +193,12 @@ static int death_across(double seconds, struct sample *out) {
 }
 
 static const struct figure figures[] = {
-    {"monitored and cancelled; same shard", "ns", false, monitor_here, NULL, NULL},
-    {"monitored and cancelled; across", "ns", false, monitor_across, NULL, NULL},
-    {"linked and unlinked; same shard", "ns", false, link_here, NULL, NULL},
-    {"linked and unlinked; across", "ns", false, link_across, NULL, NULL},
-    {"spawned with a monitor, ended, told; same shard", "ns", false, death_here, NULL, NULL},
-    {"spawned with a monitor, ended, told; across", "ns", false, death_across, NULL, NULL},
+    FIGURE("monitored and cancelled; same shard", "ns", false, monitor_here, NULL, NULL),
+    FIGURE("monitored and cancelled; across", "ns", false, monitor_across, NULL, NULL),
+    FIGURE("linked and unlinked; same shard", "ns", false, link_here, NULL, NULL),
+    FIGURE("linked and unlinked; across", "ns", false, link_across, NULL, NULL),
+    FIGURE("spawned with a monitor, ended, told; same shard", "ns", false, death_here, NULL, NULL),
+    FIGURE("spawned with a monitor, ended, told; across", "ns", false, death_across, NULL, NULL),
 };
 
 const struct benchmark bench_link = BENCHMARK("link", "links and monitors made, undone, and fired", figures);

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 int latencies_init(struct latencies *latencies) {
     latencies->histogram = calloc(1, sizeof *latencies->histogram);
@@ -29,6 +31,18 @@ void latencies_tails(const struct latencies *latencies, double scale, struct sam
 void latencies_read(const struct latencies *latencies, double scale, struct sample *out) {
     latencies_tails(latencies, scale, out);
     out->value = out->p50;
+}
+
+double resident_bytes(void) {
+    unsigned long total = 0, pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file != NULL) {
+        if (fscanf(file, "%lu %lu", &total, &pages) != 2) {
+            pages = 0;
+        }
+        fclose(file);
+    }
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
 uint32_t cpus_count(void) {

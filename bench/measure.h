@@ -45,6 +45,9 @@ void latencies_read(const struct latencies *latencies, double scale, struct samp
 /* Fills the percentiles alone: of a rate, which has a value of its own. */
 void latencies_tails(const struct latencies *latencies, double scale, struct sample *out);
 
+/* What the process holds of memory. */
+double resident_bytes(void);
+
 /* The process's CPUs as it was started: how many, and the number of the one with this index (round robin). */
 uint32_t cpus_count(void);
 int cpus_get(uint32_t index);

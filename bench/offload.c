@@ -100,8 +100,8 @@ static int many(double seconds, struct sample *out) {
 }
 
 static const struct figure figures[] = {
-    {"round trip of an empty job, alone", "us", false, one, NULL, NULL},
-    {"a job of 64 that are open at once", "us", false, many, NULL, NULL},
+    FIGURE("round trip of an empty job, alone", "us", false, one, NULL, NULL),
+    FIGURE("a job of 64 that are open at once", "us", false, many, NULL, NULL),
 };
 
 const struct benchmark bench_offload = BENCHMARK("offload", "an empty job to a helper thread and back", figures);

@@ -20,9 +20,9 @@ static int asleep(double seconds, struct sample *out) {
 }
 
 static const struct figure figures[] = {
-    {"same shard", "ns", false, same_shard, "a bare mailbox", limit_ping_pong},
-    {"across shards, awake", "ns", false, awake, "two ck_rings", limit_ring_ping_pong},
-    {"across shards, both asleep", "us", false, asleep, "the better bare wake", limit_wake},
+    FIGURE("same shard", "ns", false, same_shard, "a bare mailbox", limit_ping_pong),
+    FIGURE("across shards, awake", "ns", false, awake, "two ck_rings", limit_ring_ping_pong),
+    FIGURE("across shards, both asleep", "us", false, asleep, "the better bare wake", limit_wake),
 };
 
 const struct benchmark bench_ping_pong = BENCHMARK("ping-pong", "one message to and fro", figures);

@@ -176,9 +176,9 @@ static int one_way(double seconds, struct sample *out) {
 }
 
 static const struct figure figures[] = {
-    {"request and outcome, awake", "ns", false, awake, "two ck_rings", limit_ring_ping_pong},
-    {"request and outcome, asleep", "us", false, asleep, "two eventfds", limit_eventfd},
-    {"one way", "M/s", true, one_way, "pointers through a ck_ring", limit_ring},
+    FIGURE("request and outcome, awake", "ns", false, awake, "two ck_rings", limit_ring_ping_pong),
+    FIGURE("request and outcome, asleep", "us", false, asleep, "two eventfds", limit_eventfd),
+    FIGURE("one way", "M/s", true, one_way, "pointers through a ck_ring", limit_ring),
 };
 
 const struct benchmark bench_port = BENCHMARK("port", "a thread that is no shard, by a port", figures);

@@ -166,10 +166,10 @@ static int sends_across(double seconds, struct sample *out) {
 }
 
 static const struct figure figures[] = {
-    {"32 bytes, same shard", "ns", false, small_here, "1,000 sends", sends_here},
-    {"32 bytes, across", "ns", false, small_across, "1,000 sends", sends_across},
-    {"4 KiB, same shard", "ns", false, large_here, NULL, NULL},
-    {"4 KiB, across", "ns", false, large_across, NULL, NULL},
+    FIGURE("32 bytes, same shard", "ns", false, small_here, "1,000 sends", sends_here),
+    FIGURE("32 bytes, across", "ns", false, small_across, "1,000 sends", sends_across),
+    FIGURE("4 KiB, same shard", "ns", false, large_here, NULL, NULL),
+    FIGURE("4 KiB, across", "ns", false, large_across, NULL, NULL),
 };
 
 const struct benchmark bench_publish = BENCHMARK("publish", "to 1,000 members: the time for each of them", figures);

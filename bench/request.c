@@ -15,8 +15,8 @@ static int awake(double seconds, struct sample *out) {
 }
 
 static const struct figure figures[] = {
-    {"same shard", "ns", false, same_shard, "a bare mailbox", limit_ping_pong},
-    {"across shards, awake", "ns", false, awake, "two ck_rings", limit_ring_ping_pong},
+    FIGURE("same shard", "ns", false, same_shard, "a bare mailbox", limit_ping_pong),
+    FIGURE("across shards, awake", "ns", false, awake, "two ck_rings", limit_ring_ping_pong),
 };
 
 const struct benchmark bench_request = BENCHMARK("request", "a request and its reply, with a deadline", figures);

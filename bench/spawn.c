@@ -128,8 +128,8 @@ static int across(double seconds, struct sample *out) {
 }
 
 static const struct figure figures[] = {
-    {"spawn, message, exit; same shard", "ns", false, same_shard, "a pool and a bare mailbox", limit_spawn},
-    {"spawn, message, exit; across", "ns", false, across, NULL, NULL},
+    FIGURE("spawn, message, exit; same shard", "ns", false, same_shard, "a pool and a bare mailbox", limit_spawn),
+    FIGURE("spawn, message, exit; across", "ns", false, across, NULL, NULL),
 };
 
 const struct benchmark bench_spawn = BENCHMARK("spawn", "an actor made, told one thing, and gone", figures);

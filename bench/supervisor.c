@@ -145,10 +145,10 @@ static int in_place_across(double seconds, struct sample *out) {
 }
 
 static const struct figure figures[] = {
-    {"restart of a child; same shard", "ns", false, same_shard, NULL, NULL},
-    {"restart of a child; across", "ns", false, across, NULL, NULL},
-    {"restart in place; same shard", "ns", false, in_place, NULL, NULL},
-    {"restart in place; across", "ns", false, in_place_across, NULL, NULL},
+    FIGURE("restart of a child; same shard", "ns", false, same_shard, NULL, NULL),
+    FIGURE("restart of a child; across", "ns", false, across, NULL, NULL),
+    FIGURE("restart in place; same shard", "ns", false, in_place, NULL, NULL),
+    FIGURE("restart in place; across", "ns", false, in_place_across, NULL, NULL),
 };
 
 const struct benchmark bench_supervisor = BENCHMARK("supervisor", "a child that ends, and is there again", figures);

@@ -17,8 +17,8 @@ static int across(double seconds, struct sample *out) {
 }
 
 static const struct figure figures[] = {
-    {"same shard", "ns", false, same_shard, "a bare mailbox", limit_tell},
-    {"across shards", "M/s", true, across, "bare parcels", limit_parcels},
+    FIGURE("same shard", "ns", false, same_shard, "a bare mailbox", limit_tell),
+    FIGURE("across shards", "M/s", true, across, "bare parcels", limit_parcels),
 };
 
 const struct benchmark bench_tell = BENCHMARK("tell", "messages of 32 bytes, one way", figures);

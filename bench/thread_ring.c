@@ -100,7 +100,7 @@ static int same_shard(double seconds, struct sample *out) {
 }
 
 static const struct figure figures[] = {
-    {"503 actors, same shard", "M/s", true, same_shard, "a bare mailbox", limit_hops},
+    FIGURE("503 actors, same shard", "M/s", true, same_shard, "a bare mailbox", limit_hops),
 };
 
 const struct benchmark bench_thread_ring = BENCHMARK("thread-ring", "a message handed round a ring", figures);

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+
 #include "harness.h"
 #include "limit.h"
 #include "world.h"
 
 enum { MORE = RIM_USER };
-enum { BURST = 64, CHECK_EVERY = 1024, IN_FLIGHT = 16384, LONE_NS = 1000000 };
+enum { BURST = 64, CHECK_EVERY = 1024, IN_FLIGHT = 16384, LONE_NS = 1000000, MILLION = 1000000 };
+
+static uint64_t thread_cpu_ns(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
 
 struct run {
     struct world world;
@@ -89,6 +98,54 @@ static rim_verdict on_more_fire(rim_ctx *ctx, void *self, const void *body, rim_
 
 static const rim_handler fire_on[] = {[MORE] = on_more_fire, [RIM_TIMER] = on_fire};
 
+/* ---- a million at once: armed, all of them there, and cancelled in another order; or left to fire ---- */
+
+static rim_verdict on_more_million(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct run *run = ((struct state *)self)->run;
+    rim_timer *timers = calloc(MILLION, sizeof *timers);
+    (void)body;
+    (void)msg;
+    run->begin_ns = now_ns();
+    for (uint32_t i = 0; i < MILLION && timers != NULL; i++) {
+        timers[i] = rim_after(ctx, RIM_SECONDS(1) + rim_random(ctx) % RIM_SECONDS(100), 0);
+    }
+    for (uint32_t i = 0; i < MILLION && timers != NULL; i++) {
+        run->n += rim_cancel(ctx, timers[(uint64_t)i * 7919 % MILLION]);
+    }
+    free(timers);
+    return finish(run, run->n == MILLION ? 0 : -ENOMEM);
+}
+
+static const rim_handler million_on[] = {[MORE] = on_more_million};
+
+/* Due one after the other in a tenth of a second: what counts is the CPU's time. */
+static rim_verdict on_more_due(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct run *run = ((struct state *)self)->run;
+    (void)body;
+    (void)msg;
+    run->begin_ns = thread_cpu_ns();
+    for (uint32_t i = 0; i < MILLION; i++) {
+        if (rim_after(ctx, RIM_MS(200) + rim_random(ctx) % RIM_MS(100), 0) == RIM_NIL) {
+            return finish(run, -ENOMEM);
+        }
+    }
+    return RIM_DONE;
+}
+
+static rim_verdict on_due(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct run *run = ((struct state *)self)->run;
+    (void)ctx;
+    (void)body;
+    (void)msg;
+    if (++run->n == MILLION) {
+        finish(run, 0);
+        run->end_ns = thread_cpu_ns();
+    }
+    return RIM_DONE;
+}
+
+static const rim_handler due_on[] = {[MORE] = on_more_due, [RIM_TIMER] = on_due};
+
 /* ---- a lone timer on a shard that sleeps ---- */
 
 static rim_verdict arm_lone(rim_ctx *ctx, struct state *state) {
@@ -145,6 +202,16 @@ static int fired(double seconds, struct sample *out) {
     return measure_cost(fire_on, RIM_COUNT(fire_on), seconds, out);
 }
 
+static int million(double seconds, struct sample *out) {
+    (void)seconds;
+    return measure_cost(million_on, RIM_COUNT(million_on), 0, out);
+}
+
+static int due(double seconds, struct sample *out) {
+    (void)seconds;
+    return measure_cost(due_on, RIM_COUNT(due_on), 0, out);
+}
+
 static int lone(double seconds, struct sample *out) {
     struct run run = {.measure_ns = (uint64_t)(seconds * 1e9)};
     int error = latencies_init(&run.latencies);
@@ -159,9 +226,11 @@ static int lone(double seconds, struct sample *out) {
 }
 
 static const struct figure figures[] = {
-    {"armed and cancelled", "ns", false, cancelled, NULL, NULL},
-    {"armed and fired", "ns", false, fired, NULL, NULL},
-    {"1 ms while asleep, too late by", "us", false, lone, "clock_nanosleep", limit_sleep},
+    FIGURE("armed and cancelled", "ns", false, cancelled, NULL, NULL),
+    FIGURE("armed and fired", "ns", false, fired, NULL, NULL),
+    FIGURE("1,000,000 armed, then cancelled", "ns", false, million, NULL, NULL),
+    FIGURE("1,000,000 armed, and fired (CPU)", "ns", false, due, NULL, NULL),
+    FIGURE("1 ms while asleep, too late by", "us", false, lone, "clock_nanosleep", limit_sleep),
 };
 
 const struct benchmark bench_timer = BENCHMARK("timer", "timers armed, cancelled and fired", figures);

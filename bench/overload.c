@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Too much for one: 10,000 actors send to one as fast as they can (Pony's overload), and what the process's memory
+ * grows by while an actor is sent twice what it can do. Its mailbox is bounded, and so are the ways to it: who sends is
+ * told that there is no room, and waits for it.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "harness.h"
+#include "stream.h"
+#include "whole.h"
+
+static int same_shard(double seconds, struct sample *out) {
+    static const struct stream_plan plan = {.shards = 1, .senders = 10000, .burst = 16, .budget = 1};
+    return stream_measure(&plan, seconds, out);
+}
+
+static int across(double seconds, struct sample *out) {
+    static const struct stream_plan plan = {.shards = 2, .senders = 10000, .to_shard = 1, .burst = 16, .budget = 1};
+    return stream_measure(&plan, seconds, out);
+}
+
+/* ---- twice what it can do ---- */
+
+enum { DATA = WHOLE_USER, MORE, BODY = 256, BURST = 64, MESSAGES = 1000000, PACE_NS = 500 };
+
+struct run {
+    struct whole whole;
+    double before, most; /* resident bytes */
+    uint64_t taken;
+};
+
+/* What it does with a message takes PACE_NS, and the sender would send one in less than half of that. */
+struct sink {
+    struct run *run;
+};
+
+static rim_verdict on_data(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    struct run *run = ((struct sink *)state)->run;
+    uint64_t until = now_ns() + PACE_NS;
+    (void)ctx;
+    (void)body;
+    (void)msg;
+    while (now_ns() < until) {
+    }
+    if (run->taken++ % (MESSAGES / 64) == 0) {
+        double now = resident_bytes();
+        run->before = run->before == 0 ? now : run->before;
+        run->most = now > run->most ? now : run->most;
+    }
+    if (run->taken == MESSAGES) {
+        whole_over(&run->whole, 0);
+    }
+    return RIM_DONE;
+}
+
+static const rim_handler sink_on[] = {[DATA] = on_data};
+static const rim_behaviour sink = {
+    .name = "sink",
+    .state_size = sizeof(struct sink),
+    .on = sink_on,
+    .on_count = RIM_COUNT(sink_on),
+    .init = whole_init,
+};
+
+struct sender {
+    struct run *run;
+    rim_ref sink;
+    uint32_t sent;
+};
+
+static rim_verdict on_more(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    static const char bytes[BODY];
+    struct sender *self = state;
+    int error = 0;
+    (void)body;
+    (void)msg;
+    for (int i = 0; i < BURST && self->sent < MESSAGES && error == 0; i++) {
+        error = rim_send(ctx, self->sink, DATA, bytes, sizeof bytes);
+        self->sent += error == 0;
+    }
+    if (error == -RIM_EFULL) {
+        error = rim_want_room(ctx, self->sink);
+    } else if (error == 0 && self->sent < MESSAGES) {
+        error = rim_send(ctx, rim_self(ctx), MORE, NULL, 0);
+    }
+    if (error != 0) {
+        whole_over(&self->run->whole, error);
+    }
+    return RIM_DONE;
+}
+
+static rim_verdict on_go(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    struct sender *self = state;
+    struct run *run = self->run;
+    rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = rim_shard_count(ctx) - 1};
+    int error = rim_spawn(ctx, &sink, &options, &run, sizeof run, &self->sink);
+    if (error != 0) {
+        whole_over(&run->whole, error);
+        return RIM_STOP;
+    }
+    return on_more(ctx, state, body, msg);
+}
+
+static const rim_handler sender_on[] = {[WHOLE_GO] = on_go, [MORE] = on_more, [RIM_ROOM] = on_more};
+static const rim_behaviour sender = {
+    .name = "sender",
+    .state_size = sizeof(struct sender),
+    .on = sender_on,
+    .on_count = RIM_COUNT(sender_on),
+    .init = whole_init,
+};
+
+static int grown(uint32_t shards, struct sample *out) {
+    struct run run = {.taken = 0};
+    int error = whole_play(&run.whole, &sender, shards);
+    *out = (struct sample){.value = (run.most - run.before) / 1048576, .n = run.taken};
+    return error;
+}
+
+static const struct figure figures[] = {
+    FIGURE("10,000 senders, same shard", "M/s", true, same_shard, NULL, NULL),
+    FIGURE("10,000 senders across shards", "M/s", true, across, NULL, NULL),
+    WHOLE("memory at twice the load, across", "MiB", false, grown, 2),
+};
+
+const struct benchmark bench_overload = BENCHMARK("overload", "Pony: ten thousand senders to one actor", figures);
