@@ -233,9 +233,15 @@ static const struct rim__driver_ops driver_ops = {
     .rest = rest,
 };
 
+static bool has_buffers(struct rim__io *io) {
+    const struct rim__epoll_buffers *buffers = &rim__epoll_of_io(io)->buffers;
+    return buffers->home_count >= buffers->count / RIM_IO_BUFFERS_LOW;
+}
+
 static const struct rim__io_ops io_ops = {
     .submit = rim__epoll_ops_submit,
     .cancel = rim__epoll_ops_cancel,
+    .has_buffers = has_buffers,
     .listen = listen_on,
     .socket = open_socket,
     .names = rim__net_names,

@@ -341,9 +341,15 @@ static const struct rim__driver_ops driver_ops = {
     .rest = rest,
 };
 
+static bool has_buffers(struct rim__io *io) {
+    const struct rim__uring_buffers *buffers = &rim__uring_of_io(io)->buffers;
+    return rim__uring_buffers_free(buffers) >= buffers->count / RIM_IO_BUFFERS_LOW;
+}
+
 static const struct rim__io_ops io_ops = {
     .submit = rim__uring_ops_submit,
     .cancel = rim__uring_ops_cancel,
+    .has_buffers = has_buffers,
     .listen = rim__net_listen,
     .socket = rim__net_socket,
     .names = rim__net_names,

@@ -55,6 +55,9 @@ enum rim__file_what {
 
 #define RIM_OP_IOV_MAX 32
 
+/* Receive buffers are scarce when less than this part of them is at home. */
+#define RIM_IO_BUFFERS_LOW 4u
+
 struct rim__completion {
     int32_t result;         /* count or descriptor, or a negative errno; -ECANCELED */
     bool more;              /* further completions follow; false: terminal */
@@ -115,6 +118,8 @@ struct rim__io_ops {
     int (*submit)(struct rim__io *io, struct rim__op *op);
     /* Asks for an early end of an op that is in flight; its terminal completion comes all the same. */
     void (*cancel)(struct rim__io *io, struct rim__op *op);
+    /* Whether at least a quarter of the buffers that receives are filled into is at home. */
+    bool (*has_buffers)(struct rim__io *io);
     /* A listening descriptor; `bound` gets its address with the real port. Negative errno on failure. */
     int (*listen)(struct rim__io *io, const rim_address *address, const rim_listen_options *options,
                   rim_address *bound);

@@ -329,9 +329,15 @@ static int member(struct rim__io *io, int fd, const struct rim__membership *memb
     return rim__sim_datagram_member(find(io, fd)->datagram, membership);
 }
 
+static bool has_buffers(struct rim__io *io) {
+    const struct rim__sim_pool *pool = &of(io)->pool;
+    return pool->count - pool->out >= pool->count / RIM_IO_BUFFERS_LOW;
+}
+
 const struct rim__io_ops rim__sim_io_ops = {
     .submit = submit,
     .cancel = cancel,
+    .has_buffers = has_buffers,
     .listen = listen_on,
     .socket = open_socket,
     .names = names,

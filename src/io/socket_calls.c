@@ -96,10 +96,12 @@ int rim_socket_writev(rim_ctx *ctx, rim_ref socket, const struct iovec *pieces, 
     return rim_socket_write_msg(ctx, socket, msg);
 }
 
-/* A received message keeps one of the shard's few receive buffers: while it waits for a slow peer, others starve. */
-static bool keeps_buffer(rim_ctx *ctx, const rim_msg *msg) {
+/* A received message keeps one of the shard's few receive buffers: while it waits for a slow peer, others starve. That
+   is allowed as long as enough are left. */
+static bool keeps_scarce_buffer(rim_ctx *ctx, const rim_msg *msg) {
     const struct rim__service *service = rim__ctx_io(ctx);
-    return service != NULL && (msg->flags & RIM_MSG_OUT) != 0 && rim__msg_out(msg)->release == service->buffer_release;
+    return service != NULL && (msg->flags & RIM_MSG_OUT) != 0 &&
+           rim__msg_out(msg)->release == service->buffer_release && !service->io->ops->has_buffers(service->io);
 }
 
 static int try_copy(rim_ctx *ctx, rim_ref socket, rim_msg **msg) {
@@ -127,9 +129,7 @@ int rim_socket_try_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg **msg) {
         return -EINVAL;
     }
     struct rim__socket *direct = find_direct(ctx, socket);
-    bool is_small = rim_size(*msg) <= RIM_OUTGOING_SMALL;
-    bool waits = direct == NULL || direct->output.out.bytes > 0;
-    if (is_small || (waits && keeps_buffer(ctx, *msg))) {
+    if (rim_size(*msg) <= RIM_OUTGOING_SMALL || keeps_scarce_buffer(ctx, *msg)) {
         return try_copy(ctx, socket, msg);
     }
     if (direct == NULL) {
