@@ -59,6 +59,12 @@ struct rim__watch {
 int rim__actor_watch(rim_ctx *ctx, rim_ref who, struct rim__watch *watch);
 void rim__actor_unwatch(struct rim__watch *watch);
 
+/* Messages that wait for an actor of this shard; 0 if there is no such actor. */
+uint32_t rim__actor_backlog(rim_ctx *ctx, rim_ref who);
+
+/* Runs fn once, when all turns of this tick have been taken. There is one fn for a shard: the I/O layer's. */
+void rim__ctx_run_after(rim_ctx *ctx, void (*fn)(rim_ctx *ctx));
+
 /* Work outside of mailboxes that a graceful stop has to wait for: bytes to be written. Counted up and down. */
 void rim__ctx_busy(rim_ctx *ctx, int delta);
 

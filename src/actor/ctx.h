@@ -224,6 +224,7 @@ struct rim_ctx {
     char fail_text[128];
     char error_text[256];
     void *io;                                         /* the I/O layer's */
+    void (*after_turns)(rim_ctx *ctx);                /* runs once at the end of the turns; NULL: nothing to do */
     void (*io_stats)(rim_ctx *ctx, rim_stats *stats); /* adds what the I/O layer counts */
     uint64_t (*wall_ms)(const rim_ctx *ctx);
     /* For tests, else NULL: whether this turn of the actor fails. */

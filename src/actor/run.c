@@ -104,7 +104,6 @@ static rim__cold rim_verdict handle_rare(rim_ctx *ctx, struct rim__actor *actor,
     switch ((enum rim__kind)msg->kind) {
     case RIM_KIND_SPAWN:
         return give_birth(ctx, actor, msg);
-    case RIM_KIND_EVENT:
     case RIM_KIND_DRAIN:
         return call_row(ctx, actor, msg);
     case RIM_KIND_TIMER:
@@ -132,6 +131,8 @@ static inline rim_verdict handle(rim_ctx *ctx, struct rim__actor *actor, struct 
     ctx->taken = false;
     bool embedded = (msg->flags & RIM_MSG_EMBEDDED) != 0; /* such a message may be gone after the call */
     if (rim__likely(msg->kind == RIM_KIND_TELL)) {
+        verdict = call_row(ctx, actor, msg);
+    } else if (msg->kind == RIM_KIND_EVENT) {
         verdict = call_row(ctx, actor, msg);
     } else if (msg->kind == RIM_KIND_ASK) {
         verdict = handle_ask(ctx, actor, msg);

@@ -16,6 +16,11 @@
 
 static void settle(struct rim__shard *shard) {
     rim_ctx *ctx = shard->world;
+    if (ctx->after_turns != NULL) {
+        void (*run)(rim_ctx *) = ctx->after_turns;
+        ctx->after_turns = NULL;
+        run(ctx);
+    }
     if (rim__unlikely(ctx->refusal.count > 0)) {
         rim__room_flush(ctx);
     }
@@ -247,6 +252,15 @@ void rim__actor_hold(rim_ctx *ctx, rim_ref who, bool held) {
     if (actor->head != NULL) {
         rim__actor_wake(ctx, actor);
     }
+}
+
+uint32_t rim__actor_backlog(rim_ctx *ctx, rim_ref who) {
+    const struct rim__actor *actor = rim__actor_get(ctx, who);
+    return actor != NULL ? actor->count : 0;
+}
+
+void rim__ctx_run_after(rim_ctx *ctx, void (*fn)(rim_ctx *ctx)) {
+    ctx->after_turns = fn;
 }
 
 void rim__ctx_busy(rim_ctx *ctx, int delta) {

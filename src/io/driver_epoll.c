@@ -99,7 +99,7 @@ static bool is_worth_a_look(const struct rim__epoll *epoll) {
 
 /* How long epoll may be asked to wait. */
 static uint64_t shorten(struct rim__epoll *epoll, uint64_t wait_ns) {
-    if (wait_ns == 0 || epoll->due.count != 0 || epoll->finished.count != 0) {
+    if (wait_ns == 0 || (epoll->due.count | epoll->sends.count | epoll->finished.count) != 0) {
         return 0;
     }
     uint64_t deadline_ns = rim__epoll_ops_deadline(epoll);
@@ -112,7 +112,7 @@ static uint64_t shorten(struct rim__epoll *epoll, uint64_t wait_ns) {
 }
 
 static void run_ops(struct rim__epoll *epoll) {
-    if (epoll->due.count != 0) {
+    if ((epoll->due.count | epoll->sends.count) != 0) {
         rim__epoll_ops_run(epoll);
     }
     if (epoll->finished.count != 0) {
@@ -129,7 +129,7 @@ static void poll_epoll(struct rim__driver *driver, uint64_t wait_ns) {
     }
     run_ops(epoll);
     wait_ns = driver->completions == before ? shorten(epoll, wait_ns) : 0;
-    if (wait_ns != 0 || is_worth_a_look(epoll)) {
+    if (epoll->due_left == 0 && (wait_ns != 0 || is_worth_a_look(epoll))) {
         look(epoll, wait_ns);
         run_ops(epoll);
     }

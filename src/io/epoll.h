@@ -8,12 +8,16 @@
  * descriptor given to epoll, once, edge-triggered. An edge takes the mark away, whether an op is there or not.
  *
  *     submit -> blocked? no  -> due ---- poll tries ----> done, also several times (accept, receive)
+ *                  |          sends         |     |
  *                  |             ^          |     |
  *                  yes           |edge      |     '-- no buffer --> starved --buffers come home--> due
  *                  v             |          v
  *               in no list, or deadlines (connects that have one)
  *
  *     cancel: from wherever it is -> finished -> done with -ECANCELED, by poll
+ *
+ * A poll tries all sends and then receives until so many bytes have come; the others are for the next polls, and epoll
+ * is not asked again before. So what was received is sent again while the cache has it, and the same few buffers serve.
  *
  * A side is in one list at most. What epoll is given with a descriptor is its number and a generation that changes with
  * each close, so that an event that comes too late finds nobody.
@@ -73,6 +77,8 @@ struct rim__epoll {
     struct rim__epoll_file **chunks; /* by the descriptor's number; a chunk never moves */
     uint32_t chunk_count;
     struct rim__epoll_list due, starved, finished;
+    struct rim__epoll_list sends;     /* due as well: sends and connects */
+    uint32_t due_left;                /* so many of `due` are to be tried before epoll is asked again */
     struct rim__epoll_list deadlines; /* the earliest first */
 };
 

@@ -15,6 +15,8 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "io/address.h"
@@ -24,6 +26,7 @@
 
 #define READS_MAX   4u  /* of one descriptor before others get their turn */
 #define ACCEPTS_MAX 32u /* the same */
+#define BATCH_BYTES 131072u
 #define IN_EVENTS   ((uint32_t)(EPOLLIN | EPOLLRDHUP | EPOLLPRI))
 #define OUT_EVENTS  ((uint32_t)EPOLLOUT)
 #define BAD_EVENTS  ((uint32_t)(EPOLLERR | EPOLLHUP))
@@ -64,9 +67,18 @@ static void move(struct rim__epoll_list *list, struct rim__epoll_side *side) {
 
 /* ---- submitting and cancelling ---- */
 
+static bool is_incoming(const struct rim__op *op) {
+    return op->kind == RIM_OP_ACCEPT || op->kind == RIM_OP_RECV || op->kind == RIM_OP_READY;
+}
+
 static struct rim__epoll_side *side_of(const struct rim__epoll *epoll, const struct rim__op *op) {
     struct rim__epoll_file *file = rim__epoll_files_find(epoll, op->fd);
-    return op->kind == RIM_OP_ACCEPT || op->kind == RIM_OP_RECV || op->kind == RIM_OP_READY ? &file->in : &file->out;
+    return is_incoming(op) ? &file->in : &file->out;
+}
+
+/* The side is to be tried. */
+static void become_due(struct rim__epoll *epoll, struct rim__epoll_side *side) {
+    move(is_incoming(side->op) ? &epoll->due : &epoll->sends, side);
 }
 
 int rim__epoll_ops_submit(struct rim__io *io, struct rim__op *op) {
@@ -95,7 +107,7 @@ int rim__epoll_ops_submit(struct rim__io *io, struct rim__op *op) {
     if (op->kind == RIM_OP_RECV && epoll->starved.count > 0) {
         append(&epoll->starved, side); /* behind those that have waited longer for a buffer */
     } else if (!side->blocked) {
-        append(&epoll->due, side);
+        become_due(epoll, side);
     }
     return 0;
 }
@@ -177,7 +189,7 @@ static void fail(struct rim__epoll *epoll, struct rim__epoll_side *side, uint32_
     if (error == EAGAIN) {
         block(epoll, side, events);
     } else if (error == EINTR) {
-        append(&epoll->due, side);
+        become_due(epoll, side);
     } else {
         end(epoll, side, -error);
     }
@@ -187,7 +199,7 @@ static void unblock(struct rim__epoll *epoll, struct rim__epoll_side *side) {
     bool waits = side->op != NULL && (side->list == NULL || side->list == &epoll->deadlines);
     side->blocked = false;
     if (waits) {
-        move(&epoll->due, side);
+        become_due(epoll, side);
     }
 }
 
@@ -219,7 +231,7 @@ static void expire(struct rim__epoll *epoll) {
 
 void rim__epoll_ops_advance(struct rim__epoll *epoll) {
     for (uint32_t free = epoll->buffers.home_count; free > 0 && epoll->starved.first != NULL; free--) {
-        move(&epoll->due, epoll->starved.first);
+        become_due(epoll, epoll->starved.first);
     }
     expire(epoll);
 }
@@ -241,7 +253,17 @@ static void try_accept(struct rim__epoll *epoll, struct rim__epoll_side *side) {
             return;
         }
     }
-    append(&epoll->due, side);
+    become_due(epoll, side);
+}
+
+/* As recv and send, past the C library: with several threads each of these is a point of cancellation there, at the
+   price of two atomic operations. */
+static ssize_t receive_now(int fd, void *bytes, size_t size) {
+    return syscall(SYS_recvfrom, fd, bytes, size, MSG_DONTWAIT, NULL, NULL);
+}
+
+static ssize_t send_now(int fd, const void *bytes, size_t size) {
+    return syscall(SYS_sendto, fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
 }
 
 /* One receive. False: there is no more to be had now, and the side has been seen to. */
@@ -253,7 +275,7 @@ static bool receive(struct rim__epoll *epoll, struct rim__epoll_side *side) {
         return false;
     }
     epoll->driver.enters++;
-    ssize_t count = recv(op->fd, body->data, epoll->buffers.bytes, MSG_DONTWAIT);
+    ssize_t count = receive_now(op->fd, body->data, epoll->buffers.bytes);
     if (count <= 0) {
         rim__epoll_buffers_put(&epoll->buffers, body);
     }
@@ -284,7 +306,7 @@ static void try_recv(struct rim__epoll *epoll, struct rim__epoll_side *side) {
             return;
         }
     }
-    append(&epoll->due, side);
+    become_due(epoll, side);
 }
 
 static void try_send(struct rim__epoll *epoll, struct rim__epoll_side *side) {
@@ -294,7 +316,7 @@ static void try_send(struct rim__epoll *epoll, struct rim__epoll_side *side) {
     epoll->driver.enters++;
     if (op->send.iov_count == 1) {
         size_t length = iov->iov_len < INT32_MAX ? iov->iov_len : INT32_MAX; /* a short send, as any */
-        count = send(op->fd, iov->iov_base, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+        count = send_now(op->fd, iov->iov_base, length);
     } else {
         const struct msghdr message = {.msg_iov = op->send.iov, .msg_iovlen = op->send.iov_count};
         count = sendmsg(op->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -317,7 +339,7 @@ static void try_connect(struct rim__epoll *epoll, struct rim__epoll_side *side) 
     } else if (errno == EINPROGRESS || errno == EALREADY) {
         block(epoll, side, IN_EVENTS | OUT_EVENTS);
     } else if (errno == EINTR) {
-        append(&epoll->due, side);
+        become_due(epoll, side);
     } else {
         end(epoll, side, -errno);
     }
@@ -359,10 +381,20 @@ static void try_op(struct rim__epoll *epoll, struct rim__epoll_side *side) {
     }
 }
 
+static void try_first(struct rim__epoll *epoll, struct rim__epoll_list *list) {
+    struct rim__epoll_side *side = list->first;
+    unlist(side);
+    try_op(epoll, side);
+}
+
 void rim__epoll_ops_run(struct rim__epoll *epoll) {
-    for (uint32_t count = epoll->due.count; count > 0 && epoll->due.first != NULL; count--) {
-        struct rim__epoll_side *side = epoll->due.first;
-        unlist(side);
-        try_op(epoll, side);
+    for (uint32_t count = epoll->sends.count; count > 0 && epoll->sends.first != NULL; count--) {
+        try_first(epoll, &epoll->sends);
     }
+    uint64_t until = epoll->io.bytes_in + BATCH_BYTES;
+    uint32_t left = epoll->due_left != 0 ? epoll->due_left : epoll->due.count;
+    for (; left > 0 && epoll->due.first != NULL && epoll->io.bytes_in < until; left--) {
+        try_first(epoll, &epoll->due);
+    }
+    epoll->due_left = epoll->due.first != NULL ? left : 0;
 }

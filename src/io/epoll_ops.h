@@ -16,7 +16,7 @@ void rim__epoll_ops_cancel(struct rim__io *io, struct rim__op *op);
 /* Epoll's word on a descriptor: `events` as epoll_wait gave them. */
 void rim__epoll_ops_react(struct rim__epoll *epoll, uint64_t name, uint32_t events);
 
-/* Tries what is due now, once each; runs done. */
+/* Tries what is due now, once each, and receives not beyond a number of bytes; runs done. */
 void rim__epoll_ops_run(struct rim__epoll *epoll);
 /* Runs done of what was cancelled. */
 void rim__epoll_ops_finish(struct rim__epoll *epoll);

@@ -165,7 +165,7 @@ static void sent(struct rim__op *op, const struct rim__completion *completion) {
                completion->result != -EAGAIN) {
         rim__socket_lose(socket, completion->result);
     }
-    rim__socket_settle(socket);
+    rim__socket_push(socket);
 }
 
 static void start_send(struct rim__socket *socket) {

@@ -27,7 +27,6 @@ struct rim__output {
     uint64_t sent;                       /* bytes */
     uint64_t unwritten;                  /* bytes that were written too late, or never left */
     bool held;                           /* the actor is */
-    bool kicked;                         /* a RIM_SOCKET_KICK is in its mailbox */
     bool ended;                          /* nothing more is to be written: shutdown or close was asked for */
     bool shut;                           /* and the peer has been told */
 };

@@ -86,6 +86,7 @@ int rim__service_open(rim_ctx *ctx, struct rim__io *io) {
     service->shard = shard;
     service->io = io;
     service->ctx = ctx;
+    service->pushes_end = &service->pushes;
     rim__ctx_set_io(ctx, service);
     return 0;
 }

@@ -32,6 +32,7 @@ struct rim__service {
     struct rim__file *files;
     struct rim__datagram *datagrams;
     struct rim__socket *waiting;                      /* sockets whose owner has no room */
+    struct rim__socket *pushes, **pushes_end;         /* those that were written to in this tick's turns */
     struct rim__socket *sockets[RIM_SERVICE_BUCKETS]; /* by reference */
     /* How the driver takes back the buffers that it receives into; NULL until one was seen. */
     void (*buffer_release)(struct rim__shard *home, struct rim__body *body);

@@ -50,6 +50,14 @@ static void enroll(struct rim__socket *socket) {
     *list = socket;
 }
 
+static void unlist_push(struct rim__socket *socket) {
+    if (socket->push_link != NULL) {
+        *socket->push_link = socket->next_push;
+        *(socket->next_push != NULL ? &socket->next_push->push_link : &socket->service->pushes_end) = socket->push_link;
+        socket->push_link = NULL;
+    }
+}
+
 static void strike_out(struct rim__socket *socket) {
     if (socket->link != NULL) {
         *socket->link = socket->next;
@@ -104,6 +112,7 @@ int rim__socket_attach(struct rim__socket *socket, rim_ref self, rim_ref owner) 
 void rim__socket_discard(struct rim__socket *socket) {
     struct rim__service *service = socket->service;
     strike_out(socket);
+    unlist_push(socket);
     rim__actor_unwatch(&socket->self_watch);
     rim__actor_unwatch(&socket->owner_watch);
     rim__dial_free(socket->dial);
@@ -400,6 +409,42 @@ void rim__socket_settle(struct rim__socket *socket) {
     if (socket->state == RIM_SOCKET_IS_CLOSED && (socket->self_gone || socket->service->detached)) {
         rim__socket_discard(socket);
     }
+}
+
+void rim__socket_push(struct rim__socket *socket) {
+    if (socket->state != RIM_SOCKET_IS_OPEN || socket->output.ended || socket->settling) {
+        rim__socket_settle(socket);
+        return;
+    }
+    socket->settling = true;
+    rim__output_push(socket);
+    socket->settling = false;
+    if (socket->state == RIM_SOCKET_IS_OPEN) {
+        set_busy(socket);
+    } else {
+        rim__socket_settle(socket); /* it is lost */
+    }
+}
+
+static void push_all(rim_ctx *ctx) {
+    struct rim__service *service = rim__ctx_io(ctx);
+    while (service != NULL && service->pushes != NULL) {
+        struct rim__socket *socket = service->pushes;
+        unlist_push(socket);
+        rim__socket_push(socket);
+    }
+}
+
+void rim__socket_push_later(struct rim__socket *socket) {
+    struct rim__service *service = socket->service;
+    if (socket->push_link != NULL) {
+        return;
+    }
+    socket->next_push = NULL;
+    socket->push_link = service->pushes_end;
+    *service->pushes_end = socket;
+    service->pushes_end = &socket->next_push;
+    rim__ctx_run_after(service->ctx, push_all);
 }
 
 void rim__socket_room(struct rim__service *service, rim_ref who) {

@@ -50,8 +50,9 @@ enum rim__socket_state {
 
 struct rim__socket {
     struct rim__service *service;
-    struct rim__socket *next, **link; /* in its bucket of the service; link NULL: not registered */
-    rim_ref self, owner;              /* owner RIM_NIL: there is none, or it has ended */
+    struct rim__socket *next, **link;           /* in its bucket of the service; link NULL: not registered */
+    struct rim__socket *next_push, **push_link; /* in the service's list; link NULL: is not to be pushed */
+    rim_ref self, owner;                        /* owner RIM_NIL: there is none, or it has ended */
     struct rim__watch self_watch, owner_watch;
     enum rim__socket_state state;
     int fd;          /* -1: closed */
@@ -93,7 +94,6 @@ enum {
     RIM_SOCKET_FLUSH,                                          /* uint64_t cookie */
     RIM_SOCKET_SHUTDOWN,
     RIM_SOCKET_CLOSE,
-    RIM_SOCKET_KICK, /* something was written past the mailbox: send it */
 };
 
 /* A socket that owns `fd` (-1: there is none yet) and is in CONNECTING, without an actor. NULL when out of memory. */
@@ -112,6 +112,10 @@ int rim__socket_tune(struct rim__socket *socket, const rim_socket_options *optio
 
 /* Does whatever is to be done next. To be called last in every event; the socket may be gone afterwards. */
 void rim__socket_settle(struct rim__socket *socket);
+/* The same where nothing has happened but that bytes were written to the socket, or have left: less to look at. */
+void rim__socket_push(struct rim__socket *socket);
+/* rim__socket_push, when the turns of this tick have been taken: one send for all that they write. */
+void rim__socket_push_later(struct rim__socket *socket);
 
 /* Changes of state; the caller settles. Each is allowed in every state, and does nothing where it comes too late. */
 void rim__socket_opened(struct rim__socket *socket);

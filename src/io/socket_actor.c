@@ -137,14 +137,6 @@ static rim_verdict on_close(rim_ctx *ctx, void *self, const void *body, rim_msg 
     return after_message(ctx, socket);
 }
 
-static rim_verdict on_kick(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
-    (void)body;
-    (void)msg;
-    struct rim__socket *socket = of_state(self);
-    socket->output.kicked = false;
-    return after_message(ctx, socket);
-}
-
 /* A stop that has run into its deadline waits for nobody's reading. Else the watch sees to the end. */
 static void end(rim_ctx *ctx, void *self, rim_exit why) {
     (void)ctx;
@@ -156,9 +148,10 @@ static void end(rim_ctx *ctx, void *self, rim_exit why) {
 }
 
 static const rim_handler rows[] = {
-    [RIM_SOCKET_WRITE & 0xffff] = on_write,       [RIM_SOCKET_FLUSH & 0xffff] = on_flush,
-    [RIM_SOCKET_SHUTDOWN & 0xffff] = on_shutdown, [RIM_SOCKET_CLOSE & 0xffff] = on_close,
-    [RIM_SOCKET_KICK & 0xffff] = on_kick,
+    [RIM_SOCKET_WRITE & 0xffff] = on_write,
+    [RIM_SOCKET_FLUSH & 0xffff] = on_flush,
+    [RIM_SOCKET_SHUTDOWN & 0xffff] = on_shutdown,
+    [RIM_SOCKET_CLOSE & 0xffff] = on_close,
 };
 
 const rim_behaviour rim__socket_behaviour = {

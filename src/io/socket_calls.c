@@ -8,16 +8,10 @@
 /*
  * Writes go to the socket's mailbox, which bounds them and keeps them in order. But where the socket is on the
  * writer's shard, takes more, and has nothing in its mailbox that would be overtaken, they go straight to its queue:
- * small ones are copied once, behind one another, and one message starts the send for all of a turn.
+ * small ones are copied once, behind one another, and one send is started for all that the turns of a tick write.
  */
 static bool has_empty_mailbox(rim_ctx *ctx, const struct rim__socket *socket) {
-    if (socket->self_gone) {
-        return true;
-    }
-    void *previous = rim__ctx_enter(ctx, socket->self);
-    uint32_t waiting = rim_backlog(ctx);
-    rim__ctx_leave(ctx, previous);
-    return waiting == (socket->output.kicked ? 1u : 0u);
+    return socket->self_gone || rim__actor_backlog(ctx, socket->self) == 0;
 }
 
 static struct rim__socket *find_here(rim_ctx *ctx, rim_ref socket) {
@@ -36,19 +30,25 @@ static struct rim__socket *find_direct(rim_ctx *ctx, rim_ref socket) {
     return found;
 }
 
-/* Starts the send: now where it must be, else when the socket's turn comes, with all that is written until then. */
-static void start_send(rim_ctx *ctx, struct rim__socket *socket) {
-    struct rim__output *output = &socket->output;
-    if (!socket->self_gone && !socket->service->closing && !output->held) {
-        if (output->kicked || output->op.in_flight) {
-            return;
-        }
-        if (rim_send(ctx, socket->self, RIM_SOCKET_KICK, NULL, 0) == 0) {
-            output->kicked = true;
-            return;
-        }
+/* Starts the send: now where it must be, else when the turns have been taken, with all that is written until then. */
+static void start_send(struct rim__socket *socket) {
+    if (socket->self_gone || socket->service->closing || socket->output.held) {
+        rim__socket_settle(socket);
+    } else if (!socket->output.op.in_flight) {
+        rim__socket_push_later(socket);
     }
-    rim__socket_settle(socket);
+}
+
+/* `direct` is NULL where the write has to go through the mailbox. */
+static int write_copy(rim_ctx *ctx, rim_ref socket, struct rim__socket *direct, struct iovec bytes) {
+    if (direct == NULL) {
+        return rim_send(ctx, socket, RIM_SOCKET_WRITE, bytes.iov_base, bytes.iov_len);
+    }
+    int result = rim__output_copy(direct, bytes.iov_base, bytes.iov_len);
+    if (result == 0) {
+        start_send(direct);
+    }
+    return result;
 }
 
 int rim_socket_write(rim_ctx *ctx, rim_ref socket, const void *bytes, size_t size) {
@@ -56,14 +56,7 @@ int rim_socket_write(rim_ctx *ctx, rim_ref socket, const void *bytes, size_t siz
         return 0;
     }
     struct rim__socket *direct = size <= RIM_BODY_MAX ? find_direct(ctx, socket) : NULL;
-    if (direct == NULL) {
-        return rim_send(ctx, socket, RIM_SOCKET_WRITE, bytes, size);
-    }
-    int result = rim__output_copy(direct, bytes, size);
-    if (result == 0) {
-        start_send(ctx, direct);
-    }
-    return result;
+    return write_copy(ctx, socket, direct, (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = size});
 }
 
 static void gather(char *to, const struct iovec *pieces, size_t count) {
@@ -104,15 +97,6 @@ static bool keeps_scarce_buffer(rim_ctx *ctx, const rim_msg *msg) {
            rim__msg_out(msg)->release == service->buffer_release && !service->io->ops->has_buffers(service->io);
 }
 
-static int try_copy(rim_ctx *ctx, rim_ref socket, rim_msg **msg) {
-    int result = rim_socket_write(ctx, socket, rim_body(*msg), rim_size(*msg));
-    if (result == 0) {
-        rim_msg_free(ctx, *msg);
-        *msg = NULL;
-    }
-    return result;
-}
-
 /* Through the mailbox, as a message of the socket's own. */
 static int try_mailbox(rim_ctx *ctx, rim_ref socket, rim_msg **msg) {
     uint32_t tag = rim_tag(*msg);
@@ -129,15 +113,22 @@ int rim_socket_try_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg **msg) {
         return -EINVAL;
     }
     struct rim__socket *direct = find_direct(ctx, socket);
-    if (rim_size(*msg) <= RIM_OUTGOING_SMALL || keeps_scarce_buffer(ctx, *msg)) {
-        return try_copy(ctx, socket, msg);
+    uint32_t size = (*msg)->size;
+    if (size <= RIM_OUTGOING_SMALL || keeps_scarce_buffer(ctx, *msg)) {
+        struct iovec bytes = {.iov_base = rim__msg_body(*msg), .iov_len = size};
+        int result = size > 0 ? write_copy(ctx, socket, direct, bytes) : 0;
+        if (result == 0) {
+            rim_msg_free(ctx, *msg);
+            *msg = NULL;
+        }
+        return result;
     }
     if (direct == NULL) {
         return try_mailbox(ctx, socket, msg);
     }
     rim__output_append(direct, *msg);
     *msg = NULL;
-    start_send(ctx, direct);
+    start_send(direct);
     return 0;
 }
 
