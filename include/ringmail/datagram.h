@@ -31,16 +31,21 @@ typedef struct rim_datagram_options {
     uint16_t port;    /* 0: the kernel chooses; see rim_datagram_ask */
     const char *peer; /* numeric or Unix: the one to talk to, no other is heard; NULL: anybody */
     uint16_t peer_port;
-    uint32_t size_max;       /* a longer datagram is cut off; 0: 2,048; at most RIM_DATAGRAM_SIZE_MAX */
+    uint32_t size_max;       /* a longer one is cut off; 0: 2,048, and all with merge; at most RIM_DATAGRAM_SIZE_MAX */
     uint32_t send_buffer;    /* bytes that the kernel keeps for the network; 0: as it likes */
     uint32_t receive_buffer; /* and from it; 0: as it likes */
     bool share;              /* others that share may have the same port: SO_REUSEADDR, for multicast */
-    bool broadcast;          /* sending to broadcast addresses is allowed */
-    bool ipv6_only;          /* an IPv6 address is not to take IPv4 as well */
-    bool no_loop;            /* members on this machine do not hear what is sent to a group */
-    uint8_t hops;            /* of what is sent to a group, its time to live; 0: 1, this network alone */
-    const char *interface;   /* name of the one that leads to groups; NULL: the kernel's choice */
-    uint32_t mode;           /* of a Unix socket's file, as chmod(2) has it; 0: as the umask leaves it */
+    bool spread;           /* the same, and each sender's datagrams go to one of them: SO_REUSEPORT, for many shards */
+    bool broadcast;        /* sending to broadcast addresses is allowed */
+    bool ipv6_only;        /* an IPv6 address is not to take IPv4 as well */
+    bool no_loop;          /* members on this machine do not hear what is sent to a group */
+    bool tell_way;         /* rim_datagram_event says where each came in, and its hops and class */
+    bool tell_errors;      /* what the network says about what was sent to anybody, not to the peer alone */
+    bool merge;            /* datagrams of one sender may come together, as a train: see rim_datagram_event.segment */
+    uint8_t hops;          /* of what is sent to a group, its time to live; 0: 1, this network alone */
+    uint8_t traffic_class; /* of all that is sent: the byte that was called type of service; 0: as it is */
+    const char *interface; /* name of the one that leads to groups; NULL: the kernel's choice */
+    uint32_t mode;         /* of a Unix socket's file, as chmod(2) has it; 0: as the umask leaves it */
 } rim_datagram_options;
 
 /*
@@ -49,15 +54,29 @@ typedef struct rim_datagram_options {
  */
 RIM_API RIM_MUST_CHECK int rim_datagram_open(rim_ctx *ctx, const rim_datagram_options *options, rim_ref *out);
 
-/* RIM_DATAGRAM: the body, behind which the bytes follow. It is the library's memory; rim_take keeps it without a copy.
+/* Where a datagram came in: which of this machine's addresses it was sent to. */
+typedef struct rim_datagram_way {
+    uint8_t family;     /* 4 or 6; 0: not known */
+    uint32_t interface; /* its number, as if_nametoindex(3) has it; 0: not known */
+    uint8_t bytes[16];  /* our address there; of a multicast or broadcast one, IPv4 has ours and IPv6 the group's */
+} rim_datagram_way;
+
+/*
+ * RIM_DATAGRAM: the body, behind which the bytes follow. It is the library's memory: mostly the buffer that the kernel
+ * has filled, which goes home when the message is released. rim_take keeps it without a copy; whoever keeps many of
+ * them long keeps the shard's receive buffers, and its sockets wait.
  */
 typedef struct rim_datagram_event {
     rim_ref socket;
-    rim_address from;
-    int32_t error;     /* 0; else no bytes: -ECONNREFUSED (nobody has the port that a connected socket sent to), ... */
-    uint32_t size;     /* of the bytes; a datagram may be empty */
-    uint32_t lost;     /* that the kernel's buffer had no room for, so far */
-    bool is_truncated; /* it was longer than size_max */
+    rim_address from;      /* of an error: where that was sent to, if it is known */
+    int32_t error;         /* 0; else no bytes: -ECONNREFUSED (nobody has the port that was sent to), ... */
+    uint32_t size;         /* of the bytes; a datagram may be empty */
+    uint32_t lost;         /* that the kernel's buffer had no room for, so far */
+    uint32_t segment;      /* 0: one datagram. Else the bytes are several: each of this size, the last maybe shorter */
+    rim_datagram_way way;  /* with tell_way */
+    uint8_t hops;          /* that it still had, its time to live; with tell_way; 0: not known */
+    uint8_t traffic_class; /* with tell_way */
+    bool is_truncated;     /* it was longer than size_max */
 } rim_datagram_event;
 
 static inline const void *rim_datagram_bytes(const rim_datagram_event *event) {
@@ -84,7 +103,7 @@ RIM_API RIM_MUST_CHECK int rim_datagram_leave(rim_ctx *ctx, rim_ref socket, cons
 
 typedef struct rim_datagram_state {
     rim_address local;       /* with the port that the kernel chose */
-    uint64_t received, sent; /* datagrams */
+    uint64_t received, sent; /* datagrams; a train counts as one */
     uint32_t lost;           /* as the last datagram said it */
 } rim_datagram_state;
 

@@ -8,34 +8,56 @@
 #include "io/address.h"
 
 #define SIZE_DEFAULT 2048u
-#define RECEIVES_MAX 16 /* of one socket before others get their turn */
-#define RETRY_NS     RIM_MS(1)
 
-enum { DATAGRAM_PROTOCOL = 0x7f0d };
+/* ---- the register ---- */
 
-/* What came, in memory of the shard's. */
-struct arrival {
-    struct rim__body body;
-    size_t total;
-    rim_datagram_event event;
-    char bytes[];
-};
-_Static_assert(offsetof(struct arrival, bytes) == offsetof(struct arrival, event) + sizeof(rim_datagram_event),
-               "the bytes follow the event");
+static struct rim__datagram **bucket(const struct rim__service *service, rim_ref self) {
+    return (struct rim__datagram **)&service->datagrams[rim__mix(self) % RIM_SERVICE_DATAGRAM_BUCKETS];
+}
 
-static void release_arrival(struct rim__shard *home, struct rim__body *body) {
-    struct arrival *arrival = rim__container_of(body, struct arrival, body);
-    rim__memory_free(&home->memory, arrival, arrival->total);
+struct rim__datagram *rim__datagram_find(const struct rim__service *service, rim_ref self) {
+    struct rim__datagram *at = *bucket(service, self);
+    while (at != NULL && at->self != self) {
+        at = at->next;
+    }
+    return at;
+}
+
+static void enroll(struct rim__datagram *datagram) {
+    struct rim__datagram **list = bucket(datagram->service, datagram->self);
+    datagram->next = *list;
+    datagram->link = list;
+    if (datagram->next != NULL) {
+        datagram->next->link = &datagram->next;
+    }
+    *list = datagram;
+}
+
+static void strike_out(struct rim__datagram *datagram) {
+    if (datagram->link != NULL) {
+        *datagram->link = datagram->next;
+        if (datagram->next != NULL) {
+            datagram->next->link = datagram->link;
+        }
+        datagram->link = NULL;
+    }
+}
+
+/* fn may free the one that it is given. */
+static void for_all(const struct rim__service *service, void (*fn)(struct rim__datagram *datagram)) {
+    for (uint32_t i = 0; i < RIM_SERVICE_DATAGRAM_BUCKETS; i++) {
+        for (struct rim__datagram *at = service->datagrams[i], *next; at != NULL; at = next) {
+            next = at->next;
+            fn(at);
+        }
+    }
 }
 
 /* ---- the end ---- */
 
 static void destroy(struct rim__datagram *datagram) {
     struct rim__service *service = datagram->service;
-    *datagram->link = datagram->next;
-    if (datagram->next != NULL) {
-        datagram->next->link = datagram->link;
-    }
+    strike_out(datagram);
     rim__actor_unwatch(&datagram->self_watch);
     rim__actor_unwatch(&datagram->owner_watch);
     rim__memory_free(&service->shard->memory, datagram, sizeof *datagram);
@@ -49,11 +71,11 @@ static void set_busy(struct rim__datagram *datagram, bool busy) {
     }
 }
 
-/* To be called last: the datagram may be gone afterwards. */
-static void settle(struct rim__datagram *datagram) {
+void rim__datagram_settle(struct rim__datagram *datagram) {
     struct rim__io *io = datagram->service->io;
-    set_busy(datagram, datagram->closing && datagram->ready.in_flight);
-    if (!datagram->closing || datagram->ready.in_flight) {
+    bool in_flight = datagram->input.op.in_flight;
+    set_busy(datagram, datagram->closing && in_flight);
+    if (!datagram->closing || in_flight) {
         return;
     }
     if (datagram->self_gone && datagram->fd >= 0) {
@@ -66,154 +88,57 @@ static void settle(struct rim__datagram *datagram) {
     }
 }
 
-static void stop_receiving(struct rim__datagram *datagram) {
-    struct rim__io *io = datagram->service->io;
+static void quiet(struct rim__datagram *datagram) {
     datagram->closing = true;
-    rim__timer_disarm(&datagram->service->shard->timers, &datagram->retry);
-    if (datagram->held != NULL) {
-        rim__body_release(datagram->service->shard, datagram->held);
-        datagram->held = NULL;
-    }
-    if (datagram->ready.in_flight && !datagram->ready.cancelling) {
-        io->ops->cancel(io, &datagram->ready);
-    }
+    rim__datagram_input_stop(datagram);
+    rim__datagram_settle(datagram);
 }
 
-void rim__datagram_quiet(struct rim__datagram *datagram) {
-    stop_receiving(datagram);
-    settle(datagram);
+void rim__datagram_quiet_all(struct rim__service *service) {
+    for_all(service, quiet);
 }
 
-void rim__datagram_cut(struct rim__datagram *datagram) {
+static void cut(struct rim__datagram *datagram) {
     rim__assert(datagram->service->detached);
     rim__actor_unwatch(&datagram->self_watch);
     rim__actor_unwatch(&datagram->owner_watch);
     datagram->self_gone = true;
-    rim__datagram_quiet(datagram);
+    quiet(datagram);
+}
+
+void rim__datagram_cut_all(struct rim__service *service) {
+    for_all(service, cut);
 }
 
 static void self_gone(struct rim__watch *watch, rim_ctx *ctx) {
     (void)ctx;
     struct rim__datagram *datagram = rim__container_of(watch, struct rim__datagram, self_watch);
     datagram->self_gone = true;
-    rim__datagram_quiet(datagram);
+    quiet(datagram);
 }
 
 static void owner_gone(struct rim__watch *watch, rim_ctx *ctx) {
     struct rim__datagram *datagram = rim__container_of(watch, struct rim__datagram, owner_watch);
     datagram->owner = RIM_NIL;
-    stop_receiving(datagram);
+    datagram->closing = true;
+    rim__datagram_input_stop(datagram);
     if (!datagram->self_gone) {
         void *previous = rim__ctx_enter(ctx, datagram->self);
         (void)rim_stop(ctx, datagram->self);
         rim__ctx_leave(ctx, previous);
     }
-    settle(datagram);
+    rim__datagram_settle(datagram);
 }
 
-/* ---- receiving ---- */
-
-static void readied(struct rim__op *op, const struct rim__completion *completion);
-
-static void wait(struct rim__datagram *datagram) {
-    struct rim__shard *shard = datagram->service->shard;
-    if (!rim__timer_is_armed(&datagram->retry)) {
-        rim__timer_arm(&shard->timers, &datagram->retry, shard->now_ns + RETRY_NS);
+void rim__datagram_room(struct rim__service *service, rim_ref who) {
+    for (uint32_t i = 0; i < RIM_SERVICE_DATAGRAM_BUCKETS; i++) {
+        for (struct rim__datagram *at = service->datagrams[i], *next; at != NULL; at = next) {
+            next = at->next;
+            if (at->owner == who && at->input.waits && !at->closing) {
+                rim__datagram_input_resume(at);
+            }
+        }
     }
-}
-
-static int arm(struct rim__datagram *datagram) {
-    struct rim__io *io = datagram->service->io;
-    if (datagram->closing || datagram->ready.in_flight) {
-        return 0;
-    }
-    datagram->ready.kind = RIM_OP_READY;
-    datagram->ready.fd = datagram->fd;
-    datagram->ready.done = readied;
-    return io->ops->submit(io, &datagram->ready);
-}
-
-/* False: the owner has no room, and the body is held. */
-static bool hand_over(struct rim__datagram *datagram, struct rim__body *body) {
-    if (rim__send_body(datagram->service->ctx, datagram->self, datagram->owner, RIM_DATAGRAM, body) == -RIM_EFULL) {
-        datagram->held = body;
-        return false;
-    }
-    return true;
-}
-
-static void fill(struct rim__datagram *datagram, struct arrival *arrival, const struct rim__receipt *receipt) {
-    rim_datagram_state *state = &datagram->state;
-    uint32_t size = receipt->result > 0 ? (uint32_t)receipt->result : 0;
-    state->received += receipt->result >= 0;
-    state->lost = receipt->lost > state->lost ? receipt->lost : state->lost;
-    datagram->service->io->bytes_in += size;
-    arrival->event = (rim_datagram_event){
-        .socket = datagram->self,
-        .from = receipt->from,
-        .error = receipt->result < 0 ? receipt->result : 0,
-        .size = size,
-        .lost = state->lost,
-        .is_truncated = receipt->is_truncated,
-    };
-    arrival->body.size = (uint32_t)sizeof arrival->event + size;
-}
-
-/* One datagram. False: there is none, or it has to wait. */
-static bool receive(struct rim__datagram *datagram) {
-    struct rim__shard *shard = datagram->service->shard;
-    struct rim__io *io = datagram->service->io;
-    size_t total = sizeof(struct arrival) + datagram->size_max;
-    struct arrival *arrival = rim__memory_alloc(&shard->memory, total);
-    if (arrival == NULL) {
-        wait(datagram);
-        return false;
-    }
-    arrival->total = total;
-    arrival->body =
-        (struct rim__body){.data = &arrival->event, .size = 1, .home = shard->index, .release = release_arrival};
-    struct rim__receipt receipt = {.bytes = arrival->bytes, .size = datagram->size_max};
-    io->ops->receive_from(io, datagram->fd, &receipt);
-    if (receipt.result == -EAGAIN || receipt.result == -EINTR) {
-        rim__memory_free(&shard->memory, arrival, total);
-        return false;
-    }
-    fill(datagram, arrival, &receipt);
-    if (!hand_over(datagram, &arrival->body)) {
-        wait(datagram);
-        return false;
-    }
-    return true;
-}
-
-static void receive_some(struct rim__datagram *datagram) {
-    for (int i = 0; i < RECEIVES_MAX && !datagram->closing && receive(datagram); i++) {
-    }
-    if (!rim__timer_is_armed(&datagram->retry) && arm(datagram) != 0) {
-        wait(datagram);
-    }
-}
-
-static void retry(struct rim__shard *shard, struct rim__timer *timer) {
-    (void)shard;
-    struct rim__datagram *datagram = rim__container_of(timer, struct rim__datagram, retry);
-    struct rim__body *held = datagram->held;
-    datagram->held = NULL;
-    if (held != NULL && !hand_over(datagram, held)) {
-        wait(datagram);
-        return;
-    }
-    receive_some(datagram);
-}
-
-static void readied(struct rim__op *op, const struct rim__completion *completion) {
-    struct rim__datagram *datagram = rim__container_of(op, struct rim__datagram, ready);
-    if (!datagram->closing && completion->result == 0) {
-        receive_some(datagram);
-    } else if (!datagram->closing) {
-        wait(datagram);
-    }
-    settle(datagram);
 }
 
 /* ---- opening ---- */
@@ -259,24 +184,18 @@ static struct rim__datagram *create(struct rim__service *service, int fd) {
     datagram->self_gone = true; /* until there is one */
     datagram->self_watch.fn = self_gone;
     datagram->owner_watch.fn = owner_gone;
-    datagram->retry.fire = retry;
-    datagram->next = service->datagrams;
-    datagram->link = &service->datagrams;
-    if (datagram->next != NULL) {
-        datagram->next->link = &datagram->next;
-    }
-    service->datagrams = datagram;
     service->objects++;
     return datagram;
 }
 
-static const rim_behaviour behaviour = {.name = "rim datagrams", .protocol = DATAGRAM_PROTOCOL};
+static const rim_behaviour behaviour = {.name = "rim datagrams", .protocol = RIM_DATAGRAM_PROTOCOL};
 
 static int start(rim_ctx *ctx, struct rim__datagram *datagram) {
     int result = rim__spawn_own(ctx, &behaviour, NULL, NULL, 0, &datagram->self);
     if (result != 0) {
         return result;
     }
+    enroll(datagram);
     datagram->owner = rim_self(ctx);
     result = rim__actor_watch(ctx, datagram->self, &datagram->self_watch);
     datagram->self_gone = result != 0;
@@ -284,7 +203,7 @@ static int start(rim_ctx *ctx, struct rim__datagram *datagram) {
         result = rim__actor_watch(ctx, datagram->owner, &datagram->owner_watch);
     }
     if (result == 0) {
-        result = arm(datagram);
+        result = rim__datagram_input_arm(datagram);
     }
     if (result != 0) {
         (void)rim_stop(ctx, datagram->self); /* its watch sees to the rest */
@@ -312,11 +231,13 @@ int rim_datagram_open(rim_ctx *ctx, const rim_datagram_options *options, rim_ref
         return explain(ctx, &plan, -ENOMEM);
     }
     datagram->state.local = local;
-    datagram->size_max = options->size_max != 0 ? options->size_max : SIZE_DEFAULT;
+    datagram->tell_errors = options->tell_errors && local.family != RIM_FAMILY_UNIX;
+    uint32_t size = options->merge ? RIM_DATAGRAM_SIZE_MAX : SIZE_DEFAULT;
+    rim__datagram_input_init(datagram, options->size_max != 0 ? options->size_max : size);
     result = start(ctx, datagram);
     if (result != 0) {
         if (datagram->self_gone) {
-            rim__datagram_quiet(datagram);
+            quiet(datagram);
         }
         return explain(ctx, &plan, result);
     }
@@ -324,75 +245,4 @@ int rim_datagram_open(rim_ctx *ctx, const rim_datagram_options *options, rim_ref
         *out = datagram->self;
     }
     return 0;
-}
-
-/* ---- calls ---- */
-
-static int find(rim_ctx *ctx, rim_ref socket, struct rim__datagram **out) {
-    if (socket >> 60 != rim_self(ctx) >> 60 || rim_shard_of(socket) >= rim_shard_count(ctx)) {
-        return -RIM_EBADREF;
-    }
-    if (rim_shard_of(socket) != rim_shard_index(ctx)) {
-        return rim__ctx_error(ctx, -RIM_ECONTEXT, "a datagram socket is used on its own shard only");
-    }
-    const struct rim__service *service = rim__ctx_io(ctx);
-    struct rim__datagram *at = service != NULL ? service->datagrams : NULL;
-    while (at != NULL && at->self != socket) {
-        at = at->next;
-    }
-    *out = at;
-    return at == NULL || at->fd < 0 || at->self_gone ? -RIM_EDOWN : 0;
-}
-
-int rim_datagram_send(rim_ctx *ctx, rim_ref socket, const rim_address *to, const void *bytes, size_t size) {
-    struct rim__datagram *datagram;
-    int result = find(ctx, socket, &datagram);
-    if (result != 0 || (bytes == NULL && size > 0) || (to != NULL && !rim__address_is_valid(to))) {
-        return result != 0 ? result : -EINVAL;
-    }
-    struct rim__io *io = datagram->service->io;
-    result = io->ops->send_to(io, datagram->fd, to, (struct iovec){(void *)(uintptr_t)bytes, size});
-    if (result == -EAGAIN || result == -ENOBUFS) {
-        return -RIM_EFULL;
-    }
-    if (result >= 0) {
-        datagram->state.sent++;
-        io->bytes_out += size;
-    }
-    return result < 0 ? result : 0;
-}
-
-static int change(rim_ctx *ctx, rim_ref socket, const struct rim__membership *membership) {
-    struct rim__datagram *datagram;
-    int result = find(ctx, socket, &datagram);
-    if (result != 0) {
-        return result;
-    }
-    const rim_address *group = membership->group;
-    if (group == NULL || (group->family != 4 && group->family != 6)) {
-        return rim__ctx_error(ctx, -EINVAL, "multicast: a group is an IPv4 or IPv6 address");
-    }
-    struct rim__io *io = datagram->service->io;
-    result = io->ops->member(io, datagram->fd, membership);
-    char text[RIM_ADDRESS_TEXT_MAX];
-    return result == 0 ? 0
-                       : rim__ctx_error(ctx, result, "multicast group %s: %s", rim_address_format(group, text),
-                                        rim_strerror(result));
-}
-
-int rim_datagram_join(rim_ctx *ctx, rim_ref socket, const rim_address *group, const char *interface) {
-    return change(ctx, socket, &(struct rim__membership){.group = group, .interface = interface, .join = true});
-}
-
-int rim_datagram_leave(rim_ctx *ctx, rim_ref socket, const rim_address *group, const char *interface) {
-    return change(ctx, socket, &(struct rim__membership){.group = group, .interface = interface});
-}
-
-int rim_datagram_ask(rim_ctx *ctx, rim_ref socket, rim_datagram_state *out) {
-    struct rim__datagram *datagram;
-    int result = find(ctx, socket, &datagram);
-    if (result == 0) {
-        *out = datagram->state;
-    }
-    return result;
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * datagram.h - a datagram socket: waits until something can be read, reads some of it, and sends it to the owner.
- *
- *     RIM_OP_READY --done--> receive_from, some times --empty--> RIM_OP_READY
- *                                   '-- owner full, no memory --> one is held; a timer tries again
+ * datagram.h - a datagram socket: receives, and hands what comes to the owner. Its halves are datagram_input.h and
+ * datagram_calls.c.
  *
  *     Life     from rim_datagram_open until its actor has ended and nothing is in flight
  *     Loss     in the kernel's buffer, while the owner has no room
@@ -13,28 +11,35 @@
 #define RINGMAIL_IO_DATAGRAM_H
 
 #include "actor/actor.h"
+#include "io/datagram_input.h"
 #include "io/op.h"
 #include "io/service.h"
 
 struct rim__datagram {
     struct rim__service *service;
-    struct rim__datagram *next, **link; /* in the service's list */
-    rim_ref self, owner;
+    struct rim__datagram *next, **link; /* in its bucket of the service; link NULL: not registered */
+    rim_ref self, owner;                /* owner RIM_NIL: it has ended */
     struct rim__watch self_watch, owner_watch;
-    struct rim__op ready;
-    struct rim__timer retry;
-    struct rim__body *held; /* one that the owner had no room for */
-    uint32_t size_max;
-    int fd;         /* -1: closed */
-    bool self_gone; /* the actor has ended */
-    bool closing;   /* receives no more */
-    bool busy;      /* counted by rim__ctx_busy, while it closes */
+    struct rim__datagram_input input;
+    int fd;           /* -1: closed */
+    bool self_gone;   /* the actor has ended */
+    bool closing;     /* receives no more */
+    bool busy;        /* counted by rim__ctx_busy, while it closes */
+    bool tell_errors; /* there is a queue of them, to be looked into */
     rim_datagram_state state;
 };
 
-/* The system stops: it receives no more, and can still send. */
-void rim__datagram_quiet(struct rim__datagram *datagram);
-/* The actors are gone: closes at once, or as soon as nothing is in flight, and frees. */
-void rim__datagram_cut(struct rim__datagram *datagram);
+enum { RIM_DATAGRAM_PROTOCOL = 0x7f0d };
+
+/* NULL if there is no such socket on this shard, or none any more. */
+struct rim__datagram *rim__datagram_find(const struct rim__service *service, rim_ref self);
+/* To be called last in every completion: the datagram may be gone afterwards. */
+void rim__datagram_settle(struct rim__datagram *datagram);
+/* Owner `who` has room again: for all sockets that wait for it. */
+void rim__datagram_room(struct rim__service *service, rim_ref who);
+/* The system stops: all receive no more, and can still send. */
+void rim__datagram_quiet_all(struct rim__service *service);
+/* The actors are gone: all are closed at once, or as soon as nothing is in flight, and freed. */
+void rim__datagram_cut_all(struct rim__service *service);
 
 #endif

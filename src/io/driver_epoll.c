@@ -249,6 +249,7 @@ static const struct rim__io_ops io_ops = {
     .datagram = rim__net_datagram,
     .send_to = rim__net_send_to,
     .receive_from = rim__net_receive_from,
+    .next_error = rim__net_next_error,
     .member = rim__net_member,
     .credentials = rim__net_credentials,
     .tune = rim__net_tune,
@@ -273,6 +274,7 @@ static int open_parts(struct rim__epoll *epoll, const struct rim__driver_options
     int error = rim__drivers_buffers(options->config, &buffers.count, &buffers.bytes);
     if (error == 0) {
         error = rim__epoll_buffers_open(&epoll->buffers, &buffers);
+        epoll->io.message_max = buffers.bytes;
     }
     epoll->sentinel = error == 0 ? rim__sentinel_open() : NULL;
     if (epoll->sentinel == NULL) {

@@ -357,6 +357,7 @@ static const struct rim__io_ops io_ops = {
     .datagram = rim__net_datagram,
     .send_to = rim__net_send_to,
     .receive_from = rim__net_receive_from,
+    .next_error = rim__net_next_error,
     .member = rim__net_member,
     .credentials = rim__net_credentials,
     .tune = rim__net_tune,
@@ -400,6 +401,7 @@ static int open_parts(struct rim__uring *uring, const struct rim__driver_options
         uring->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         error = uring->event_fd < 0 ? -errno : 0;
     }
+    uring->io.message_max = uring->traits.recv_multishot ? buffers.bytes : 0; /* both came with 6.0 */
     if (error == 0 && options->embedded) {
         uring->is_embedded = true;
         error = io_uring_register_eventfd(&uring->ring.queues, uring->event_fd);

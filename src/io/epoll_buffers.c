@@ -67,6 +67,7 @@ struct rim__body *rim__epoll_buffers_take(struct rim__epoll_buffers *buffers) {
     }
     struct rim__body *body = &buffers->bodies[buffers->home[--buffers->home_count]];
     rim__assert(body->size == 0);
+    body->data = buffers->memory + (body - buffers->bodies) * (ptrdiff_t)buffers->bytes;
     return body;
 }
 

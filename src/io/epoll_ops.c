@@ -21,6 +21,7 @@
 #include "base/assert.h"
 #include "io/address.h"
 #include "io/epoll_files.h"
+#include "io/epoll_message.h"
 #include "io/file_job.h"
 #include "ringmail/error.h"
 
@@ -68,7 +69,15 @@ static void move(struct rim__epoll_list *list, struct rim__epoll_side *side) {
 /* ---- submitting and cancelling ---- */
 
 static bool is_incoming(const struct rim__op *op) {
-    return op->kind == RIM_OP_ACCEPT || op->kind == RIM_OP_RECV || op->kind == RIM_OP_READY;
+    switch (op->kind) {
+    case RIM_OP_ACCEPT:
+    case RIM_OP_RECV:
+    case RIM_OP_RECV_MSG:
+    case RIM_OP_READY:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static struct rim__epoll_side *side_of(const struct rim__epoll *epoll, const struct rim__op *op) {
@@ -104,7 +113,7 @@ int rim__epoll_ops_submit(struct rim__io *io, struct rim__op *op) {
     op->in_flight = true;
     op->cancelling = false;
     io->operations_open++;
-    if (op->kind == RIM_OP_RECV && epoll->starved.count > 0) {
+    if ((op->kind == RIM_OP_RECV || op->kind == RIM_OP_RECV_MSG) && epoll->starved.count > 0) {
         append(&epoll->starved, side); /* behind those that have waited longer for a buffer */
     } else if (!side->blocked) {
         become_due(epoll, side);
@@ -309,6 +318,54 @@ static void try_recv(struct rim__epoll *epoll, struct rim__epoll_side *side) {
     become_due(epoll, side);
 }
 
+/*
+ * Several at once, about twice as many as there were the last time. False: there is no more to be had now, and the side
+ * has been seen to. What has come is told also when the op is cancelled meanwhile.
+ */
+static bool receive_messages(struct rim__epoll *epoll, struct rim__epoll_side *side) {
+    struct rim__op *op = side->op;
+    struct rim__epoll_batch batch;
+    int count = rim__epoll_message_receive(epoll, op, &batch);
+    if (count == 0) {
+        append(&epoll->starved, side);
+        return false;
+    }
+    if (count < 0) {
+        if (!op->message.is_stream) { /* of a datagram socket all has been told by then */
+            rim__epoll_files_find(epoll, op->fd)->over = false;
+        }
+        errno = -count;
+        fail(epoll, side, IN_EVENTS);
+        return false;
+    }
+    for (uint32_t i = 0; i < batch.count; i++) {
+        struct rim__completion completion = {.more = true};
+        struct rim__receipt receipt;
+        if (!rim__epoll_message_read(epoll, op, &batch, i, &completion, &receipt)) {
+            end(epoll, side, 0);
+            return false;
+        }
+        tell(epoll, side, &completion);
+    }
+    if (op->cancelling) {
+        return false;
+    }
+    if (batch.is_short && !rim__epoll_files_find(epoll, op->fd)->over) {
+        block(epoll, side, IN_EVENTS);
+        return false;
+    }
+    return true;
+}
+
+static void try_messages(struct rim__epoll *epoll, struct rim__epoll_side *side) {
+    for (uint32_t i = 0; i < READS_MAX; i++) {
+        if (!receive_messages(epoll, side)) {
+            return;
+        }
+    }
+    become_due(epoll, side);
+}
+
 static void try_send(struct rim__epoll *epoll, struct rim__epoll_side *side) {
     struct rim__op *op = side->op;
     const struct iovec *iov = op->send.iov;
@@ -366,6 +423,9 @@ static void try_op(struct rim__epoll *epoll, struct rim__epoll_side *side) {
         break;
     case RIM_OP_RECV:
         try_recv(epoll, side);
+        break;
+    case RIM_OP_RECV_MSG:
+        try_messages(epoll, side);
         break;
     case RIM_OP_SEND:
         try_send(epoll, side);

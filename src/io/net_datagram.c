@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <time.h> /* errqueue.h needs it */
+
+#include <linux/errqueue.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/address.h"
+#include "io/message.h"
 #include "io/net.h"
+
+#define SETTINGS_BOTH 4u
+#define CONTROL_MAX   256u
 
 struct setting {
     int level, name, value;
@@ -32,30 +40,70 @@ static int index_of(const char *interface, int *out) {
     return interface != NULL && *out == 0 ? -EINVAL : 0;
 }
 
+/* An IPv6 socket that takes IPv4 as well has both kinds of settings. */
+static int set_both(int fd, uint8_t family, bool ipv6_only, const struct setting *ipv4, const struct setting *ipv6) {
+    int error = family == 6 ? apply(fd, ipv6, SETTINGS_BOTH) : 0;
+    if (error == 0 && (family == 4 || (family == 6 && !ipv6_only))) {
+        error = apply(fd, ipv4, SETTINGS_BOTH);
+        error = family == 6 ? 0 : error; /* there may be no IPv4 */
+    }
+    return error;
+}
+
 static int set_multicast(int fd, const rim_datagram_options *options, uint8_t family) {
-    bool is_ipv6 = family == 6;
-    int level = is_ipv6 ? IPPROTO_IPV6 : IPPROTO_IP;
     int index;
     if (family == RIM_FAMILY_UNIX) {
         return 0;
     }
     int error = index_of(options->interface, &index);
-    const struct setting settings[] = {
-        {level, is_ipv6 ? IPV6_MULTICAST_HOPS : IP_MULTICAST_TTL, options->hops, options->hops != 0},
-        {level, is_ipv6 ? IPV6_MULTICAST_LOOP : IP_MULTICAST_LOOP, 0, options->no_loop},
-        {level, IPV6_MULTICAST_IF, index, is_ipv6 && index != 0},
+    const struct setting ipv4[SETTINGS_BOTH] = {
+        {IPPROTO_IP, IP_MULTICAST_TTL, options->hops, options->hops != 0},
+        {IPPROTO_IP, IP_MULTICAST_LOOP, 0, options->no_loop},
+        {IPPROTO_IP, IP_TOS, options->traffic_class, options->traffic_class != 0},
     };
-    error = error == 0 ? apply(fd, settings, sizeof settings / sizeof settings[0]) : error;
+    const struct setting ipv6[SETTINGS_BOTH] = {
+        {IPPROTO_IPV6, IPV6_MULTICAST_HOPS, options->hops, options->hops != 0},
+        {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0, options->no_loop},
+        {IPPROTO_IPV6, IPV6_TCLASS, options->traffic_class, options->traffic_class != 0},
+        {IPPROTO_IPV6, IPV6_MULTICAST_IF, index, index != 0},
+    };
+    error = error == 0 ? set_both(fd, family, options->ipv6_only, ipv4, ipv6) : error;
     struct ip_mreqn way = {.imr_ifindex = index};
-    if (error == 0 && !is_ipv6 && index != 0 && setsockopt(fd, level, IP_MULTICAST_IF, &way, sizeof way) != 0) {
-        error = -errno;
+    if (error == 0 && index != 0 && setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &way, sizeof way) != 0) {
+        error = family == 4 ? -errno : 0;
     }
     return error;
 }
 
+/* What is to be told of each datagram, beside its bytes. */
+static int set_telling(int fd, const rim_datagram_options *options, uint8_t family) {
+    if (family == RIM_FAMILY_UNIX) {
+        return 0;
+    }
+    const struct setting ipv4[SETTINGS_BOTH] = {
+        {IPPROTO_IP, IP_PKTINFO, 1, options->tell_way && family == 4}, /* else the IPv6 one tells */
+        {IPPROTO_IP, IP_RECVTTL, 1, options->tell_way},
+        {IPPROTO_IP, IP_RECVTOS, 1, options->tell_way},
+        {IPPROTO_IP, IP_RECVERR, 1, options->tell_errors},
+    };
+    const struct setting ipv6[SETTINGS_BOTH] = {
+        {IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, options->tell_way},
+        {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1, options->tell_way},
+        {IPPROTO_IPV6, IPV6_RECVTCLASS, 1, options->tell_way},
+        {IPPROTO_IPV6, IPV6_RECVERR, 1, options->tell_errors},
+    };
+    const int one = 1;
+    if (options->merge) {
+        (void)setsockopt(fd, IPPROTO_UDP, UDP_GRO, &one, sizeof one); /* before 5.0 each comes alone */
+    }
+    return set_both(fd, family, options->ipv6_only, ipv4, ipv6);
+}
+
 static int set_options(int fd, const rim_datagram_options *options, uint8_t family) {
+    bool has_port = family != RIM_FAMILY_UNIX;
     const struct setting settings[] = {
-        {SOL_SOCKET, SO_REUSEADDR, 1, options->share && family != RIM_FAMILY_UNIX},
+        {SOL_SOCKET, SO_REUSEADDR, 1, options->share && has_port},
+        {SOL_SOCKET, SO_REUSEPORT, 1, options->spread && has_port},
         {SOL_SOCKET, SO_BROADCAST, 1, options->broadcast},
         {SOL_SOCKET, SO_SNDBUF, (int)options->send_buffer, options->send_buffer != 0},
         {SOL_SOCKET, SO_RCVBUF, (int)options->receive_buffer, options->receive_buffer != 0},
@@ -63,7 +111,8 @@ static int set_options(int fd, const rim_datagram_options *options, uint8_t fami
         {IPPROTO_IPV6, IPV6_V6ONLY, options->ipv6_only, family == 6},
     };
     int error = apply(fd, settings, sizeof settings / sizeof settings[0]);
-    return error == 0 ? set_multicast(fd, options, family) : error;
+    error = error == 0 ? set_multicast(fd, options, family) : error;
+    return error == 0 ? set_telling(fd, options, family) : error;
 }
 
 static int take_name(int fd, const rim_address *address, uint32_t mode) {
@@ -97,7 +146,7 @@ static int prepare(struct rim__io *io, int fd, const struct rim__datagram_plan *
 static int open_one(struct rim__io *io, const struct rim__datagram_plan *plan, rim_address *bound) {
     uint8_t family = plan->address.family;
     int domain = family == RIM_FAMILY_UNIX ? AF_UNIX : family == 4 ? AF_INET : AF_INET6;
-    int fd = socket(domain, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return -errno;
     }
@@ -134,7 +183,7 @@ int rim__net_send_to(struct rim__io *io, int fd, const rim_address *to, struct i
 
 void rim__net_receive_from(struct rim__io *io, int fd, struct rim__receipt *receipt) {
     union rim__sockaddr name = {0};
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(uint32_t))];
+    _Alignas(struct cmsghdr) char control[CONTROL_MAX];
     struct iovec bytes = {receipt->bytes, receipt->size};
     struct msghdr message = {.msg_name = &name,
                              .msg_namelen = sizeof name,
@@ -143,17 +192,37 @@ void rim__net_receive_from(struct rim__io *io, int fd, struct rim__receipt *rece
                              .msg_control = control,
                              .msg_controllen = sizeof control};
     (void)io;
-    ssize_t count = recvmsg(fd, &message, MSG_DONTWAIT);
+    ssize_t count = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     receipt->result = count < 0 ? -errno : (int32_t)count;
-    if (count < 0) {
-        return;
+    if (count >= 0) {
+        rim__message_read(&message, (uint64_t)count, receipt->size, receipt);
     }
-    rim__address_from_sockaddr(&name, &receipt->from);
-    receipt->is_truncated = (message.msg_flags & MSG_TRUNC) != 0;
-    struct cmsghdr *at = CMSG_FIRSTHDR(&message);
-    if (at != NULL && at->cmsg_level == SOL_SOCKET && at->cmsg_type == SO_RXQ_OVFL) {
-        memcpy(&receipt->lost, CMSG_DATA(at), sizeof receipt->lost);
+}
+
+/* The name of such a message is where the datagram went to. */
+bool rim__net_next_error(struct rim__io *io, int fd, struct rim__receipt *receipt) {
+    union rim__sockaddr name = {0};
+    _Alignas(struct cmsghdr) char control[CONTROL_MAX];
+    struct msghdr message = {.msg_name = &name,
+                             .msg_namelen = sizeof name,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    (void)io;
+    if (recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
+        return false;
     }
+    rim__message_read(&message, 0, 0, receipt);
+    receipt->result = -EIO;
+    for (struct cmsghdr *at = CMSG_FIRSTHDR(&message); at != NULL; at = CMSG_NXTHDR(&message, at)) {
+        bool is_error = (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_RECVERR) ||
+                        (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_RECVERR);
+        struct sock_extended_err error;
+        if (is_error) {
+            memcpy(&error, CMSG_DATA(at), sizeof error);
+            receipt->result = error.ee_errno != 0 ? -(int32_t)error.ee_errno : -EIO;
+        }
+    }
+    return true;
 }
 
 int rim__net_member(struct rim__io *io, int fd, const struct rim__membership *membership) {

@@ -28,10 +28,14 @@ struct rim__op;
 struct rim__lookup;
 
 enum rim__op_kind {
-    RIM_OP_ACCEPT,  /* multishot: result is the new descriptor */
-    RIM_OP_RECV,    /* multishot: result is the count, `body` the bytes; 0 the peer's end; -ENOBUFS no buffer free */
-    RIM_OP_SEND,    /* one-shot, of `iov`: result is the count, which may be short */
-    RIM_OP_READY,   /* one-shot: result 0 when something can be read, or an error is waiting */
+    RIM_OP_ACCEPT, /* multishot: result is the new descriptor */
+    RIM_OP_RECV,   /* multishot: result is the count, `body` the bytes; 0 the peer's end; -ENOBUFS no buffer free */
+    RIM_OP_SEND,   /* one-shot, of `iov`: result is the count, which may be short */
+    RIM_OP_READY,  /* one-shot: result 0 when something can be read, or an error is waiting */
+    /* Multishot, as RECV, with what is known of each (`receipt`): of datagrams, and of streams with descriptors. The
+       body has the payload at its end, behind at least `message.room` bytes that are the callee's to use. A datagram
+       may be empty; of a stream, no bytes and no body are the peer's end. */
+    RIM_OP_RECV_MSG,
     RIM_OP_CONNECT, /* one-shot, to `address`, at most until deadline: result 0 or the error (-ETIMEDOUT) */
     RIM_OP_FILE,    /* one-shot, of a file: `file.what` */
 };
@@ -58,10 +62,29 @@ enum rim__file_what {
 /* Receive buffers are scarce when less than this part of them is at home. */
 #define RIM_IO_BUFFERS_LOW 4u
 
+/* Before a payload there is the kernel's header, an address, and what comes beside it (control). */
+#define RIM_OP_ROOM_HEAD 16u
+#define RIM_OP_ROOM_NAME 112u
+#define RIM_OP_ROOM_MIN  (RIM_OP_ROOM_HEAD + RIM_OP_ROOM_NAME)
+
+/* Where a datagram goes, and what is said about it. */
+struct rim__receipt {
+    void *bytes;
+    size_t size;    /* that there is room for; not with RECV_MSG */
+    int32_t result; /* bytes, or a negative errno; -EAGAIN: there is none */
+    uint32_t lost;  /* so far, for want of room in the kernel's buffer; 0: it does not say */
+    uint32_t segment;
+    rim_address from;
+    rim_datagram_way way;
+    uint8_t hops, traffic_class;
+    bool is_truncated;
+};
+
 struct rim__completion {
-    int32_t result;         /* count or descriptor, or a negative errno; -ECANCELED */
-    bool more;              /* further completions follow; false: terminal */
-    struct rim__body *body; /* RECV with a result above 0: now the callee's, to be sent on or released */
+    int32_t result;                     /* count or descriptor, or a negative errno; -ECANCELED */
+    bool more;                          /* further completions follow; false: terminal */
+    struct rim__body *body;             /* RECV with a result above 0: now the callee's, to be sent on or released */
+    const struct rim__receipt *receipt; /* RECV_MSG with a body */
 };
 
 struct rim__op {
@@ -81,6 +104,12 @@ struct rim__op {
             uint64_t deadline_ns; /* of now() */
         } connect;
         struct {
+            uint32_t room; /* before the payload; a multiple of 8, at least RIM_OP_ROOM_MIN: the rest is for control */
+            uint32_t size; /* of the payload: a longer one is cut off */
+            bool is_stream;
+            uint8_t expected; /* the driver's */
+        } message;
+        struct {
             enum rim__file_what what;
             uint32_t flags, mode, size;
             uint64_t offset, length;
@@ -95,16 +124,6 @@ struct rim__datagram_plan {
     const rim_datagram_options *options; /* but for the addresses */
     rim_address address;                 /* its own */
     rim_address peer;                    /* family 0: none */
-};
-
-/* Where a datagram goes, and what is said about it. */
-struct rim__receipt {
-    void *bytes;
-    size_t size;
-    int32_t result; /* bytes, or a negative errno; -EAGAIN: there is none */
-    rim_address from;
-    uint32_t lost; /* so far, for want of room in the kernel's buffer; 0: it does not say */
-    bool is_truncated;
 };
 
 struct rim__membership {
@@ -141,6 +160,8 @@ struct rim__io_ops {
     /* One datagram, now, to `to` or, if that is NULL, the peer. 0 or negative errno. */
     int (*send_to)(struct rim__io *io, int fd, const rim_address *to, struct iovec bytes);
     void (*receive_from)(struct rim__io *io, int fd, struct rim__receipt *receipt);
+    /* What the network has said about a datagram that was sent from here: result and from. False: nothing. */
+    bool (*next_error)(struct rim__io *io, int fd, struct rim__receipt *receipt);
     /* Joins or leaves a group. 0 or negative errno. */
     int (*member)(struct rim__io *io, int fd, const struct rim__membership *membership);
     /* shutdown(2) with SHUT_RD, SHUT_WR or SHUT_RDWR; called directly. */
@@ -153,6 +174,7 @@ struct rim__io_ops {
 struct rim__io {
     const struct rim__io_ops *ops;
     struct rim__shard *shard;
+    uint32_t message_max;     /* bytes that room and payload of a RECV_MSG may have; 0: there is no such operation */
     uint64_t operations;      /* completed */
     uint64_t operations_open; /* in flight now */
     uint64_t descriptors;     /* sockets open now: counted by listen, socket, accepted descriptors, and close */

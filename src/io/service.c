@@ -26,6 +26,7 @@ static rim_verdict on_room(rim_ctx *ctx, void *self, const void *body, rim_msg *
     (void)msg;
     const rim_room_event *event = body;
     rim__socket_room(of_state(self), event->who);
+    rim__datagram_room(of_state(self), event->who);
     return RIM_DONE;
 }
 
@@ -39,10 +40,7 @@ static rim_verdict on_closing(rim_ctx *ctx, void *self, const void *body, rim_ms
         next = rim__listener_next(at);
         rim__listener_close(at);
     }
-    for (struct rim__datagram *at = service->datagrams, *next; at != NULL; at = next) {
-        next = at->next;
-        rim__datagram_quiet(at);
-    }
+    rim__datagram_quiet_all(service);
     for (uint32_t i = 0; i < RIM_SERVICE_BUCKETS; i++) {
         for (struct rim__socket *at = service->sockets[i], *next; at != NULL; at = next) {
             next = at->next;
@@ -132,10 +130,7 @@ void rim__service_close(struct rim__service *service) {
         next = rim__listener_next(at);
         rim__listener_cut(at);
     }
-    for (struct rim__datagram *at = service->datagrams, *next; at != NULL; at = next) {
-        next = at->next;
-        rim__datagram_cut(at);
-    }
+    rim__datagram_cut_all(service);
     for (uint32_t i = 0; i < RIM_SERVICE_BUCKETS; i++) {
         for (struct rim__socket *at = service->sockets[i], *next; at != NULL; at = next) {
             next = at->next;

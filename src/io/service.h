@@ -18,7 +18,8 @@ struct rim__datagram;
 struct rim__listener;
 struct rim__socket;
 
-#define RIM_SERVICE_BUCKETS 1024u
+#define RIM_SERVICE_BUCKETS          1024u
+#define RIM_SERVICE_DATAGRAM_BUCKETS 64u
 
 struct rim__service {
     struct rim__shard *shard;
@@ -30,10 +31,10 @@ struct rim__service {
     uint64_t objects; /* sockets, listeners, files and refusals that live; the service is freed after the last */
     struct rim__listener *listeners;
     struct rim__file *files;
-    struct rim__datagram *datagrams;
     struct rim__socket *waiting;                      /* sockets whose owner has no room */
     struct rim__socket *pushes, **pushes_end;         /* those that were written to in this tick's turns */
     struct rim__socket *sockets[RIM_SERVICE_BUCKETS]; /* by reference */
+    struct rim__datagram *datagrams[RIM_SERVICE_DATAGRAM_BUCKETS];
     /* How the driver takes back the buffers that it receives into; NULL until one was seen. */
     void (*buffer_release)(struct rim__shard *home, struct rim__body *body);
 };

@@ -18,6 +18,7 @@ struct rim__sim_packet {
     struct rim__sim_net *net;
     rim_address from, to;
     size_t size;
+    uint8_t traffic_class;
     bool no_loop;
     char bytes[];
 };
@@ -38,7 +39,9 @@ static bool is_group(const rim_address *address) {
 
 static bool is_broadcast(const rim_address *address) {
     static const uint8_t all[4] = {255, 255, 255, 255};
-    return address->family == 4 && memcmp(address->bytes, all, 4) == 0;
+    static const uint8_t of_this_machine[4] = {127, 255, 255, 255};
+    return address->family == 4 &&
+           (memcmp(address->bytes, all, 4) == 0 || memcmp(address->bytes, of_this_machine, 4) == 0);
 }
 
 static bool is_foreign(const rim_address *address, uint8_t a, uint8_t b, uint8_t c) {
@@ -77,10 +80,14 @@ static bool is_for(const struct rim__sim_datagram *there, const struct rim__sim_
 
 /* ---- life ---- */
 
+static bool shares(const struct rim__sim_datagram *datagram) {
+    return datagram->share || datagram->spread;
+}
+
 static bool is_taken(const struct rim__sim_net *net, const rim_address *address, bool share) {
     for (const struct rim__sim_datagram *at = net->datagrams; at != NULL; at = at->next) {
         if (address->family == RIM_FAMILY_UNIX ? is_same(&at->local, address) && address->path[0] != '\0'
-                                               : at->local.port == address->port && !(share && at->share)) {
+                                               : at->local.port == address->port && !(share && shares(at))) {
             return true;
         }
     }
@@ -106,7 +113,7 @@ int rim__sim_datagram_open(struct rim__sim_net *net, const struct rim__datagram_
     if (local.family != RIM_FAMILY_UNIX && local.port == 0) {
         local.port = choose_port(net, &local);
     }
-    if (is_taken(net, &local, plan->options->share)) {
+    if (is_taken(net, &local, plan->options->share || plan->options->spread)) {
         return -EADDRINUSE;
     }
     struct rim__sim_socket *socket = rim__sim_net_open(net, RIM_SIM_DATAGRAM);
@@ -120,6 +127,10 @@ int rim__sim_datagram_open(struct rim__sim_net *net, const struct rim__datagram_
         .local = local,
         .peer = plan->peer,
         .share = plan->options->share,
+        .spread = plan->options->spread,
+        .tell_way = plan->options->tell_way,
+        .tell_errors = plan->options->tell_errors,
+        .traffic_class = plan->options->traffic_class,
         .broadcast = plan->options->broadcast,
         .ipv6_only = plan->options->ipv6_only,
         .no_loop = plan->options->no_loop,
@@ -165,7 +176,13 @@ void rim__sim_datagram_finish(struct rim__sim_net *net) {
 
 /* ---- the way ---- */
 
+static void kick(struct rim__sim_datagram *datagram) {
+    rim__sim_flight_kick(datagram->socket->flights[RIM_OP_READY]);
+    rim__sim_flight_kick(datagram->socket->flights[RIM_OP_RECV_MSG]);
+}
+
 static void put(struct rim__sim_datagram *there, const struct rim__sim_packet *packet) {
+    there->coming -= there->coming > 0; /* of a Unix socket; one that was closed meanwhile had a namesake */
     if (there->waiting == RIM_SIM_DATAGRAMS) {
         there->lost++;
         return;
@@ -176,17 +193,36 @@ static void put(struct rim__sim_datagram *there, const struct rim__sim_packet *p
     *(there->first == NULL ? &there->first : &there->last->next) = copy;
     there->last = copy;
     there->waiting++;
-    rim__sim_flight_kick(there->socket->flights[RIM_OP_READY]);
+    kick(there);
+}
+
+static void complain(struct rim__sim_datagram *to, const struct rim__sim_packet *packet) {
+    if (to->tell_errors && to->complaint_count < RIM_SIM_COMPLAINTS) {
+        to->complaints[to->complaint_count++] = (struct rim__receipt){.result = -ECONNREFUSED, .from = packet->to};
+    }
+    to->error = -ECONNREFUSED;
+    kick(to);
 }
 
 static void refuse(struct rim__sim_net *net, const struct rim__sim_packet *packet) {
     for (struct rim__sim_datagram *at = net->datagrams; at != NULL; at = at->next) {
-        if (at->peer.family != 0 && at->local.port == packet->from.port && is_same(&at->peer, &packet->to) &&
-            at->peer.port == packet->to.port) {
-            at->error = -ECONNREFUSED;
-            rim__sim_flight_kick(at->socket->flights[RIM_OP_READY]);
+        bool is_to_peer = at->peer.family != 0 && is_same(&at->peer, &packet->to) && at->peer.port == packet->to.port;
+        if (at->local.port == packet->from.port && (is_to_peer || (at->tell_errors && at->peer.family == 0))) {
+            complain(at, packet);
         }
     }
+}
+
+/* Among those that share a port to spread what comes, the one that this sender's datagrams go to. */
+static bool is_chosen(const struct rim__sim_net *net, const struct rim__sim_datagram *there,
+                      const struct rim__sim_packet *packet) {
+    uint32_t count = 0;
+    uint32_t place = 0;
+    for (const struct rim__sim_datagram *at = net->datagrams; at != NULL && there->spread; at = at->next) {
+        place = at == there ? count : place;
+        count += at->spread && is_for(at, packet);
+    }
+    return count == 0 || packet->from.port % count == place;
 }
 
 static void fire_arrival(const struct rim__sim_event *event) {
@@ -195,7 +231,7 @@ static void fire_arrival(const struct rim__sim_event *event) {
     bool has_come = false, is_for_all = is_group(&packet->to) || is_broadcast(&packet->to);
     leave_way(packet);
     for (struct rim__sim_datagram *at = net->datagrams; at != NULL && (is_for_all || !has_come); at = at->next) {
-        if (is_for(at, packet)) {
+        if (is_for(at, packet) && (is_for_all || is_chosen(net, at, packet))) {
             put(at, packet);
             has_come = true;
         }
@@ -227,6 +263,7 @@ static void send_one(struct rim__sim_net *net, const struct rim__sim_datagram *f
     packet->net = net;
     packet->size = bytes.iov_len;
     packet->no_loop = from->no_loop;
+    packet->traffic_class = from->traffic_class;
     set_ends(packet, &from->local, to);
     if (bytes.iov_len > 0) {
         memcpy(packet->bytes, bytes.iov_base, bytes.iov_len);
@@ -248,8 +285,12 @@ static int check_peer(const struct rim__sim_net *net, const struct rim__sim_data
         bool may_go = to->family == from->local.family || (to->family == 4 && takes_family(from, 4));
         return !may_go || is_foreign(to, 198, 51, 100) ? -ENETUNREACH : 0;
     }
-    for (const struct rim__sim_datagram *at = net->datagrams; at != NULL; at = at->next) {
+    for (struct rim__sim_datagram *at = net->datagrams; at != NULL; at = at->next) {
+        if (is_same(&at->local, to) && at->waiting + at->coming >= RIM_SIM_DATAGRAMS) {
+            return -EAGAIN;
+        }
         if (is_same(&at->local, to)) {
+            at->coming++;
             return 0;
         }
     }
@@ -293,12 +334,48 @@ bool rim__sim_datagram_is_ready(const struct rim__sim_datagram *datagram) {
     return datagram->first != NULL || datagram->error != 0;
 }
 
+int rim__sim_datagram_error(struct rim__sim_datagram *datagram) {
+    int error = datagram->error;
+    datagram->error = 0;
+    return error;
+}
+
+size_t rim__sim_datagram_first_size(const struct rim__sim_datagram *datagram) {
+    return datagram->first->size;
+}
+
+bool rim__sim_datagram_next_error(struct rim__sim_datagram *datagram, struct rim__receipt *receipt) {
+    if (datagram->complaint_count == 0) {
+        return false;
+    }
+    *receipt = datagram->complaints[0];
+    datagram->complaint_count--;
+    memmove(&datagram->complaints[0], &datagram->complaints[1],
+            datagram->complaint_count * sizeof datagram->complaints[0]);
+    return true;
+}
+
+/* The only interface there is, is number 1. */
+static void tell_way(const struct rim__sim_packet *packet, struct rim__receipt *receipt) {
+    bool is_for_all = is_group(&packet->to) || is_broadcast(&packet->to);
+    receipt->way = (rim_datagram_way){.family = packet->to.family, .interface = 1};
+    memcpy(receipt->way.bytes, packet->to.bytes, packet->to.family == 4 ? 4 : 16);
+    if (is_for_all && packet->to.family == 4) {
+        memcpy(receipt->way.bytes, (uint8_t[]){127, 0, 0, 1}, 4);
+    }
+    receipt->hops = is_for_all ? 1 : 64;
+    receipt->traffic_class = packet->traffic_class;
+}
+
 void rim__sim_datagram_receive(struct rim__sim_datagram *datagram, struct rim__receipt *receipt) {
     struct rim__sim_packet *packet = datagram->first;
-    if (datagram->error != 0 || packet == NULL) {
-        receipt->result = datagram->error != 0 ? datagram->error : -EAGAIN;
-        datagram->error = 0;
+    int error = rim__sim_datagram_error(datagram);
+    if (error != 0 || packet == NULL) {
+        receipt->result = error != 0 ? error : -EAGAIN;
         return;
+    }
+    if (datagram->tell_way && packet->to.family != RIM_FAMILY_UNIX) {
+        tell_way(packet, receipt);
     }
     size_t size = packet->size < receipt->size ? packet->size : receipt->size;
     memcpy(receipt->bytes, packet->bytes, size);

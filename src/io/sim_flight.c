@@ -158,7 +158,8 @@ void rim__sim_flight_arm(struct rim__sim_shard *self) {
         }
         if (!flight->armed) {
             flight->armed = true;
-            flight->starved = flight->kind == RIM_OP_RECV && rim__sim_pool_is_empty(&self->pool);
+            bool takes_buffers = flight->kind == RIM_OP_RECV || flight->kind == RIM_OP_RECV_MSG;
+            flight->starved = takes_buffers && rim__sim_pool_is_empty(&self->pool);
             self->flights.starving = self->flights.starving || flight->starved;
             rim__sim_io_begin(flight);
         }
@@ -197,7 +198,7 @@ void rim__sim_flight_feed(struct rim__sim_flights *flights) {
 
 static void count(struct rim__io *io, const struct rim__sim_flight *flight, int32_t result) {
     io->operations++;
-    if (result > 0 && flight->kind == RIM_OP_RECV) {
+    if (result > 0 && (flight->kind == RIM_OP_RECV || flight->kind == RIM_OP_RECV_MSG)) {
         io->bytes_in += (uint64_t)result;
     } else if (result > 0 && flight->kind == RIM_OP_SEND) {
         io->bytes_out += (uint64_t)result;

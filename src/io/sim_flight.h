@@ -38,11 +38,12 @@ struct rim__sim_flight {
     uint32_t ready_at; /* place among the ready, plus 1; 0: not there */
     bool in_news;
     bool armed;
-    bool cancelled;   /* and in effect */
-    bool spared;      /* cancelled, but had its chance to complete */
-    bool starved;     /* a receive that waits for a buffer */
-    bool holding;     /* a completion is held back */
-    uint64_t held_ns; /* until then */
+    bool cancelled;              /* and in effect */
+    bool spared;                 /* cancelled, but had its chance to complete */
+    bool starved;                /* a receive that waits for a buffer */
+    bool holding;                /* a completion is held back */
+    uint64_t held_ns;            /* until then */
+    struct rim__receipt receipt; /* of the completion, with RECV_MSG */
     struct rim__completion held;
 };
 

@@ -128,6 +128,33 @@ static bool perform_recv(struct rim__sim_flight *flight, struct rim__completion 
     return finish_with(out, rim__sim_stream_error(&socket->conn->end[socket->side], 0));
 }
 
+static bool perform_recv_msg(struct rim__sim_flight *flight, struct rim__completion *out) {
+    struct rim__sim_datagram *datagram = flight->socket->datagram;
+    struct rim__sim *sim = flight->owner->sim;
+    struct rim__sim_pool *pool = &flight->owner->pool;
+    flight->starved = flight->starved && rim__sim_pool_is_empty(pool);
+    if (flight->starved || !rim__sim_datagram_is_ready(datagram)) {
+        return false;
+    }
+    int error = rim__sim_datagram_error(datagram);
+    if (error != 0) {
+        return finish_with(out, error);
+    }
+    if (rim__sim_pool_is_empty(pool) || rim__sim_strikes(sim, RIM_FAULT_no_buffers)) {
+        return finish_with(out, -ENOBUFS);
+    }
+    uint32_t room = flight->op->message.room;
+    size_t size = rim__sim_datagram_first_size(datagram);
+    size = size < flight->op->message.size ? size : flight->op->message.size;
+    out->body = rim__sim_pool_take(pool, room + (uint32_t)size);
+    flight->receipt = (struct rim__receipt){.bytes = (char *)out->body->data + room, .size = size};
+    rim__sim_datagram_receive(datagram, &flight->receipt);
+    out->receipt = &flight->receipt;
+    out->result = flight->receipt.result;
+    out->more = size > 0 && !rim__sim_strikes(sim, RIM_FAULT_drop_more); /* an empty one ends it, as with io_uring */
+    return true;
+}
+
 static size_t size_of(const struct rim__op *op) {
     size_t size = 0;
     for (uint32_t i = 0; i < op->send.iov_count; i++) {
@@ -170,6 +197,8 @@ bool rim__sim_io_perform(struct rim__sim_flight *flight, struct rim__completion 
         return perform_send(flight, out);
     case RIM_OP_READY:
         return rim__sim_datagram_is_ready(flight->socket->datagram) && finish_with(out, 0);
+    case RIM_OP_RECV_MSG:
+        return perform_recv_msg(flight, out);
     case RIM_OP_CONNECT:
         return perform_connect(flight, out);
     case RIM_OP_FILE: /* sim_file.c */
@@ -325,6 +354,10 @@ static void receive_from(struct rim__io *io, int fd, struct rim__receipt *receip
     rim__sim_datagram_receive(find(io, fd)->datagram, receipt);
 }
 
+static bool next_error(struct rim__io *io, int fd, struct rim__receipt *receipt) {
+    return rim__sim_datagram_next_error(find(io, fd)->datagram, receipt);
+}
+
 static int member(struct rim__io *io, int fd, const struct rim__membership *membership) {
     return rim__sim_datagram_member(find(io, fd)->datagram, membership);
 }
@@ -345,6 +378,7 @@ const struct rim__io_ops rim__sim_io_ops = {
     .datagram = open_datagram,
     .send_to = send_to,
     .receive_from = receive_from,
+    .next_error = next_error,
     .member = member,
     .credentials = credentials,
     .tune = tune,

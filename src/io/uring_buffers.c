@@ -97,6 +97,7 @@ struct rim__body *rim__uring_buffers_take(struct rim__uring_buffers *buffers, ui
     rim__assert(size <= buffers->bytes);
     struct rim__body *body = &buffers->bodies[id];
     rim__assert(body->size == 0);
+    body->data = buffers->memory + (size_t)id * buffers->bytes; /* its user may have cut something off in front */
     body->size = size;
     buffers->out++;
     return body;

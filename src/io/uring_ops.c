@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "io/file_job.h"
 #include "io/uring_file.h"
+#include "io/uring_message.h"
 #include "ringmail/error.h"
 
 #define GENERATION_MASK 0xffffffu
@@ -160,6 +161,9 @@ static void fill(struct rim__uring *uring, struct rim__uring_slot *slot, struct 
     case RIM_OP_READY:
         io_uring_prep_poll_add(sqe, slot->op->fd, POLLIN);
         break;
+    case RIM_OP_RECV_MSG:
+        rim__uring_message_fill(slot, sqe);
+        break;
     case RIM_OP_CONNECT:
         fill_connect(slot, sqe);
         break;
@@ -212,7 +216,7 @@ int rim__uring_ops_submit(struct rim__io *io, struct rim__op *op) {
     }
     struct rim__uring_slot *slot = slot_at(uring, op->id);
     bool must_wait = uring->starved.count > 0 || !rim__uring_buffers_suffice(&uring->buffers);
-    if (op->kind == RIM_OP_RECV && must_wait) {
+    if ((op->kind == RIM_OP_RECV || op->kind == RIM_OP_RECV_MSG) && must_wait) {
         append(&uring->starved, slot);
     } else {
         (void)start(uring, slot);
@@ -354,6 +358,10 @@ void rim__uring_ops_complete(struct rim__uring *uring, const struct io_uring_cqe
     struct rim__completion completion = {.result = cqe->res, .more = (cqe->flags & IORING_CQE_F_MORE) != 0};
     if (cqe->flags & IORING_CQE_F_BUFFER) {
         take_bytes(uring, cqe, &completion);
+    }
+    struct rim__receipt receipt;
+    if (slot->op->kind == RIM_OP_RECV_MSG && completion.body != NULL) {
+        rim__uring_message_read(uring, slot->op, &completion, &receipt);
     }
     account(uring, slot, &completion);
     tell(uring, slot, &completion);

@@ -109,6 +109,21 @@ void datagram_may_be_empty(struct scenario *s) {
     hold_talk(s, &talk);
 }
 
+void datagram_larger_than_a_receive_buffer_comes_whole(struct scenario *s) {
+    static struct talk talk;
+    static char text[60001];
+    memset(text, 'x', sizeof text - 1);
+    talk = (struct talk){.server = {.host = "127.0.0.1", .size_max = RIM_DATAGRAM_SIZE_MAX}, .text = text};
+    talk.client = (rim_datagram_options){.host = "127.0.0.1", .size_max = RIM_DATAGRAM_SIZE_MAX};
+    hold_talk(s, &talk);
+}
+
+void datagram_goes_over_ipv6(struct scenario *s) {
+    static struct talk talk;
+    talk = (struct talk){.server = {.host = "::1"}, .client = {.host = "::1", .ipv6_only = true}, .text = "hello"};
+    hold_talk(s, &talk);
+}
+
 void datagram_goes_over_unix_sockets(struct scenario *s) {
     static struct talk talk;
     static char server[64], client[64];

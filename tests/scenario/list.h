@@ -304,6 +304,16 @@
     X(datagram_goes_over_unix_sockets)                                                                                 \
     X(datagram_to_a_group_reaches_its_members)                                                                         \
     X(datagram_mistakes_and_refusals_are_told)                                                                         \
+    X(datagram_larger_than_a_receive_buffer_comes_whole)                                                               \
+    X(datagram_goes_over_ipv6)                                                                                         \
+    X(datagram_says_where_it_came_in)                                                                                  \
+    X(datagram_says_where_it_came_in_on_a_dual_stack)                                                                  \
+    X(datagram_that_found_no_room_in_the_kernel_is_counted)                                                            \
+    X(datagram_waits_in_the_kernel_while_its_owner_is_full)                                                            \
+    X(datagram_waits_for_a_receive_buffer_to_come_home)                                                                \
+    X(datagram_sockets_spread_their_senders)                                                                           \
+    X(datagram_refusal_says_who_refused)                                                                               \
+    X(datagram_to_all_needs_the_option)                                                                                \
     X(socket_connects_by_name)                                                                                         \
     X(socket_connect_goes_on_where_an_address_is_silent)                                                               \
     X(socket_connect_tells_of_a_name_that_nobody_has)                                                                  \
