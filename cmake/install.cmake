@@ -17,6 +17,9 @@ set(pc_private "-luring -pthread")
 if(NOT RIM_SANITIZE)
     string(PREPEND pc_private "-ljemalloc ")
 endif()
+if(RIM_HAS_TLS)
+    string(PREPEND pc_private "-lssl -lcrypto ")
+endif()
 # Written when installing, for it names the prefix, which may be another than the one configured.
 configure_file(cmake/ringmail.pc.in ringmail.pc.in @ONLY)
 install(CODE "

@@ -12,6 +12,7 @@
  *     ringmail/ffi.h      structs and constants by name, for other languages
  *     ringmail/embed.h    shards stepped by the caller's own loop
  *     ringmail/socket.h   TCP listeners and connections
+ *     ringmail/tls.h      TLS on connections
  *     ringmail/file.h     files
  *     ringmail/offload.h  blocking work on helper threads
  *     ringmail/name.h     names of actors
@@ -55,6 +56,7 @@
 #include "ringmail/stats.h"
 #include "ringmail/stream.h"
 #include "ringmail/supervisor.h"
+#include "ringmail/tls.h"
 #include "ringmail/typed.h"
 #include "ringmail/upgrade.h"
 

@@ -13,6 +13,7 @@ package_of() {
     ck_ring.h) echo libck-dev ;;
     jemalloc/jemalloc.h) echo libjemalloc-dev ;;
     sodium.h) echo libsodium-dev ;;
+    openssl/ssl.h) echo libssl-dev ;;
     uv.h) echo libuv1-dev ;;
     event2/event.h) echo libevent-dev ;;
     CUnit/CUnit.h) echo libcunit1-dev ;;
@@ -56,5 +57,5 @@ need() {
 }
 
 need_to_build() {
-    need cc stdio.h cmake pkg-config make liburing.h ck_ring.h jemalloc/jemalloc.h sodium.h uv.h event2/event.h "$@"
+    need cc stdio.h cmake pkg-config make liburing.h ck_ring.h jemalloc/jemalloc.h openssl/ssl.h sodium.h uv.h event2/event.h "$@"
 }

@@ -93,6 +93,8 @@ static void add_io_stats(rim_ctx *ctx, rim_stats *stats) {
         stats->descriptors = io->descriptors;
         stats->bytes_in = io->bytes_in;
         stats->bytes_out = io->bytes_out;
+        stats->tls_handshakes = io->tls_handshakes;
+        stats->tls_failures = io->tls_failures;
     }
 }
 

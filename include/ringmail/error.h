@@ -42,7 +42,10 @@ extern "C" {
     X(RIM_ETAKEN, 4116, "the name is taken: an actor has it")                                                          \
     X(RIM_ENOBODY, 4117, "nobody has this name, or the group or pool has no members")                                  \
     X(RIM_ECLOSED, 4118, "the receiver is being drained: it works off what it has and takes nothing new")              \
-    X(RIM_EKIT, 4119, "a test of the kit failed: rim_kit_failure says what")
+    X(RIM_EKIT, 4119, "a test of the kit failed: rim_kit_failure says what")                                           \
+    X(RIM_ETLS, 4120, "no TLS with this peer")                                                                         \
+    X(RIM_ECERTIFICATE, 4121, "a certificate was not accepted")                                                        \
+    X(RIM_ETRUNCATED, 4122, "the peer ended without TLS's close_notify: what it sent may be cut off")
 
 #define RIM_ERROR_ENUM_(name, value, text) name = (value),
 enum rim_error { RIM_ERRORS(RIM_ERROR_ENUM_) RIM_ERROR_LAST };

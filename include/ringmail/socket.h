@@ -82,10 +82,11 @@ typedef struct rim_listen_options {
     enum rim_distribute distribute;
     uint32_t backlog;          /* 0: 4,096, which the kernel may cut (net.core.somaxconn) */
     uint32_t max_connections;  /* at once; one more is accepted, told `full_text` and closed; 0: no limit */
-    const char *full_text;     /* NULL: nothing */
+    const char *full_text;     /* NULL: nothing; with TLS nothing either */
     bool ipv6_only;            /* an IPv6 address is not to take IPv4 as well */
     uint32_t mode;             /* of a Unix socket's file, as chmod(2) has it; 0: as the umask leaves it */
     rim_socket_options socket; /* of the connections */
+    struct rim_tls *tls;       /* of a server (tls.h); NULL: plain. The listener and its connections keep it */
 } rim_listen_options;
 
 /* The argument of the init of a connection's owner. */
@@ -117,8 +118,10 @@ typedef struct rim_connect_options {
                          helper thread (offload.h); its addresses are tried one after the other, 250 ms apart or as soon
                          as one has failed (RFC 8305) */
     uint16_t port;
-    uint64_t timeout_ns; /* mandatory: of the look-up and all attempts together */
+    uint64_t timeout_ns; /* mandatory: of the look-up, all attempts and TLS's handshake together */
     rim_socket_options socket;
+    struct rim_tls *tls;  /* of a client (tls.h); NULL: plain. The connection keeps it */
+    const char *tls_name; /* whose certificate the server must have: a name or an address; NULL: `host`. Copied */
 } rim_connect_options;
 
 /*

@@ -54,6 +54,8 @@ extern "C" {
     X(descriptors, "sockets and files open now")                                                                       \
     X(bytes_in, "bytes received")                                                                                      \
     X(bytes_out, "bytes sent")                                                                                         \
+    X(tls_handshakes, "TLS handshakes that succeeded")                                                                 \
+    X(tls_failures, "TLS handshakes that failed, or were given up")                                                    \
     X(memory_bytes, "bytes of pools and arenas in use now")                                                            \
     X(blocks, "pool blocks in use now")                                                                                \
     X(slept_ns, "time spent asleep")

@@ -16,6 +16,17 @@ static bool is_name(const char *host) {
     return length > 0 && length < RIM_LOOKUP_HOST_MAX;
 }
 
+static const char *tls_name(const rim_connect_options *options) {
+    return options->tls_name != NULL ? options->tls_name : options->host;
+}
+
+static int check_tls(rim_ctx *ctx, const rim_connect_options *options, bool is_unix) {
+    const char *why = "a Unix socket's name is no server's name: tls_name has to be given";
+    int result =
+        is_unix && options->tls_name == NULL ? -EINVAL : rim__tls_check_client(options->tls, tls_name(options), &why);
+    return result == 0 ? 0 : rim__ctx_error(ctx, result, "connect to %s: TLS: %s", options->host, why);
+}
+
 /* `peer` gets family 0 if the host is a name. */
 static int check(rim_ctx *ctx, const rim_connect_options *options, rim_address *peer) {
     bool is_unix = options != NULL && options->host != NULL && strncmp(options->host, "unix:", 5) == 0;
@@ -26,6 +37,9 @@ static int check(rim_ctx *ctx, const rim_connect_options *options, rim_address *
         return rim__ctx_error(ctx, -EINVAL, "connect to %s: needs a timeout", options->host);
     }
     int result = rim__socket_check(ctx, &options->socket);
+    if (result == 0 && options->tls != NULL) {
+        result = check_tls(ctx, options, is_unix);
+    }
     if (result != 0) {
         return result;
     }
@@ -47,7 +61,10 @@ static int spawn_actor(rim_ctx *ctx, struct rim__socket *socket, rim_ref *out) {
     if (result != 0) {
         return result;
     }
-    result = rim__socket_attach(socket, *out, rim_self(ctx));
+    result = rim__socket_attach(socket, *out);
+    if (result == 0) {
+        result = rim__socket_own(socket, rim_self(ctx));
+    }
     if (result != 0) {
         (void)rim_stop(ctx, *out); /* before its first turn: it never looks at the socket */
     }
@@ -80,6 +97,17 @@ static int give_up(rim_ctx *ctx, struct rim__socket *socket, int error) {
     return error;
 }
 
+static int prepare_tls(struct rim__socket *socket, const rim_connect_options *options) {
+    uint64_t now_ns = rim_now(socket->service->ctx);
+    struct rim__tls_plan plan = {
+        .setup = options->tls,
+        .name = tls_name(options),
+        .port = options->port,
+        .deadline_ns = options->timeout_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + options->timeout_ns,
+    };
+    return rim__tls_create(socket, &plan);
+}
+
 /* To an address, with a descriptor; or to a name, and the descriptor comes later. 0 or negative. */
 static int make_socket(struct rim__service *service, const rim_connect_options *options, const rim_address *peer,
                        struct rim__socket **out) {
@@ -102,6 +130,14 @@ static int make_socket(struct rim__service *service, const rim_connect_options *
     if (!is_numeric && (socket->dial = rim__dial_create(socket, options)) == NULL) {
         rim__socket_discard(socket);
         return -ENOMEM;
+    }
+    int result = options->tls != NULL ? prepare_tls(socket, options) : 0;
+    if (result != 0) {
+        if (fd >= 0) {
+            io->ops->close(io, fd, false);
+        }
+        rim__socket_discard(socket);
+        return result;
     }
     *out = socket;
     return 0;

@@ -140,19 +140,10 @@ void rim__input_deliver(struct rim__socket *socket) {
     }
 }
 
-static void take_in(struct rim__socket *socket, struct rim__body *body) {
+void rim__input_pass(struct rim__socket *socket, struct rim__body *body) {
     struct rim__input *input = &socket->input;
     struct rim__service *service = socket->service;
-    service->buffer_release = body->release;
-    if (rim__unlikely(socket->patience.is_timed)) {
-        rim__patience_note_heard(socket);
-    }
     input->received += body->size;
-    if (input->deaf || service->detached) {
-        input->dropped = true;
-        rim__body_release(service->shard, body);
-        return;
-    }
     if (input->held == NULL && !rim__input_waits(input) && hand_over(socket, body, RIM_SOCKET_DATA) != -RIM_EFULL) {
         return;
     }
@@ -161,6 +152,24 @@ static void take_in(struct rim__socket *socket, struct rim__body *body) {
         rim__socket_lose(socket, -ENOMEM);
     } else if (!rim__input_waits(input)) {
         wait_for_room(socket);
+    }
+}
+
+static void take_in(struct rim__socket *socket, struct rim__body *body) {
+    struct rim__input *input = &socket->input;
+    struct rim__service *service = socket->service;
+    service->buffer_release = body->release;
+    if (rim__unlikely(socket->patience.is_timed)) {
+        rim__patience_note_heard(socket);
+    }
+    if (input->deaf || service->detached) {
+        input->received += socket->tls == NULL ? body->size : 0;
+        input->dropped = true;
+        rim__body_release(service->shard, body);
+    } else if (rim__unlikely(socket->tls != NULL)) {
+        rim__tls_feed(socket, body);
+    } else {
+        rim__input_pass(socket, body);
     }
 }
 
@@ -174,13 +183,16 @@ static void received(struct rim__op *op, const struct rim__completion *completio
     if (completion->body != NULL) {
         take_in(socket, completion->body);
     } else if (is_end(completion)) {
+        if (rim__unlikely(socket->tls != NULL) && !socket->input.ended) {
+            rim__tls_ended(socket);
+        }
         socket->input.ended = true;
     } else if (result != -ECANCELED && result != -ENOBUFS && result != -EINTR && result != -EAGAIN) {
         socket->input.ended = true;
         rim__socket_lose(socket, result);
     }
     if (!completion->more || socket->input.ended || rim__input_waits(&socket->input) ||
-        socket->state != RIM_SOCKET_IS_OPEN) {
+        socket->state != RIM_SOCKET_IS_OPEN || socket->tls != NULL) {
         rim__socket_settle(socket); /* otherwise nothing has changed but the count of bytes */
     }
 }
@@ -191,6 +203,8 @@ static bool is_wanted(const struct rim__socket *socket) {
         return false;
     }
     switch (socket->state) {
+    case RIM_SOCKET_IS_SHAKING:
+        return true;
     case RIM_SOCKET_IS_OPEN:
         return input->deaf || (!input->paused && !rim__input_waits(input) && !socket->service->closing);
     case RIM_SOCKET_IS_FLUSHING: /* so that a peer that must get rid of something before it reads gets there */

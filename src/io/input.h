@@ -36,6 +36,8 @@ void rim__input_update(struct rim__socket *socket);
 void rim__input_cancel(struct rim__socket *socket);
 /* Hands over what is held, and the end, as far as the owner has room. */
 void rim__input_deliver(struct rim__socket *socket);
+/* For TLS: bytes for the owner. Takes the body; what there is no room for is held. */
+void rim__input_pass(struct rim__socket *socket, struct rim__body *body);
 /* Whether something waits for the owner's room. */
 static inline bool rim__input_waits(const struct rim__input *input) {
     return input->waiting_link != 0;

@@ -92,6 +92,10 @@ static int make_plan(rim_ctx *ctx, const rim_listen_options *options, struct rim
         return result;
     }
     const char *host = options->host != NULL ? options->host : "";
+    const char *why;
+    if (options->tls != NULL && (result = rim__tls_check_server(options->tls, &why)) != 0) {
+        return rim__ctx_error(ctx, result, "listen on %s: TLS: %s", host, why);
+    }
     memset(plan, 0, sizeof *plan);
     plan->options = *options;
     plan->options.host = NULL; /* may be gone when this returns; the address says it */

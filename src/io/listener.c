@@ -51,6 +51,7 @@ static void destroy(struct rim__listener *listener) {
     if (listener->full_text != NULL) {
         rim__memory_free(memory, listener->full_text, listener->full_size + 1);
     }
+    rim__tls_let_go(listener->options.tls);
     rim__memory_free(memory, listener, sizeof *listener + listener->shards * sizeof listener->on[0]);
     rim__service_forget(service);
 }
@@ -238,6 +239,7 @@ static int spawn_socket(struct rim__record *record) {
         .owner_options = listener->owner_options,
         .arg = listener->options.arg,
         .options = listener->options.socket,
+        .tls = listener->options.tls,
     };
     rim_spawn_options options = {
         .place = RIM_ON_SHARD,
@@ -449,11 +451,13 @@ int rim__listener_create(struct rim__service *service, const struct rim__listene
         return -ENOMEM;
     }
     listener->options = plan->options;
+    rim__tls_keep(listener->options.tls);
     listener->owner_options = plan->owner_options;
     listener->caller = plan->caller;
     listener->first = plan->first;
     listener->first_clerk = plan->first_clerk;
-    int result = keep_text(listener, plan->options.full_text);
+    /* Nobody who speaks TLS can read a plain text. */
+    int result = keep_text(listener, plan->options.tls != NULL ? NULL : plan->options.full_text);
     if (result == 0) {
         result = service->io->ops->listen(service->io, &plan->address, &plan->options, &listener->address);
     }

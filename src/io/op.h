@@ -179,6 +179,7 @@ struct rim__io {
     uint64_t operations_open; /* in flight now */
     uint64_t descriptors;     /* sockets open now: counted by listen, socket, accepted descriptors, and close */
     uint64_t bytes_in, bytes_out;
+    uint64_t tls_handshakes, tls_failures;
 };
 
 #endif

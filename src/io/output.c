@@ -152,11 +152,15 @@ static void sent(struct rim__op *op, const struct rim__completion *completion) {
     struct rim__socket *socket = rim__container_of(op, struct rim__socket, output.op);
     struct rim__output *output = &socket->output;
     if (completion->result > 0) {
-        output->sent += (uint32_t)completion->result;
+        uint32_t count = (uint32_t)completion->result;
+        if (rim__unlikely(socket->tls != NULL)) {
+            count = rim__tls_left(socket->tls, rim__socket_shard(socket), count);
+        }
+        output->sent += count;
         if (rim__unlikely(socket->patience.is_timed)) {
             rim__patience_note_left(socket);
         }
-        rim__outgoing_consume(&output->out, rim__socket_shard(socket), (uint32_t)completion->result);
+        rim__outgoing_consume(&output->out, rim__socket_shard(socket), count);
         if (!socket->service->detached) {
             tell_marks(socket);
             check_pressure(socket);
@@ -174,11 +178,31 @@ static void start_send(struct rim__socket *socket) {
     output->op.kind = RIM_OP_SEND;
     output->op.fd = socket->fd;
     output->op.done = sent;
-    output->op.send.iov_count = rim__outgoing_gather(&output->out, output->op.send.iov, RIM_OP_IOV_MAX);
+    if (rim__unlikely(socket->tls != NULL)) {
+        output->op.send.iov_count = rim__tls_gather(socket->tls, output->op.send.iov, RIM_OP_IOV_MAX);
+    } else {
+        output->op.send.iov_count = rim__outgoing_gather(&output->out, output->op.send.iov, RIM_OP_IOV_MAX);
+    }
     int result = io->ops->submit(io, &output->op);
     if (result != 0) {
         rim__socket_lose(socket, result);
     }
+}
+
+bool rim__output_waits(const struct rim__socket *socket) {
+    return socket->output.out.bytes > 0 || (socket->tls != NULL && rim__tls_waits(socket->tls));
+}
+
+bool rim__output_has_spoken(const struct rim__socket *socket) {
+    return socket->output.sent > 0 || (socket->tls != NULL && rim__tls_has_spoken(socket->tls));
+}
+
+void rim__output_drop(struct rim__socket *socket) {
+    struct rim__output *output = &socket->output;
+    rim__assert(socket->tls != NULL); /* else a send may have it */
+    output->unwritten += output->out.bytes;
+    rim__outgoing_drop(&output->out, rim__socket_shard(socket));
+    check_pressure(socket);
 }
 
 void rim__output_push(struct rim__socket *socket) {
@@ -186,7 +210,12 @@ void rim__output_push(struct rim__socket *socket) {
     if (output->op.in_flight) {
         return;
     }
-    if (output->out.bytes > 0) {
+    bool is_due = output->out.bytes > 0;
+    if (rim__unlikely(socket->tls != NULL)) {
+        rim__tls_seal(socket);
+        is_due = rim__tls_waits(socket->tls);
+    }
+    if (is_due) {
         start_send(socket);
     } else if (output->ended && !output->shut && socket->state == RIM_SOCKET_IS_OPEN) {
         struct rim__io *io = socket->service->io;

@@ -41,6 +41,12 @@ int rim__output_copy(struct rim__socket *socket, const void *bytes, size_t size)
 void rim__output_append(struct rim__socket *socket, rim_msg *msg);
 /* Tells `asker` when everything written so far is out. 0 or -ENOMEM. */
 int rim__output_mark(struct rim__socket *socket, rim_ref asker, uint64_t cookie);
+/* Whether bytes wait to be sent, or are under way. */
+bool rim__output_waits(const struct rim__socket *socket);
+/* Whether anything has left. */
+bool rim__output_has_spoken(const struct rim__socket *socket);
+/* What was written, and is not in a send, is not to be sent any more; it is counted. Only where there is TLS. */
+void rim__output_drop(struct rim__socket *socket);
 /* Starts a send, or tells the peer of the end, if it is time. */
 void rim__output_push(struct rim__socket *socket);
 /* Submits the connect. 0 or negative. */

@@ -12,7 +12,8 @@
 #define BIT(state) (1u << RIM_SOCKET_IS_##state)
 
 static const unsigned allowed[] = {
-    [RIM_SOCKET_IS_CONNECTING] = BIT(OPEN) | BIT(CLOSING),
+    [RIM_SOCKET_IS_CONNECTING] = BIT(SHAKING) | BIT(OPEN) | BIT(CLOSING),
+    [RIM_SOCKET_IS_SHAKING] = BIT(OPEN) | BIT(FLUSHING) | BIT(CLOSING),
     [RIM_SOCKET_IS_OPEN] = BIT(FLUSHING) | BIT(CLOSING),
     [RIM_SOCKET_IS_FLUSHING] = BIT(LINGERING) | BIT(CLOSING),
     [RIM_SOCKET_IS_LINGERING] = BIT(CLOSING),
@@ -23,6 +24,11 @@ static const unsigned allowed[] = {
 
 static void enter(struct rim__socket *socket, enum rim__socket_state next) {
     rim__assert((allowed[socket->state] & (1u << next)) != 0);
+    if (socket->state == RIM_SOCKET_IS_SHAKING) {
+        struct rim__io *io = socket->service->io;
+        *(next == RIM_SOCKET_IS_OPEN ? &io->tls_handshakes : &io->tls_failures) += 1;
+        rim__tls_disarm(socket);
+    }
     socket->state = next;
 }
 
@@ -96,17 +102,17 @@ struct rim__socket *rim__socket_create(struct rim__service *service, int fd) {
     return socket;
 }
 
-int rim__socket_attach(struct rim__socket *socket, rim_ref self, rim_ref owner) {
-    rim_ctx *ctx = socket->service->ctx;
+int rim__socket_attach(struct rim__socket *socket, rim_ref self) {
     socket->self = self;
-    socket->owner = owner;
     enroll(socket);
-    int result = rim__actor_watch(ctx, self, &socket->self_watch);
-    if (result != 0) {
-        return result;
-    }
-    socket->self_gone = false;
-    return rim__actor_watch(ctx, owner, &socket->owner_watch);
+    int result = rim__actor_watch(socket->service->ctx, self, &socket->self_watch);
+    socket->self_gone = result != 0;
+    return result;
+}
+
+int rim__socket_own(struct rim__socket *socket, rim_ref owner) {
+    socket->owner = owner;
+    return rim__actor_watch(socket->service->ctx, owner, &socket->owner_watch);
 }
 
 void rim__socket_discard(struct rim__socket *socket) {
@@ -116,6 +122,10 @@ void rim__socket_discard(struct rim__socket *socket) {
     rim__actor_unwatch(&socket->self_watch);
     rim__actor_unwatch(&socket->owner_watch);
     rim__dial_free(socket->dial);
+    rim__tls_free(socket->tls, service->shard);
+    if (socket->birth != NULL) {
+        rim__memory_free(&service->shard->memory, socket->birth, sizeof *socket->birth);
+    }
     if (socket->farewell != NULL) {
         rim__msg_release(service->shard, socket->farewell);
     }
@@ -123,28 +133,48 @@ void rim__socket_discard(struct rim__socket *socket) {
     rim__service_forget(service);
 }
 
+/* It is open. The owner of an accepted one knows that by its init. */
+static void begin_use(struct rim__socket *socket) {
+    struct rim__service *service = socket->service;
+    rim__patience_start(socket);
+    if (!socket->connecting) {
+        return;
+    }
+    socket->connecting = false;
+    if (socket->owner != RIM_NIL && !service->detached) {
+        rim_open_event event = {.socket = socket->self, .local = socket->local, .peer = socket->peer};
+        int result = rim__send_event(service->ctx, socket->self, socket->owner, RIM_SOCKET_OPEN, &event, sizeof event);
+        if (result == -ENOMEM) {
+            rim__socket_lose(socket, result); /* else it would be open, and nobody knew */
+        }
+    }
+}
+
 void rim__socket_opened(struct rim__socket *socket) {
     if (socket->state != RIM_SOCKET_IS_CONNECTING) {
         return; /* closed meanwhile */
     }
-    enter(socket, RIM_SOCKET_IS_OPEN);
-    rim__patience_start(socket);
-    if (!socket->connecting) {
-        return; /* accepted: the owner knows by its init */
-    }
-    socket->connecting = false;
+    enter(socket, socket->tls != NULL ? RIM_SOCKET_IS_SHAKING : RIM_SOCKET_IS_OPEN);
     struct rim__service *service = socket->service;
-    int result = service->io->ops->names(service->io, socket->fd, &socket->local, &socket->peer);
+    int result = 0;
+    if (socket->connecting) { /* else its names are known */
+        result = service->io->ops->names(service->io, socket->fd, &socket->local, &socket->peer);
+    }
     if (result != 0) {
         rim__socket_lose(socket, result);
-        return;
+    } else if (socket->tls != NULL) {
+        rim__tls_begin(socket);
+    } else {
+        begin_use(socket);
     }
-    if (socket->owner != RIM_NIL && !service->detached) {
-        rim_open_event event = {.socket = socket->self, .local = socket->local, .peer = socket->peer};
-        result = rim__send_event(service->ctx, socket->self, socket->owner, RIM_SOCKET_OPEN, &event, sizeof event);
-        if (result == -ENOMEM) {
-            rim__socket_lose(socket, result); /* else it would be open, and nobody knew */
-        }
+}
+
+void rim__socket_shaken(struct rim__socket *socket) {
+    enter(socket, RIM_SOCKET_IS_OPEN);
+    if (socket->birth != NULL && rim__socket_raise(socket, socket->birth) != 0) {
+        rim__socket_abort(socket);
+    } else {
+        begin_use(socket);
     }
 }
 
@@ -173,16 +203,35 @@ void rim__socket_lose(struct rim__socket *socket, int error) {
     if (socket->state >= RIM_SOCKET_IS_CLOSING) {
         return;
     }
-    if (socket->state != RIM_SOCKET_IS_LINGERING) { /* there, all was said and done */
+    if (socket->state != RIM_SOCKET_IS_LINGERING && socket->error == 0) { /* there, all was said and done */
         socket->error = error;
     }
     begin_closing(socket);
 }
 
+static uint64_t linger_until(const struct rim__socket *socket) {
+    uint64_t linger_ns = socket->options.linger_ns != 0 ? socket->options.linger_ns : RIM_SOCKET_LINGER_NS;
+    uint64_t now_ns = rim__socket_shard(socket)->now_ns;
+    return linger_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + linger_ns;
+}
+
+void rim__socket_refuse(struct rim__socket *socket, int error) {
+    struct rim__shard *shard = rim__socket_shard(socket);
+    if (socket->state >= RIM_SOCKET_IS_FLUSHING) {
+        return;
+    }
+    socket->error = error;
+    socket->output.ended = true;
+    rim__output_drop(socket);
+    enter(socket, RIM_SOCKET_IS_FLUSHING);
+    rim__patience_stop(socket);
+    rim__timer_arm(&shard->timers, &socket->linger, linger_until(socket));
+}
+
 void rim__socket_close(struct rim__socket *socket) {
     socket->output.ended = true;
     rim__input_deafen(socket);
-    if (socket->state == RIM_SOCKET_IS_CONNECTING) {
+    if (socket->state == RIM_SOCKET_IS_CONNECTING || socket->state == RIM_SOCKET_IS_SHAKING) {
         begin_closing(socket);
     } else if (socket->state == RIM_SOCKET_IS_OPEN) {
         enter(socket, RIM_SOCKET_IS_FLUSHING);
@@ -230,7 +279,7 @@ static void actor_gone(struct rim__watch *watch, rim_ctx *ctx) {
 static void linger_over(struct rim__shard *shard, struct rim__timer *timer) {
     (void)shard;
     struct rim__socket *socket = rim__container_of(timer, struct rim__socket, linger);
-    rim__assert(socket->state == RIM_SOCKET_IS_LINGERING);
+    rim__assert(socket->state == RIM_SOCKET_IS_LINGERING || socket->state == RIM_SOCKET_IS_FLUSHING);
     begin_closing(socket);
     rim__socket_settle(socket);
 }
@@ -247,8 +296,10 @@ static void write_text(const struct rim__socket *socket, char *text, size_t size
         return;
     }
     const char *why = rim_strerror(socket->error);
-    const char *form = socket->connecting ? "connect to %s: %c%s" : "connection to %s lost: %c%s";
-    snprintf(text, size, form, peer, tolower((unsigned char)why[0]), why + (why[0] != '\0'));
+    const char *more = socket->tls != NULL ? rim__tls_text(socket->tls) : "";
+    const char *form = socket->connecting ? "connect to %s: %c%s%s%s" : "connection to %s lost: %c%s%s%s";
+    snprintf(text, size, form, peer, tolower((unsigned char)why[0]), why + (why[0] != '\0'),
+             more[0] != '\0' ? ": " : "", more);
 }
 
 static void tell_owner(struct rim__socket *socket) {
@@ -298,7 +349,7 @@ static void flushed(struct rim__socket *socket) {
     const struct rim__input *input = &socket->input;
     struct rim__service *service = socket->service;
     bool may_be_unread = !input->ended && (input->dropped || !input->op.in_flight);
-    if (!may_be_unread || socket->output.sent == 0 || service->detached) {
+    if (!may_be_unread || !rim__output_has_spoken(socket) || service->detached) {
         begin_closing(socket);
         return;
     }
@@ -307,11 +358,9 @@ static void flushed(struct rim__socket *socket) {
         socket->output.shut = true;
         (void)service->io->ops->shutdown(service->io, socket->fd, SHUT_WR);
     }
-    uint64_t linger_ns = socket->options.linger_ns != 0 ? socket->options.linger_ns : RIM_SOCKET_LINGER_NS;
-    uint64_t now_ns = service->shard->now_ns;
     rim__patience_stop(socket);
-    rim__timer_arm(&service->shard->timers, &socket->linger,
-                   linger_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + linger_ns);
+    rim__timer_disarm(&service->shard->timers, &socket->linger);
+    rim__timer_arm(&service->shard->timers, &socket->linger, linger_until(socket));
 }
 
 static void nothing_in_flight(struct rim__socket *socket) {
@@ -341,6 +390,17 @@ static void in_open(struct rim__socket *socket) {
     }
 }
 
+static void in_shaking(struct rim__socket *socket) {
+    if (socket->service->closing && socket->birth != NULL) {
+        rim__socket_lose(socket, -RIM_ESTOPPING); /* nobody has heard of it */
+        return;
+    }
+    rim__output_push(socket);
+    if (socket->state == RIM_SOCKET_IS_SHAKING) {
+        rim__input_update(socket);
+    }
+}
+
 static bool is_dialling(const struct rim__socket *socket) {
     return socket->dial != NULL && rim__dial_is_busy(socket->dial);
 }
@@ -350,6 +410,9 @@ static bool step(struct rim__socket *socket) {
     enum rim__socket_state before = socket->state;
     struct rim__output *output = &socket->output;
     switch (before) {
+    case RIM_SOCKET_IS_SHAKING:
+        in_shaking(socket);
+        break;
     case RIM_SOCKET_IS_OPEN:
         in_open(socket);
         break;
@@ -389,7 +452,7 @@ static bool step(struct rim__socket *socket) {
 /* What a stop of the system has to wait for: bytes on their way out or in, and an end that has begun. */
 static void set_busy(struct rim__socket *socket) {
     bool is_ending = socket->state > RIM_SOCKET_IS_OPEN && socket->state < RIM_SOCKET_IS_CLOSED;
-    bool is_moving = socket->output.out.bytes > 0 || rim__input_waits(&socket->input);
+    bool is_moving = rim__output_waits(socket) || rim__input_waits(&socket->input);
     bool busy = is_ending || (is_moving && socket->state == RIM_SOCKET_IS_OPEN);
     if (busy != socket->busy && !socket->service->detached) {
         socket->busy = busy;

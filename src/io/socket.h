@@ -6,8 +6,8 @@
  * actor has ended, no operation is in flight and the descriptor is closed.
  *
  *     CONNECTING --connected--> OPEN --close asked, owner gone, --> FLUSHING --all written--> LINGERING
- *         |                      |     peer's end by default         |   |                     |
- *         |                      |                                   |   '-- nothing unread --.|-- peer's end, time
+ *         |                      |     peer's end by default,        |   |                     |
+ *         |                      |     TLS broken                    |   '-- nothing unread --.|-- peer's end, time
  *         '-- failed, closed -.  '-- error, abort, both ends -.      '-- error, abort --.     ||
  *                             v                               v                         v     vv
  *                             '-------------------------->  CLOSING  <------------------------'
@@ -16,6 +16,10 @@
  *                                       |  the owner had no   |
  *                                       |  room as yet        v
  *                                       '----------------> CLOSED: the owner is told, the actor stops
+ *
+ * With TLS there is one more before OPEN: CONNECTING --connected--> SHAKING --handshake over--> OPEN, and from SHAKING
+ * to FLUSHING where the handshake fails with a word to the peer, else to CLOSING. An accepted connection has no owner
+ * before OPEN then.
  *
  * All transitions are made by settle() and by the functions of socket.c that it calls, through enter(). The two
  * directions end independently of each other, in any order, within OPEN: these are facts about each direction
@@ -35,9 +39,11 @@
 #include "io/output.h"
 #include "io/patience.h"
 #include "io/service.h"
+#include "io/tls.h"
 
 enum rim__socket_state {
     RIM_SOCKET_IS_CONNECTING,
+    RIM_SOCKET_IS_SHAKING,
     RIM_SOCKET_IS_OPEN,
     RIM_SOCKET_IS_FLUSHING,
     RIM_SOCKET_IS_LINGERING,
@@ -67,7 +73,9 @@ struct rim__socket {
     struct rim__timer linger;
     rim_socket_options options;
     struct rim__patience patience;
-    struct rim__dial *dial; /* for a peer that was given by name; else NULL */
+    struct rim__dial *dial;          /* for a peer that was given by name; else NULL */
+    struct rim__tls *tls;            /* NULL: plain */
+    struct rim__socket_birth *birth; /* accepted with TLS: of the owner to be spawned; else NULL */
     struct rim__output output;
     struct rim__input input;
     struct rim_msg *farewell; /* RIM_SOCKET_CLOSED, made beforehand; NULL: sent */
@@ -84,6 +92,7 @@ struct rim__socket_birth {
     const rim_behaviour *owner;
     rim_spawn_options owner_options;
     const void *arg;
+    rim_tls *tls; /* kept by the listener, which outlives this */
 };
 extern const rim_behaviour rim__socket_behaviour; /* socket_actor.c */
 
@@ -98,8 +107,12 @@ enum {
 
 /* A socket that owns `fd` (-1: there is none yet) and is in CONNECTING, without an actor. NULL when out of memory. */
 struct rim__socket *rim__socket_create(struct rim__service *service, int fd);
-/* The actor is there: registers the socket by its reference and watches both actors. 0 or negative. */
-int rim__socket_attach(struct rim__socket *socket, rim_ref self, rim_ref owner);
+/* The actor is there: registers the socket by its reference and watches it. 0 or negative. */
+int rim__socket_attach(struct rim__socket *socket, rim_ref self);
+/* The owner is there, and is watched too. 0 or negative. */
+int rim__socket_own(struct rim__socket *socket, rim_ref owner);
+/* An accepted connection gets its owner. 0 or negative, which has been logged. socket_actor.c */
+int rim__socket_raise(struct rim__socket *socket, const struct rim__socket_birth *birth);
 /* Frees a socket without a word; its descriptor, if it is still open, is the caller's. */
 void rim__socket_discard(struct rim__socket *socket);
 /* NULL if there is no such socket on this shard, or none any more. */
@@ -119,7 +132,10 @@ void rim__socket_push_later(struct rim__socket *socket);
 
 /* Changes of state; the caller settles. Each is allowed in every state, and does nothing where it comes too late. */
 void rim__socket_opened(struct rim__socket *socket);
+void rim__socket_shaken(struct rim__socket *socket);
 void rim__socket_lose(struct rim__socket *socket, int error);
+/* The peer does not keep to TLS: what was written is dropped, but the last word to it may still leave. */
+void rim__socket_refuse(struct rim__socket *socket, int error);
 void rim__socket_close(struct rim__socket *socket);
 void rim__socket_abort(struct rim__socket *socket);
 

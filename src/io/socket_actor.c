@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -17,9 +18,10 @@ static struct rim__socket *of_state(void *self) {
 
 /* ---- an accepted connection ---- */
 
-static int spawn_owner(rim_ctx *ctx, struct rim__socket *socket, const struct rim__socket_birth *birth) {
+int rim__socket_raise(struct rim__socket *socket, const struct rim__socket_birth *birth) {
+    rim_ctx *ctx = socket->service->ctx;
     rim_connection connection = {
-        .socket = rim_self(ctx),
+        .socket = socket->self,
         .listener = birth->listener,
         .local = socket->local,
         .peer = socket->peer,
@@ -28,16 +30,29 @@ static int spawn_owner(rim_ctx *ctx, struct rim__socket *socket, const struct ri
     rim_spawn_options options = birth->owner_options;
     options.place = RIM_HERE;
     rim_ref owner;
+    void *previous = rim__ctx_enter(ctx, socket->self);
     int result = rim_spawn(ctx, birth->owner, &options, &connection, sizeof connection, &owner);
     if (result != 0) {
         rim_log(ctx, RIM_LOG_ERROR, "no owner for an accepted connection: %s", rim_strerror(result));
-        return result;
+    } else {
+        result = rim__socket_own(socket, owner);
+        if (result != 0) {
+            (void)rim_stop(ctx, owner);
+        }
     }
-    result = rim__socket_attach(socket, rim_self(ctx), owner);
-    if (result != 0) {
-        (void)rim_stop(ctx, owner);
-    }
+    rim__ctx_leave(ctx, previous);
     return result;
+}
+
+/* With TLS there is no owner before the handshake is over. 0 or negative. */
+static int prepare_tls(struct rim__socket *socket, const struct rim__socket_birth *birth) {
+    socket->birth = rim__memory_alloc(&rim__socket_shard(socket)->memory, sizeof *birth);
+    if (socket->birth == NULL) {
+        return -ENOMEM;
+    }
+    *socket->birth = *birth;
+    struct rim__tls_plan plan = {.setup = birth->tls};
+    return rim__tls_create(socket, &plan);
 }
 
 static int adopt(rim_ctx *ctx, struct rim__socket *socket, const struct rim__socket_birth *birth) {
@@ -49,7 +64,13 @@ static int adopt(rim_ctx *ctx, struct rim__socket *socket, const struct rim__soc
     if (result == 0) {
         result = service->io->ops->names(service->io, socket->fd, &socket->local, &socket->peer);
     }
-    return result != 0 ? result : spawn_owner(ctx, socket, birth);
+    if (result == 0) {
+        result = rim__socket_attach(socket, rim_self(ctx));
+    }
+    if (result != 0) {
+        return result;
+    }
+    return birth->tls != NULL ? prepare_tls(socket, birth) : rim__socket_raise(socket, birth);
 }
 
 /* The connection is closed again before anyone has heard of it. */

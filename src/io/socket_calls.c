@@ -265,6 +265,34 @@ int rim_socket_credentials(rim_ctx *ctx, rim_ref socket, rim_credentials *out) {
     return here->state == RIM_SOCKET_IS_CONNECTING ? -RIM_EDOWN : io->ops->credentials(io, here->fd, out);
 }
 
+static int find_tls(rim_ctx *ctx, rim_ref socket, const struct rim__tls **out) {
+    const struct rim__socket *here;
+    int result = find_asked(ctx, socket, &here);
+    if (result != 0) {
+        return result;
+    }
+    if (here->tls == NULL) {
+        return rim__ctx_error(ctx, -ENOTSUP, "this is not a TLS connection");
+    }
+    *out = here->tls;
+    return here->state < RIM_SOCKET_IS_OPEN ? -RIM_EDOWN : 0;
+}
+
+int rim_socket_tls(rim_ctx *ctx, rim_ref socket, rim_tls_state *out) {
+    const struct rim__tls *tls = NULL;
+    int result = find_tls(ctx, socket, &tls);
+    if (result == 0) {
+        rim__tls_describe(tls, out);
+    }
+    return result;
+}
+
+int rim_socket_certificate(rim_ctx *ctx, rim_ref socket, void *bytes, size_t room) {
+    const struct rim__tls *tls = NULL;
+    int result = find_tls(ctx, socket, &tls);
+    return result != 0 ? result : rim__tls_certificate(tls, bytes, room);
+}
+
 int rim_socket_ask(rim_ctx *ctx, rim_ref socket, rim_socket_state *out) {
     const struct rim__socket *here;
     int result = find_asked(ctx, socket, &here);

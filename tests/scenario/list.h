@@ -323,6 +323,16 @@
     X(socket_connect_by_name_may_be_given_up_at_any_time)                                                              \
     X(socket_connects_end_also_without_memory)                                                                         \
     X(socket_connect_by_name_waits_for_a_lot_that_was_written)                                                         \
+    X(tls_echoes_a_megabyte)                                                                                           \
+    X(tls_echoes_all_before_it_ends_by_default)                                                                        \
+    X(tls_speaks_1_2)                                                                                                  \
+    X(tls_bytes_may_come_one_by_one)                                                                                   \
+    X(tls_both_ends_know_what_was_agreed_on)                                                                           \
+    X(tls_wrong_name_is_refused)                                                                                       \
+    X(tls_wrong_address_is_refused)                                                                                    \
+    X(tls_unknown_authority_is_refused)                                                                                \
+    X(tls_verification_is_on_by_default)                                                                               \
+    X(tls_expired_certificate_is_refused)                                                                              \
     X(socket_options_are_kept_and_checked)                                                                             \
     X(socket_options_reach_a_socket_on_another_shard)                                                                  \
     X(socket_that_is_idle_times_out)                                                                                   \

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tls_link.h - the state of one connection's TLS, and the link between OpenSSL and its socket. Private to the files
+ * that use OpenSSL.
+ *
+ *     Threads  the shard's own
+ */
+#ifndef RINGMAIL_IO_TLS_LINK_H
+#define RINGMAIL_IO_TLS_LINK_H
+
+#include "io/outgoing.h"
+#include "io/tls.h"
+#include "io/tls_setup.h"
+#include "shard/timer.h"
+
+/* Plain bytes in a record: so many that it fits into one of the pools' largest blocks, with all that is around it. */
+#define RIM_TLS_RECORD_BYTES (16384u - (uint32_t)sizeof(struct rim_msg) - 32u)
+
+struct rim__tls {
+    struct rim__socket *socket;
+    SSL *ssl;
+    rim_tls *setup;           /* kept */
+    struct rim__tls_set *set; /* kept */
+    const unsigned char *in;  /* the rest of what has just been received */
+    uint32_t in_size;
+    uint32_t batch_size;         /* plain bytes, the first of output.out, that are sealed */
+    uint64_t batch_end;          /* where they end among the sealed bytes */
+    uint64_t sent;               /* sealed bytes that have left */
+    struct rim__outgoing cipher; /* sealed */
+    uint64_t deadline_ns;        /* of the handshake; 0: by the set-up */
+    struct rim__timer timer;
+    bool shaken;   /* the handshake has succeeded */
+    bool failed;   /* nothing more is done with `ssl` */
+    bool starved;  /* for want of memory */
+    bool said_end; /* close_notify is sealed */
+    uint16_t port;
+    char name[RIM_TLS_NAME_MAX]; /* of a client: its server's */
+    char text[96];               /* why it failed */
+};
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "tls_play.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct tls_play stage;
+
+struct tls_play *tls_play_current(void) {
+    return &stage;
+}
+
+struct tls_play tls_play_plain(struct scenario *s) {
+    static rim_tls_certificate server;
+    server = tls_certificate("server");
+    return (struct tls_play){
+        .s = s,
+        .server = {.server = true, .certificates = &server, .certificate_count = 1},
+        .client = {.ca_file = tls_paper("ca", "pem")},
+        .total = 1 << 20,
+    };
+}
+
+/* ---- the owner at the server: an echo that looks at what was agreed on ---- */
+
+static rim_verdict owner_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    const rim_connection *connection = arg;
+    rim_tls_state state;
+    atomic_fetch_add(&stage.owners, 1);
+    if (!stage.plain_server) {
+        int result = rim_socket_tls(ctx, connection->socket, &state);
+        SCENARIO_CHECK(stage.s, result == 0 || result == -RIM_EDOWN);
+        if (result == 0 && stage.accepted != NULL) {
+            stage.accepted(ctx, &stage, &state);
+        }
+    }
+    return socket_world_echo.init(ctx, self, arg, size);
+}
+
+/* ---- the boss ---- */
+
+struct boss {
+    struct socket_pump pump;
+    rim_ref listener;
+    uint64_t received;
+    bool open, ended;
+};
+
+static void connect_again(rim_ctx *ctx, struct boss *boss, uint16_t port) {
+    rim_connect_options options = {
+        .host = stage.host != NULL ? stage.host : "127.0.0.1",
+        .port = port,
+        .timeout_ns = stage.timeout_ns != 0 ? stage.timeout_ns : RIM_SECONDS(5),
+        .tls = stage.client_tls,
+        .tls_name = stage.name,
+    };
+    boss->pump = (struct socket_pump){.total = stage.total};
+    boss->received = 0;
+    boss->open = boss->ended = false;
+    SCENARIO_CHECK(stage.s, rim_connect(ctx, &options, &boss->pump.socket) == 0);
+}
+
+static void listen(rim_ctx *ctx, rim_listen_options options) {
+    rim_ref listener = RIM_NIL;
+    options.host = "127.0.0.1";
+    SCENARIO_CHECK(stage.s, rim_listen(ctx, &options, &listener) == 0);
+}
+
+static rim_verdict boss_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    static rim_behaviour owner;
+    (void)self;
+    (void)arg;
+    (void)size;
+    owner = socket_world_echo;
+    owner.init = owner_init;
+    listen(ctx, (rim_listen_options){.owner = stage.owner != NULL ? stage.owner : &owner,
+                                     .tls = stage.plain_server ? NULL : stage.server_tls,
+                                     .arg = &stage});
+    return RIM_DONE;
+}
+
+/* The first that listens is the server, the second the wire. */
+static rim_verdict on_listening(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)msg;
+    struct boss *boss = self;
+    const rim_listening_event *event = body;
+    bool is_server = stage.port == 0;
+    if (is_server) {
+        stage.port = event->address.port;
+    }
+    if (is_server && stage.wire) {
+        listen(ctx, (rim_listen_options){.owner = &tls_wire});
+    } else {
+        boss->listener = RIM_NIL;
+        connect_again(ctx, boss, event->address.port);
+    }
+    return RIM_DONE;
+}
+
+static rim_verdict write_on(rim_ctx *ctx, struct boss *boss) {
+    if (socket_pump_run(ctx, &boss->pump) && stage.ending == TLS_SHUTDOWN_WHEN_WRITTEN) {
+        SCENARIO_CHECK(stage.s, rim_socket_shutdown(ctx, boss->pump.socket) == 0);
+    }
+    return RIM_DONE;
+}
+
+static rim_verdict on_open(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)body;
+    (void)msg;
+    struct boss *boss = self;
+    rim_tls_state state;
+    boss->open = true;
+    int result = rim_socket_tls(ctx, boss->pump.socket, &state);
+    SCENARIO_CHECK(stage.s, result == (stage.plain_client ? -95 : 0) || result == -RIM_EDOWN);
+    if (result == 0 && stage.opened != NULL) {
+        stage.opened(ctx, &stage, &state);
+    }
+    return write_on(ctx, boss);
+}
+
+static rim_verdict on_room(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)body;
+    (void)msg;
+    return write_on(ctx, self);
+}
+
+static rim_verdict on_data(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct boss *boss = self;
+    SCENARIO_CHECK(stage.s, boss->open);
+    SCENARIO_CHECK(stage.s, socket_world_is(body, rim_size(msg), boss->received));
+    boss->received += rim_size(msg);
+    if (stage.ending == TLS_CLOSE_WHEN_RECEIVED && boss->received == stage.total) {
+        SCENARIO_CHECK(stage.s, rim_socket_close(ctx, boss->pump.socket) == 0);
+    }
+    return RIM_DONE;
+}
+
+static rim_verdict on_end(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)body;
+    (void)msg;
+    struct boss *boss = self;
+    SCENARIO_CHECK(stage.s, !boss->ended);
+    boss->ended = true;
+    if (stage.ending == TLS_WAIT) {
+        SCENARIO_CHECK(stage.s, rim_socket_close(ctx, boss->pump.socket) == 0);
+    }
+    return RIM_DONE;
+}
+
+static void check_end(const struct boss *boss, const rim_closed_event *event) {
+    struct scenario *s = stage.s;
+    if (event->error != stage.error || (stage.text != NULL && strstr(event->text, stage.text) == NULL)) {
+        fprintf(stderr, "    closed: %d, %s\n", event->error, event->text);
+    }
+    SCENARIO_CHECK(s, event->error == stage.error);
+    SCENARIO_CHECK(s, stage.text == NULL || strstr(event->text, stage.text) != NULL);
+    SCENARIO_CHECK(s, boss->open != stage.never_open);
+    SCENARIO_CHECK(s, event->received == boss->received);
+    if (stage.error == 0) {
+        SCENARIO_CHECK(s, event->sent == stage.total);
+        SCENARIO_CHECK(s, boss->received == stage.total);
+        SCENARIO_CHECK(s, event->unwritten == 0);
+    }
+}
+
+static rim_verdict on_closed(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)msg;
+    struct boss *boss = self;
+    const rim_closed_event *event = body;
+    stage.got = boss->received;
+    check_end(boss, event);
+    if (stage.closed != NULL) {
+        stage.closed(ctx, &stage, event);
+    }
+    if (++stage.round < stage.rounds) {
+        connect_again(ctx, boss, stage.port);
+    } else {
+        scenario_done(ctx);
+    }
+    return RIM_DONE;
+}
+
+static const rim_handler boss_rows[] = {
+    [RIM_LISTENING] = on_listening, [RIM_SOCKET_OPEN] = on_open, [RIM_ROOM] = on_room,
+    [RIM_SOCKET_DATA] = on_data,    [RIM_SOCKET_END] = on_end,   [RIM_SOCKET_CLOSED] = on_closed,
+};
+
+static const rim_behaviour boss = {
+    .name = "boss",
+    .state_size = sizeof(struct boss),
+    .on = boss_rows,
+    .on_count = RIM_COUNT(boss_rows),
+    .init = boss_init,
+};
+
+/* ---- the play ---- */
+
+static rim_tls *make(struct scenario *s, const rim_tls_options *options) {
+    char text[RIM_TLS_TEXT_MAX] = "";
+    rim_tls *tls = NULL;
+    int result = rim_tls_create(options, &tls, text);
+    SCENARIO_CHECK(s, result == 0);
+    if (result != 0) {
+        fprintf(stderr, "    %s\n", text);
+    }
+    return tls;
+}
+
+/* The set-ups are given up at once: who uses them keeps them. */
+void tls_play_run(struct tls_play play) {
+    stage = play;
+    stage.server_tls = play.plain_server ? NULL : make(play.s, &play.server);
+    stage.client_tls = play.plain_client ? NULL : make(play.s, &play.client);
+    socket_world_run(play.s, &boss, &stage);
+    rim_tls_destroy(stage.server_tls);
+    rim_tls_destroy(stage.client_tls);
+    if (stage.no_owner) {
+        SCENARIO_CHECK(play.s, atomic_load(&stage.owners) == 0);
+    }
+}
