@@ -20,15 +20,17 @@ struct rim__socket;
 
 #define RIM_SERVICE_BUCKETS          1024u
 #define RIM_SERVICE_DATAGRAM_BUCKETS 64u
+#define RIM_SERVICE_LOG_NS           RIM_SECONDS(1) /* at most one line about handshakes that failed in so long */
 
 struct rim__service {
     struct rim__shard *shard;
     struct rim__io *io;
     rim_ctx *ctx;
-    rim_ref clerk;    /* RIM_NIL until there is a socket or a listener */
-    bool closing;     /* the system stops: nothing new is received or accepted */
-    bool detached;    /* the actors are gone: nothing is sent any more */
-    uint64_t objects; /* sockets, listeners, files and refusals that live; the service is freed after the last */
+    rim_ref clerk;      /* RIM_NIL until there is a socket or a listener */
+    bool closing;       /* the system stops: nothing new is received or accepted */
+    bool detached;      /* the actors are gone: nothing is sent any more */
+    uint64_t objects;   /* sockets, listeners, files and refusals that live; the service is freed after the last */
+    uint64_t logged_ns; /* when a handshake that failed was last logged; 0: never */
     struct rim__listener *listeners;
     struct rim__file *files;
     struct rim__socket *waiting;                      /* sockets whose owner has no room */

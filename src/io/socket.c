@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "io/socket.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -115,6 +113,13 @@ int rim__socket_own(struct rim__socket *socket, rim_ref owner) {
     return rim__actor_watch(socket->service->ctx, owner, &socket->owner_watch);
 }
 
+static void forget_birth(struct rim__socket *socket) {
+    if (socket->birth != NULL) {
+        rim__memory_free(&rim__socket_shard(socket)->memory, socket->birth, sizeof *socket->birth);
+        socket->birth = NULL;
+    }
+}
+
 void rim__socket_discard(struct rim__socket *socket) {
     struct rim__service *service = socket->service;
     strike_out(socket);
@@ -123,9 +128,7 @@ void rim__socket_discard(struct rim__socket *socket) {
     rim__actor_unwatch(&socket->owner_watch);
     rim__dial_free(socket->dial);
     rim__tls_free(socket->tls, service->shard);
-    if (socket->birth != NULL) {
-        rim__memory_free(&service->shard->memory, socket->birth, sizeof *socket->birth);
-    }
+    forget_birth(socket);
     if (socket->farewell != NULL) {
         rim__msg_release(service->shard, socket->farewell);
     }
@@ -171,7 +174,9 @@ void rim__socket_opened(struct rim__socket *socket) {
 
 void rim__socket_shaken(struct rim__socket *socket) {
     enter(socket, RIM_SOCKET_IS_OPEN);
-    if (socket->birth != NULL && rim__socket_raise(socket, socket->birth) != 0) {
+    int result = socket->birth != NULL ? rim__socket_raise(socket, socket->birth) : 0;
+    forget_birth(socket);
+    if (result != 0) {
         rim__socket_abort(socket);
     } else {
         begin_use(socket);
@@ -284,43 +289,6 @@ static void linger_over(struct rim__shard *shard, struct rim__timer *timer) {
     rim__socket_settle(socket);
 }
 
-static void write_text(const struct rim__socket *socket, char *text, size_t size) {
-    char peer[RIM_ADDRESS_TEXT_MAX];
-    if (socket->dial != NULL && socket->connecting) {
-        snprintf(peer, sizeof peer, "%s", rim__dial_name(socket->dial));
-    } else {
-        rim_address_format(&socket->peer, peer);
-    }
-    if (socket->error == 0) {
-        snprintf(text, size, "connection to %s closed", peer);
-        return;
-    }
-    const char *why = rim_strerror(socket->error);
-    const char *more = socket->tls != NULL ? rim__tls_text(socket->tls) : "";
-    const char *form = socket->connecting ? "connect to %s: %c%s%s%s" : "connection to %s lost: %c%s%s%s";
-    snprintf(text, size, form, peer, tolower((unsigned char)why[0]), why + (why[0] != '\0'),
-             more[0] != '\0' ? ": " : "", more);
-}
-
-static void tell_owner(struct rim__socket *socket) {
-    struct rim__service *service = socket->service;
-    if (socket->owner == RIM_NIL || socket->quiet || service->detached) {
-        return;
-    }
-    uint64_t unwritten = socket->output.unwritten;
-    rim_closed_event *event = rim__msg_body(socket->farewell);
-    *event = (rim_closed_event){
-        .socket = socket->self,
-        .error = socket->error,
-        .unwritten = unwritten > UINT32_MAX ? UINT32_MAX : (uint32_t)unwritten,
-        .received = socket->input.received,
-        .sent = socket->output.sent,
-    };
-    write_text(socket, event->text, sizeof event->text);
-    rim__event_post(service->ctx, socket->self, socket->owner, RIM_SOCKET_CLOSED, socket->farewell);
-    socket->farewell = NULL;
-}
-
 static void stop_actor(struct rim__socket *socket) {
     rim_ctx *ctx = socket->service->ctx;
     if (!socket->self_gone && !socket->service->detached) {
@@ -335,7 +303,7 @@ static void finish(struct rim__socket *socket) {
     enter(socket, RIM_SOCKET_IS_CLOSED);
     rim__input_deafen(socket);
     strike_out(socket);
-    tell_owner(socket);
+    rim__socket_report(socket);
     rim__actor_unwatch(&socket->owner_watch);
     if (socket->gone != NULL && !service->detached) {
         rim__body_release(service->shard, socket->gone);

@@ -75,7 +75,7 @@ struct rim__socket {
     struct rim__patience patience;
     struct rim__dial *dial;          /* for a peer that was given by name; else NULL */
     struct rim__tls *tls;            /* NULL: plain */
-    struct rim__socket_birth *birth; /* accepted with TLS: of the owner to be spawned; else NULL */
+    struct rim__socket_birth *birth; /* accepted with TLS: of the owner to be spawned; NULL: it was, or is no such */
     struct rim__output output;
     struct rim__input input;
     struct rim_msg *farewell; /* RIM_SOCKET_CLOSED, made beforehand; NULL: sent */
@@ -139,6 +139,8 @@ void rim__socket_refuse(struct rim__socket *socket, int error);
 void rim__socket_close(struct rim__socket *socket);
 void rim__socket_abort(struct rim__socket *socket);
 
+/* It is closed: the owner is told, or where there never was one, the log. socket_report.c */
+void rim__socket_report(struct rim__socket *socket);
 /* Owner `who` has room again: for all sockets that wait for it. */
 void rim__socket_room(struct rim__service *service, rim_ref who);
 /* The actors are gone: closes at once, or as soon as nothing is in flight, and frees. */
