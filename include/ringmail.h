@@ -14,6 +14,7 @@
  *     ringmail/socket.h   TCP listeners and connections
  *     ringmail/tls.h      TLS on connections
  *     ringmail/file.h     files
+ *     ringmail/path.h     folders and paths
  *     ringmail/offload.h  blocking work on helper threads
  *     ringmail/name.h     names of actors
  *     ringmail/group.h    groups, publishing, pools
@@ -45,6 +46,7 @@
 #include "ringmail/mailbox.h"
 #include "ringmail/name.h"
 #include "ringmail/offload.h"
+#include "ringmail/path.h"
 #include "ringmail/pipeline.h"
 #include "ringmail/port.h"
 #include "ringmail/record.h"

@@ -36,6 +36,9 @@ extern "C" {
     X(file_full, "a write to a file finds no space (ENOSPC)")                                                          \
     X(file_error, "a read, a write or a sync of a file fails (EIO)")                                                   \
     X(file_limit, "an open finds too many descriptors in use (EMFILE)")                                                \
+    X(path_error, "an operation on a path fails (EIO)")                                                                \
+    X(path_vanish, "somebody removes a name of a folder just before it is used")                                       \
+    X(path_appear, "somebody makes a file in a folder just before that is removed")                                    \
     X(lose_datagram, "a datagram is lost on its way")                                                                  \
     X(repeat_datagram, "a datagram comes twice")
 

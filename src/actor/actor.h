@@ -9,6 +9,7 @@
 #define RINGMAIL_ACTOR_ACTOR_H
 
 #include "ringmail/actor.h"
+#include "ringmail/offload.h"
 #include "shard/message.h"
 #include "shard/shard.h"
 
@@ -75,6 +76,13 @@ int rim__ctx_error(rim_ctx *ctx, int error, const char *format, ...) __attribute
    count. */
 #define RIM_FAILURE_TEXT_MAX 252u
 int rim__refuse_saying(rim_ctx *ctx, rim_token request, int error, const char *text);
+
+/*
+ * rim_offload for the library's own jobs, whose argument is not copied. A result of run that is not negative is the
+ * size of the outcome's body, which lies at the argument's beginning. `text` lies in the argument, too: what
+ * rim_error_text says when run has returned an error.
+ */
+int rim__job_submit(rim_ctx *ctx, const struct rim_job *job, const char *text, rim_token *out);
 
 /* Room for the I/O layer's own things on this shard. */
 void rim__ctx_set_io(rim_ctx *ctx, void *io);

@@ -335,6 +335,8 @@ void rim__sequence_end_all(rim_ctx *ctx, struct rim__actor *actor);
 /* job.c */
 /* Its request has ended without it: it is withdrawn, or let run, and cleans up after itself. */
 void rim__job_abandon(rim_ctx *ctx, struct rim__job *job);
+/* What a job that has failed says about it; NULL: nothing. `msg` is a failure whose body is by pointer. */
+const char *rim__job_text(const struct rim_msg *msg);
 /* timers.c */
 rim_verdict rim__timer_event(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg);
 void rim__timer_end_all(rim_ctx *ctx, struct rim__actor *actor);

@@ -21,7 +21,8 @@ struct rim__job {
     struct rim_msg *outcome; /* until it is delivered */
     int (*run)(void *arg);
     void (*cleanup)(void *arg);
-    int result; /* by the helper, before it hands the job home */
+    const char *text; /* of a job of the library's own: what is to be said if it fails, within its argument */
+    int result;       /* by the helper, before it hands the job home */
     _Alignas(16) char copy[];
 };
 
@@ -67,9 +68,18 @@ static void done(struct rim__shard *shard, struct rim__offload_job *offload) {
     struct rim_msg *msg = job->outcome;
     msg->kind = job->result < 0 ? RIM_KIND_FAILURE : RIM_KIND_REPLY;
     msg->tag = job->result < 0 ? (uint32_t)job->result : 0; /* see failure_of in request.c */
+    if (job->text != NULL && job->result >= 0) {
+        job->body.size = msg->size = (uint32_t)job->result;
+    }
     ctx->stats.jobs_open--;
     ctx->stats.sent++;
     rim__request_deliver(ctx, msg);
+}
+
+const char *rim__job_text(const struct rim_msg *msg) {
+    struct rim__body *body = rim__msg_out(msg);
+    const char *text = body->release == release ? rim__container_of(body, struct rim__job, body)->text : NULL;
+    return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
 void rim__job_abandon(rim_ctx *ctx, struct rim__job *job) {
@@ -147,6 +157,10 @@ static int submit(rim_ctx *ctx, struct rim__job *job, const rim_job *wanted, rim
 }
 
 int rim_offload(rim_ctx *ctx, const rim_job *wanted, rim_token *out) {
+    return rim__job_submit(ctx, wanted, NULL, out);
+}
+
+int rim__job_submit(rim_ctx *ctx, const rim_job *wanted, const char *text, rim_token *out) {
     int error = check(wanted);
     if (error != 0) {
         return error;
@@ -155,6 +169,7 @@ int rim_offload(rim_ctx *ctx, const rim_job *wanted, rim_token *out) {
     if (job == NULL) {
         return -ENOMEM;
     }
+    job->text = text;
     rim_token token;
     error = submit(ctx, job, wanted, &token);
     if (error != 0) {

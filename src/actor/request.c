@@ -289,9 +289,16 @@ void rim__request_drop(rim_ctx *ctx, struct rim_msg *msg) {
 
 /* A failure may say more than its code: see rim__refuse_saying. */
 static void keep_text(rim_ctx *ctx, const struct rim_msg *msg) {
-    if (!(msg->flags & RIM_MSG_OUT) && msg->size > sizeof(int32_t)) {
-        const char *text = (const char *)rim__msg_body(msg) + sizeof(int32_t);
-        size_t length = msg->size - sizeof(int32_t);
+    const char *text = NULL;
+    size_t length = 0;
+    if (msg->flags & RIM_MSG_OUT) {
+        text = rim__job_text(msg);
+        length = text != NULL ? strlen(text) : 0;
+    } else if (msg->size > sizeof(int32_t)) {
+        text = (const char *)rim__msg_body(msg) + sizeof(int32_t);
+        length = msg->size - sizeof(int32_t);
+    }
+    if (text != NULL) {
         length = length < sizeof ctx->error_text ? length : sizeof ctx->error_text - 1;
         memcpy(ctx->error_text, text, length);
         ctx->error_text[length] = '\0';

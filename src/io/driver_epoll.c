@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/sentinel.h"
+#include "io/disk.h"
 #include "io/drivers.h"
 #include "io/epoll.h"
 #include "io/epoll_files.h"
@@ -289,7 +290,7 @@ int rim__epoll_open(const struct rim__driver_options *options, struct rim__drive
         return -ENOMEM;
     }
     epoll->driver = (struct rim__driver){.ops = &driver_ops, .shard = options->shard};
-    epoll->io = (struct rim__io){.ops = &io_ops, .shard = options->shard};
+    epoll->io = (struct rim__io){.ops = &io_ops, .disk = &rim__disk_kernel, .shard = options->shard};
     epoll->log = options->log;
     epoll->epoll_fd = -1;
     epoll->event_fd = -1;

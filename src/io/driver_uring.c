@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "io/disk.h"
 #include "io/lookup.h"
 #include "io/net.h"
 #include "io/uring.h"
@@ -415,7 +416,7 @@ int rim__uring_open(const struct rim__driver_options *options, struct rim__drive
         return -ENOMEM;
     }
     uring->driver = (struct rim__driver){.ops = &driver_ops, .shard = options->shard};
-    uring->io = (struct rim__io){.ops = &io_ops, .shard = options->shard};
+    uring->io = (struct rim__io){.ops = &io_ops, .disk = &rim__disk_kernel, .shard = options->shard};
     uring->log = options->log;
     uring->traits = *options->traits;
     uring->event_fd = -1;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/assert.h"
+#include "io/disk.h"
 #include "io/file.h"
 
 #define PATH_SHOWN 120u /* bytes of a path, from its end, that a text has room for */
@@ -148,26 +149,11 @@ static void done(struct rim__op *op, const struct rim__completion *completion) {
 
 /* ---- the outcome ---- */
 
-static int64_t ns_of(struct statx_timestamp time) {
-    return time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
 static int reply_status(rim_ctx *ctx, const struct rim__file_call *call) {
     struct statx found;
+    rim_file_status status;
     memcpy(&found, rim__msg_body(call->msg), sizeof found);
-    rim_file_status status = {
-        .size = found.stx_size,
-        .allocated = found.stx_blocks * 512,
-        .inode = found.stx_ino,
-        .device = (uint64_t)found.stx_dev_major << 32 | found.stx_dev_minor,
-        .mode = found.stx_mode,
-        .user = found.stx_uid,
-        .group = found.stx_gid,
-        .links = found.stx_nlink,
-        .accessed_ns = ns_of(found.stx_atime),
-        .modified_ns = ns_of(found.stx_mtime),
-        .changed_ns = ns_of(found.stx_ctime),
-    };
+    rim__disk_status(&found, &status);
     return rim_reply(ctx, call->token, RIM_FILE_CALL, &status, sizeof status);
 }
 

@@ -23,6 +23,7 @@
 #include "ringmail/socket.h"
 #include "shard/message.h"
 
+struct rim__disk;
 struct rim__io;
 struct rim__op;
 struct rim__lookup;
@@ -173,6 +174,7 @@ struct rim__io_ops {
 /* The I/O half of a driver. */
 struct rim__io {
     const struct rim__io_ops *ops;
+    const struct rim__disk *disk; /* folders and paths, for helpers: disk.h */
     struct rim__shard *shard;
     uint32_t message_max;     /* bytes that room and payload of a RECV_MSG may have; 0: there is no such operation */
     uint64_t operations;      /* completed */

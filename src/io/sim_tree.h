@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "io/disk.h"
 #include "io/sim_file.h"
 
 #define RIM_SIM_NAME_MAX  255u
@@ -85,6 +86,7 @@ void rim__sim_tree_release(struct rim__sim_inode *inode);
 int rim__sim_tree_may_change(const struct rim__sim_inode *folder);
 /* Its content has changed. */
 void rim__sim_tree_touch(struct rim__sim_files *files, struct rim__sim_inode *inode);
+extern const struct rim__disk_ops rim__sim_paths; /* sim_paths.c */
 /* What is left, when the world ends. */
 void rim__sim_tree_finish(struct rim__sim_files *files);
 

@@ -64,6 +64,7 @@ int rim__sim_create(const rim_config *config, struct rim__sim **out) {
     sim->buffers = config->buffers != 0 ? config->buffers : DEFAULT_BUFFERS;
     sim->buffer_bytes = config->buffer_bytes != 0 ? config->buffer_bytes : DEFAULT_BUFFER_BYTES;
     rim__sim_net_init(&sim->net, sim);
+    sim->disk.ops = &rim__sim_paths;
     *out = sim;
     return 0;
 }
@@ -81,7 +82,8 @@ int rim__sim_open(struct rim__sim *sim, struct rim__shard *shard, struct rim__dr
     self->wake_ns = RIM_SIM_NEVER;
     self->pool = (struct rim__sim_pool){.count = sim->buffers, .bytes = sim->buffer_bytes, .owner = self};
     self->driver = (struct rim__driver){.ops = &rim__driver_sim_ops, .shard = shard};
-    self->io = (struct rim__io){.ops = &rim__sim_io_ops, .shard = shard, .message_max = sim->buffer_bytes};
+    self->io =
+        (struct rim__io){.ops = &rim__sim_io_ops, .disk = &sim->disk, .shard = shard, .message_max = sim->buffer_bytes};
     sim->shards[shard->index] = self;
     if (shard->index >= sim->shard_count) {
         sim->shard_count = shard->index + 1;

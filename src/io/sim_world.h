@@ -10,6 +10,7 @@
  *     sim_stream.c     the bytes of a connection       sim_pool.c     receive buffers
  *     sim_helper.c     helpers for blocking work       sim_file.c     files, in memory
  *     sim_disk.c       what is done to them            sim_tree.c     their folders and names
+ *                                                      sim_paths.c    what helpers do there
  *
  * A step gives one turn to one shard that is awake, chosen by the seed; a turn takes 0.2 to 2 us of virtual time. A
  * shard falls asleep when its poll may wait and nothing completed; it is awake again at its deadline, when it is woken,
@@ -27,6 +28,7 @@
 #include <stdint.h>
 
 #include "base/random.h"
+#include "io/disk.h"
 #include "io/op.h"
 #include "io/sim_event.h"
 #include "io/sim_file.h"
@@ -89,6 +91,7 @@ struct rim__sim {
     struct rim__sim_events events;
     struct rim__sim_net net;
     struct rim__sim_files files;
+    struct rim__disk disk; /* the same, for helpers */
     struct rim__sim_shard *shards[RIM_SHARDS_MAX];
     uint32_t shard_count; /* highest index in use, plus 1 */
 };

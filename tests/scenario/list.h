@@ -470,7 +470,19 @@
     X(file_is_copied_to_another)                                                                                       \
     X(file_copy_that_fails_says_where)                                                                                 \
     X(file_is_sent_to_a_socket)                                                                                        \
-    X(file_sent_to_a_socket_that_closes_fails)
+    X(file_sent_to_a_socket_that_closes_fails)                                                                         \
+    X(path_folders_are_made_and_removed)                                                                               \
+    X(path_names_are_given_and_taken_away)                                                                             \
+    X(path_links_lead_elsewhere)                                                                                       \
+    X(path_temporaries_have_names_of_their_own)                                                                        \
+    X(path_times_and_owner_are_set)                                                                                    \
+    X(path_without_permission_is_refused)                                                                              \
+    X(path_that_is_too_long_is_refused)                                                                                \
+    X(path_bad_arguments_are_refused)                                                                                  \
+    X(path_disk_may_be_full)                                                                                           \
+    X(path_calls_at_once_make_the_same_folders)                                                                        \
+    X(path_each_call_has_one_outcome_whatever_fails)                                                                   \
+    X(path_calls_when_the_system_is_cut_off)
 
 struct scenario;
 #define LIST_DECLARE(name) void name(struct scenario *s);
