@@ -2,6 +2,9 @@
 /* Bad arguments give the documented codes: one scenario for each header. */
 #include "role.h"
 
+#define ONE_MORE(name, text) +1
+#define FAULTS               (0 RIM_SIM_FAULTS(ONE_MORE))
+
 static const rim_behaviour nameless = {.state_size = 8};
 static const rim_behaviour rowless = {.name = "rowless", .on_count = 3};
 
@@ -138,7 +141,7 @@ void bad_arguments_of_sim_h(struct scenario *s) {
     while (rim_sim_fault_name(count) != NULL) {
         count++;
     }
-    CHECK(count == 21);
+    CHECK(count == FAULTS);
     CHECK(rim_sim_fault_count(system, count) == 0);
     scenario_pass_time(s, RIM_MS(1));
     if (!scenario_is_sim(s)) {
