@@ -92,6 +92,23 @@ enum {
     RIM_MARK_KEPT = 1 << 7,    /* belongings->kept says by whom */
 };
 
+/*
+ * What an ordinary turn is not concerned with, so that it looks at all of it at once. Not among them is what is written
+ * at every turn: a load that covers a store which is still under way waits for it.
+ */
+union rim__quirks {
+    struct {
+        bool held;       /* messages wait, by rim__actor_hold */
+        bool stop_asked; /* ends at its next turn */
+        bool slow;       /* the clock is looked at after each of its messages */
+        uint8_t marks;   /* RIM_MARK_ */
+    };
+    uint32_t any;
+};
+#define RIM_QUIRKS                                                                                                     \
+    (((union rim__quirks){.held = true, .stop_asked = true, .slow = true, .marks = RIM_MARK_MOVED | RIM_MARK_CHANGED}) \
+         .any)
+
 struct rim__actor {
     struct rim__task task;
     struct rim_msg *head, *last; /* the mailbox */
@@ -99,14 +116,17 @@ struct rim__actor {
     uint32_t count_max, bytes_max;
     const rim_behaviour *behaviour;
     rim_ref ref;
-    uint8_t stage;   /* enum rim__stage */
-    bool ready;      /* in the run queue, or running */
-    bool held;       /* messages wait, by rim__actor_hold */
-    bool stop_asked; /* ends at its next turn */
-    bool told;       /* other shards were told to hold back, or actors wait for room */
-    uint8_t mode;    /* RIM_MODE_... */
-    uint8_t marks;   /* RIM_MARK_ */
-    bool slow;       /* the clock is looked at after each of its messages */
+    uint8_t stage; /* enum rim__stage */
+    bool ready;    /* in the run queue, or running */
+    bool told;     /* other shards were told to hold back, or actors wait for room */
+    uint8_t mode;  /* RIM_MODE_... */
+    union {
+        struct {
+            bool held, stop_asked, slow; /* see union rim__quirks */
+            uint8_t marks;
+        };
+        union rim__quirks quirks;
+    };
     uint32_t budget; /* messages in a row */
     uint32_t state_size;
     struct rim__belongings *belongings; /* NULL until it has any */

@@ -125,7 +125,7 @@ static rim__cold rim_verdict handle_rare(rim_ctx *ctx, struct rim__actor *actor,
     }
 }
 
-static inline rim_verdict handle(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+static rim_verdict handle(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
     rim_verdict verdict;
     ctx->current = msg;
     ctx->taken = false;
@@ -239,11 +239,68 @@ static rim__cold void end(rim_ctx *ctx, struct rim__actor *actor, rim_verdict ve
     ctx->fail_code = 0;
 }
 
-static inline rim_verdict take_turn(rim_ctx *ctx, struct rim__actor *actor) {
-    if (rim__unlikely(ctx->crashes != NULL) && !rim__actor_is_own(actor) && ctx->crashes(ctx, actor->ref)) {
+/* ---- the ordinary turn: messages of the user's to an actor about whom there is nothing else to be done ---- */
+
+/* A tell with its body behind it, in this shard's memory or in a parcel. */
+static inline bool is_plain(const struct rim_msg *msg) {
+    return msg->kind == RIM_KIND_TELL && (msg->flags & ~RIM_MSG_IN_PARCEL) == 0;
+}
+
+static inline rim_verdict handle_plain(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+    rim_handler handler = row_for(actor->behaviour, msg->tag);
+    if (rim__unlikely(handler == NULL)) {
+        return handle(ctx, actor, msg);
+    }
+    ctx->current = msg;
+    ctx->taken = false;
+    rim_verdict verdict = handler(ctx, actor + 1, msg + 1, msg);
+    if (rim__likely(!ctx->taken)) {
+        rim__mailbox_release(ctx, msg);
+    }
+    return verdict;
+}
+
+static inline rim_verdict work_off_plainly(rim_ctx *ctx, struct rim__actor *actor) {
+    uint64_t until_ns = ctx->shard->now_ns + ctx->turn_ns;
+    rim_verdict verdict = RIM_DONE;
+    uint32_t done = 0;
+    do {
+        struct rim_msg *msg = rim__mailbox_pop(actor);
+        verdict = rim__likely(is_plain(msg)) ? handle_plain(ctx, actor, msg) : handle(ctx, actor, msg);
+        done++;
+        if (rim__unlikely(verdict != RIM_DONE || (actor->quirks.any & RIM_QUIRKS) != 0)) {
+            break;
+        }
+    } while (actor->head != NULL && done < actor->budget &&
+             (done % CLOCK_EVERY != 0 || !look_up(ctx, actor, until_ns, done)));
+    count_done(ctx, done);
+    return verdict;
+}
+
+/* ---- all others ---- */
+
+static rim__cold rim_verdict work_off_oddly(rim_ctx *ctx, struct rim__actor *actor) {
+    if (ctx->crashes != NULL && !rim__actor_is_own(actor) && ctx->crashes(ctx, actor->ref)) {
         return crash(ctx, actor);
     }
-    return rim__unlikely(actor->slow) ? work_off_slowly(ctx, actor) : work_off(ctx, actor);
+    return actor->slow ? work_off_slowly(ctx, actor) : work_off(ctx, actor);
+}
+
+/* False: there is no such actor any more. */
+static rim__cold bool finish_oddly(rim_ctx *ctx, struct rim__actor *actor, rim_verdict verdict) {
+    if (verdict != RIM_DONE || actor->stop_asked) {
+        end(ctx, actor, verdict);
+        ctx->actor = NULL;
+        return false;
+    }
+    ctx->actor = NULL;
+    if (actor->told) {
+        rim__room_check(ctx, actor);
+    }
+    if (actor->marks & RIM_MARK_CHANGED) {
+        rim__become_settle(ctx, actor);
+    }
+    return true;
 }
 
 void rim__actor_run(struct rim__shard *shard, struct rim__task *task) {
@@ -252,21 +309,15 @@ void rim__actor_run(struct rim__shard *shard, struct rim__task *task) {
     rim__assert(actor->ready);
     ctx->actor = actor;
     ctx->fail_code = 0; /* of a rim_fail whose verdict was not returned */
-    rim_verdict verdict = take_turn(ctx, actor);
+    bool is_odd = (actor->quirks.any & RIM_QUIRKS) != 0 || ctx->crashes != NULL || actor->head == NULL;
+    rim_verdict verdict = rim__unlikely(is_odd) ? work_off_oddly(ctx, actor) : work_off_plainly(ctx, actor);
     ctx->current = NULL;
     ctx->taken = false;
-    if (rim__unlikely(verdict != RIM_DONE || actor->stop_asked)) {
-        end(ctx, actor, verdict);
-        ctx->actor = NULL;
+    if (rim__unlikely(verdict != RIM_DONE || (actor->quirks.any & RIM_QUIRKS) != 0 || actor->told) &&
+        !finish_oddly(ctx, actor, verdict)) {
         return;
     }
     ctx->actor = NULL;
-    if (rim__unlikely(actor->told)) {
-        rim__room_check(ctx, actor);
-    }
-    if (rim__unlikely(actor->marks & RIM_MARK_CHANGED)) {
-        rim__become_settle(ctx, actor);
-    }
     if (actor->head != NULL && !actor->held) {
         rim__run_queue_push(&shard->ready, task); /* behind the others */
     } else {

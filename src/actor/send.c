@@ -9,6 +9,7 @@
 #include "actor/mailbox.h"
 #include "actor/record.h"
 #include "actor/send.h"
+#include "base/copy.h"
 
 static rim_ref sender(const rim_ctx *ctx) {
     return ctx->actor != NULL ? ctx->actor->ref : RIM_NIL;
@@ -240,9 +241,7 @@ static rim__always_inline int send_copy(rim_ctx *ctx, const struct rim__sending 
         return send_large(ctx, *sending);
     }
     if (rim__likely(error == 0)) {
-        if (sending->size > 0) {
-            memcpy(rim__msg_behind(msg, sending->flags), sending->body, sending->size);
-        }
+        rim__copy(rim__msg_behind(msg, sending->flags), sending->body, sending->size);
         return 0;
     }
     return error == DROPPED ? 0 : error;
@@ -260,13 +259,44 @@ static rim__cold int send_wrongly(rim_ctx *ctx, rim_ref to, uint32_t tag, const 
     return error == -RIM_EBADREF && rim__replay_divert(ctx, to, tag, body, size) ? 0 : error;
 }
 
-int rim_send(rim_ctx *ctx, rim_ref to, uint32_t tag, const void *body, size_t size) {
+/* All there is to sending, beyond the common case. */
+static __attribute__((noinline)) int send_any(rim_ctx *ctx, rim_ref to, uint32_t tag, const void *body, size_t size) {
     int error = check_user(ctx, to, tag, size);
     if (rim__unlikely(error != 0)) {
         return send_wrongly(ctx, to, tag, body, size, error);
     }
     return send_copy(ctx,
                      &(struct rim__sending){.to = to, .kind = RIM_KIND_TELL, .tag = tag, .body = body, .size = size});
+}
+
+/*
+ * The common case: a small message from one actor to another of this shard, that has room. It makes no call, so that
+ * nothing has to be saved across one; which is a third of what a message costs. False: nothing has happened yet.
+ */
+static rim__always_inline bool send_near(rim_ctx *ctx, rim_ref to, uint32_t tag, const void *body, size_t size) {
+    if (rim__unlikely((to ^ ctx->here) >> RIM_LOCAL_BITS != 0 || size > RIM_COPY_SMALL || (tag & 0xffffu) < RIM_USER)) {
+        return false;
+    }
+    struct rim__actor *actor = rim__actor_find(ctx, to);
+    if (rim__unlikely(actor == NULL || ctx->actor == NULL || actor->count >= actor->count_max ||
+                      actor->bytes + (uint64_t)size > actor->bytes_max)) {
+        return false;
+    }
+    struct rim_msg *msg = rim__memory_take(&ctx->shard->memory, rim__msg_span(0, size));
+    if (rim__unlikely(msg == NULL)) {
+        return false;
+    }
+    fill_head(ctx, msg,
+              &(struct rim__sending){.to = to, .as = ctx->actor->ref, .kind = RIM_KIND_TELL, .tag = tag, .size = size},
+              0);
+    rim__copy_small(rim__msg_behind(msg, 0), body, size);
+    ctx->stats.sent++;
+    rim__mailbox_push(ctx, actor, msg);
+    return true;
+}
+
+int rim_send(rim_ctx *ctx, rim_ref to, uint32_t tag, const void *body, size_t size) {
+    return rim__likely(send_near(ctx, to, tag, body, size)) ? 0 : send_any(ctx, to, tag, body, size);
 }
 
 int rim__send_copy(rim_ctx *ctx, const struct rim__sending *sending) {

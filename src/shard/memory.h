@@ -54,18 +54,22 @@ struct rim__block {
 void *rim__memory_alloc_slow(struct rim__memory *memory, size_t size);
 void rim__memory_free_slow(struct rim__memory *memory, void *block, size_t size);
 
+/* A block that lies ready, of 1 to RIM_MEMORY_SMALL_MAX bytes; NULL: none does. Not zeroed. */
+static inline void *rim__memory_take(struct rim__memory *memory, size_t size) {
+    size_t class = (size - 1) / 16;
+    struct rim__block *block = memory->free[class];
+    if (!RIM_POOLED || rim__unlikely(block == NULL || memory->fail_at != 0)) {
+        return NULL;
+    }
+    memory->free[class] = block->next;
+    memory->in_use[class]++;
+    return block;
+}
+
 /* NULL when out of memory. Not zeroed. */
 static inline void *rim__memory_alloc(struct rim__memory *memory, size_t size) {
-    size_t class = (size - 1) / 16;
-    if (RIM_POOLED && rim__likely(class < RIM_MEMORY_SMALL_MAX / 16 && memory->fail_at == 0)) {
-        struct rim__block *block = memory->free[class];
-        if (rim__likely(block != NULL)) {
-            memory->free[class] = block->next;
-            memory->in_use[class]++;
-            return block;
-        }
-    }
-    return rim__memory_alloc_slow(memory, size);
+    void *block = rim__likely(size - 1 < RIM_MEMORY_SMALL_MAX) ? rim__memory_take(memory, size) : NULL;
+    return rim__likely(block != NULL) ? block : rim__memory_alloc_slow(memory, size);
 }
 
 static inline void rim__memory_free(struct rim__memory *memory, void *pointer, size_t size) {
