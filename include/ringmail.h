@@ -15,6 +15,8 @@
  *     ringmail/tls.h      TLS on connections
  *     ringmail/file.h     files
  *     ringmail/path.h     folders and paths
+ *     ringmail/poll.h     somebody else's descriptors
+ *     ringmail/signal.h   signals as messages
  *     ringmail/offload.h  blocking work on helper threads
  *     ringmail/name.h     names of actors
  *     ringmail/group.h    groups, publishing, pools
@@ -48,11 +50,13 @@
 #include "ringmail/offload.h"
 #include "ringmail/path.h"
 #include "ringmail/pipeline.h"
+#include "ringmail/poll.h"
 #include "ringmail/port.h"
 #include "ringmail/record.h"
 #include "ringmail/request.h"
 #include "ringmail/runtime.h"
 #include "ringmail/sequence.h"
+#include "ringmail/signal.h"
 #include "ringmail/sim.h"
 #include "ringmail/socket.h"
 #include "ringmail/stats.h"

@@ -62,6 +62,14 @@ RIM_API uint64_t rim_sim_now(const rim_system *system);
  * is false.
  */
 RIM_API bool rim_sim_busy(rim_ctx *ctx, uint64_t duration_ns);
+/*
+ * A signal comes to the simulated process (signal.h). Within a handler, too. 0, or -EINVAL: no signal, or a system that
+ * is not simulated.
+ */
+RIM_API int rim_sim_raise(rim_system *system, int signal);
+/* From now on this descriptor of a caller's is ready for these events, of enum rim_poll_events (poll.h); before it is
+   ready for none. Whether the number is really open does not matter. 0, or -EINVAL. */
+RIM_API int rim_sim_ready(rim_system *system, int fd, uint32_t events);
 /* A hash over everything that happened: two runs of one seed on one build give the same. */
 RIM_API uint64_t rim_sim_trace(const rim_system *system);
 /* Changes how often faults strike from now on; NULL: none. A system that is not simulated takes no notice. */

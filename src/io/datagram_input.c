@@ -243,7 +243,7 @@ static void receive_some(struct rim__datagram *datagram) {
 
 static void readied(struct rim__op *op, const struct rim__completion *completion) {
     struct rim__datagram *datagram = rim__container_of(op, struct rim__datagram, input.op);
-    if (completion->result == 0) {
+    if (completion->result > 0) {
         receive_some(datagram);
     } else if (completion->result != -ECANCELED) {
         wait(datagram);
@@ -269,6 +269,8 @@ void rim__datagram_input_init(struct rim__datagram *datagram, uint32_t size_max)
     if (fits) {
         input->op.message.room = ROOM;
         input->op.message.size = size_max;
+    } else {
+        input->op.ready.events = RIM_POLL_READ;
     }
 }
 

@@ -17,6 +17,7 @@
 #include "io/epoll_ops.h"
 #include "io/lookup.h"
 #include "io/net.h"
+#include "io/outside.h"
 #include "ringmail/error.h"
 
 #ifndef SYS_epoll_pwait2
@@ -255,6 +256,9 @@ static const struct rim__io_ops io_ops = {
     .credentials = rim__net_credentials,
     .tune = rim__net_tune,
     .resolve = rim__lookup_by_system,
+    .share = rim__outside_share,
+    .signals = rim__outside_signals,
+    .fetch_signal = rim__outside_fetch_signal,
     .shutdown = rim__net_shutdown,
     .close = close_socket,
 };

@@ -10,6 +10,7 @@
 #include "io/disk.h"
 #include "io/lookup.h"
 #include "io/net.h"
+#include "io/outside.h"
 #include "io/uring.h"
 #include "io/uring_ops.h"
 #include "ringmail/error.h"
@@ -363,6 +364,9 @@ static const struct rim__io_ops io_ops = {
     .credentials = rim__net_credentials,
     .tune = rim__net_tune,
     .resolve = rim__lookup_by_system,
+    .share = rim__outside_share,
+    .signals = rim__outside_signals,
+    .fetch_signal = rim__outside_fetch_signal,
     .shutdown = rim__net_shutdown,
     .close = rim__net_close,
 };

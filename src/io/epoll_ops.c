@@ -23,6 +23,7 @@
 #include "io/epoll_files.h"
 #include "io/epoll_message.h"
 #include "io/file_job.h"
+#include "io/outside.h"
 #include "ringmail/error.h"
 
 #define READS_MAX   4u  /* of one descriptor before others get their turn */
@@ -114,8 +115,8 @@ int rim__epoll_ops_submit(struct rim__io *io, struct rim__op *op) {
     op->cancelling = false;
     io->operations_open++;
     if ((op->kind == RIM_OP_RECV || op->kind == RIM_OP_RECV_MSG) && epoll->starved.count > 0) {
-        append(&epoll->starved, side); /* behind those that have waited longer for a buffer */
-    } else if (!side->blocked) {
+        append(&epoll->starved, side);                       /* behind those that have waited longer for a buffer */
+    } else if (!side->blocked || op->kind == RIM_OP_READY) { /* which is asked about anew each time */
         become_due(epoll, side);
     }
     return 0;
@@ -220,7 +221,8 @@ void rim__epoll_ops_react(struct rim__epoll *epoll, uint64_t name, uint32_t even
     if (events & (BAD_EVENTS | EPOLLRDHUP | EPOLLPRI)) {
         file->over = true;
     }
-    if (events & (BAD_EVENTS | IN_EVENTS)) {
+    bool waits_for_all = file->in.op != NULL && file->in.op->kind == RIM_OP_READY;
+    if ((events & (BAD_EVENTS | IN_EVENTS)) || waits_for_all) {
         unblock(epoll, &file->in);
     }
     if (events & (BAD_EVENTS | OUT_EVENTS)) {
@@ -404,15 +406,17 @@ static void try_connect(struct rim__epoll *epoll, struct rim__epoll_side *side) 
 
 /* Asked anew each time: edges that came while no op was there are forgotten. */
 static void try_ready(struct rim__epoll *epoll, struct rim__epoll_side *side) {
-    struct pollfd file = {.fd = side->op->fd, .events = POLLIN};
+    uint32_t wanted = side->op->ready.events;
+    uint32_t events = wanted & RIM_POLL_WRITE ? IN_EVENTS | OUT_EVENTS : IN_EVENTS;
+    struct pollfd file = {.fd = side->op->fd, .events = rim__outside_to_poll(wanted)};
     epoll->driver.enters++;
     int count = poll(&file, 1, 0);
     if (count > 0) {
-        end(epoll, side, 0);
+        end(epoll, side, (int32_t)rim__outside_from_poll(file.revents));
     } else if (count == 0) {
-        block(epoll, side, IN_EVENTS);
+        block(epoll, side, events);
     } else {
-        fail(epoll, side, IN_EVENTS);
+        fail(epoll, side, events);
     }
 }
 

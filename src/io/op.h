@@ -20,6 +20,8 @@
 #include <sys/uio.h>
 
 #include "ringmail/datagram.h"
+#include "ringmail/poll.h"
+#include "ringmail/signal.h"
 #include "ringmail/socket.h"
 #include "shard/message.h"
 
@@ -32,7 +34,8 @@ enum rim__op_kind {
     RIM_OP_ACCEPT, /* multishot: result is the new descriptor */
     RIM_OP_RECV,   /* multishot: result is the count, `body` the bytes; 0 the peer's end; -ENOBUFS no buffer free */
     RIM_OP_SEND,   /* one-shot, of `iov`: result is the count, which may be short */
-    RIM_OP_READY,  /* one-shot: result 0 when something can be read, or an error is waiting */
+    RIM_OP_READY,  /* one-shot: result is what it is ready for, of enum rim_poll_events: of `ready.events`, or an end or
+                      error */
     /* Multishot, as RECV, with what is known of each (`receipt`): of datagrams, and of streams with descriptors. The
        body has the payload at its end, behind at least `message.room` bytes that are the callee's to use. A datagram
        may be empty; of a stream, no bytes and no body are the peer's end. */
@@ -111,6 +114,9 @@ struct rim__op {
             uint8_t expected; /* the driver's */
         } message;
         struct {
+            uint32_t events;
+        } ready;
+        struct {
             enum rim__file_what what;
             uint32_t flags, mode, size;
             uint64_t offset, length;
@@ -165,6 +171,14 @@ struct rim__io_ops {
     bool (*next_error)(struct rim__io *io, int fd, struct rim__receipt *receipt);
     /* Joins or leaves a group. 0 or negative errno. */
     int (*member)(struct rim__io *io, int fd, const struct rim__membership *membership);
+    /* A descriptor of the driver's own for the same open file as the caller's `fd`, to be waited for. Negative errno.
+     */
+    int (*share)(struct rim__io *io, int fd);
+    /* One that can be read when one of these signals has come: bit N - 1 is signal N. Negative errno; -RIM_ECONTEXT:
+       this thread does not block them all. */
+    int (*signals)(struct rim__io *io, uint64_t mask);
+    /* The next of them, now: fills in all but `watch`. 0, -EAGAIN: none, or another negative errno. */
+    int (*fetch_signal)(struct rim__io *io, int fd, rim_signal_event *event);
     /* shutdown(2) with SHUT_RD, SHUT_WR or SHUT_RDWR; called directly. */
     int (*shutdown)(struct rim__io *io, int fd, int how);
     /* close(2). Nothing may be in flight on the descriptor. `reset`: the peer is to see a reset (linger 0). */

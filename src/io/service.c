@@ -8,6 +8,7 @@
 #include "io/datagram.h"
 #include "io/file.h"
 #include "io/listener.h"
+#include "io/lookout.h"
 #include "io/socket.h"
 
 static struct rim__service *of_state(void *self) {
@@ -41,6 +42,7 @@ static rim_verdict on_closing(rim_ctx *ctx, void *self, const void *body, rim_ms
         rim__listener_close(at);
     }
     rim__datagram_quiet_all(service);
+    rim__lookout_quiet_all(service);
     for (uint32_t i = 0; i < RIM_SERVICE_BUCKETS; i++) {
         for (struct rim__socket *at = service->sockets[i], *next; at != NULL; at = next) {
             next = at->next;
@@ -131,6 +133,7 @@ void rim__service_close(struct rim__service *service) {
         rim__listener_cut(at);
     }
     rim__datagram_cut_all(service);
+    rim__lookout_cut_all(service);
     for (uint32_t i = 0; i < RIM_SERVICE_BUCKETS; i++) {
         for (struct rim__socket *at = service->sockets[i], *next; at != NULL; at = next) {
             next = at->next;

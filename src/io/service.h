@@ -15,6 +15,7 @@
 
 struct rim__file;
 struct rim__datagram;
+struct rim__lookout;
 struct rim__listener;
 struct rim__socket;
 
@@ -33,6 +34,7 @@ struct rim__service {
     uint64_t logged_ns; /* when a handshake that failed was last logged; 0: never */
     struct rim__listener *listeners;
     struct rim__file *files;
+    struct rim__lookout *lookouts;
     struct rim__socket *waiting;                      /* sockets whose owner has no room */
     struct rim__socket *pushes, **pushes_end;         /* those that were written to in this tick's turns */
     struct rim__socket *sockets[RIM_SERVICE_BUCKETS]; /* by reference */

@@ -11,6 +11,7 @@
 #include "io/sim_file.h"
 #include "io/sim_stream.h"
 #include "io/sim_world.h"
+#include "ringmail/poll.h"
 
 static struct rim__sim_shard *of(struct rim__io *io) {
     return rim__container_of(io, struct rim__sim_shard, io);
@@ -187,6 +188,17 @@ static bool perform_send(struct rim__sim_flight *flight, struct rim__completion 
     return finish_with(out, (int32_t)size);
 }
 
+static bool perform_ready(struct rim__sim_flight *flight, struct rim__completion *out) {
+    const struct rim__sim_socket *socket = flight->socket;
+    uint32_t events = 0;
+    if (socket->kind == RIM_SIM_DATAGRAM) {
+        events = rim__sim_datagram_is_ready(socket->datagram) ? RIM_POLL_READ : 0;
+    } else if (socket->kind == RIM_SIM_THING) {
+        events = rim__sim_outside_ready(&flight->owner->sim->net, socket, flight->op->ready.events);
+    }
+    return events != 0 && finish_with(out, (int32_t)events);
+}
+
 bool rim__sim_io_perform(struct rim__sim_flight *flight, struct rim__completion *out) {
     switch (flight->kind) {
     case RIM_OP_ACCEPT:
@@ -196,7 +208,7 @@ bool rim__sim_io_perform(struct rim__sim_flight *flight, struct rim__completion 
     case RIM_OP_SEND:
         return perform_send(flight, out);
     case RIM_OP_READY:
-        return rim__sim_datagram_is_ready(flight->socket->datagram) && finish_with(out, 0);
+        return perform_ready(flight, out);
     case RIM_OP_RECV_MSG:
         return perform_recv_msg(flight, out);
     case RIM_OP_CONNECT:
@@ -229,13 +241,14 @@ static void cancel(struct rim__io *io, struct rim__op *op) {
     rim__sim_flight_cancel(of(io), op);
 }
 
+static int count_in(struct rim__io *io, int fd) {
+    io->descriptors += fd >= 0;
+    return fd;
+}
+
 static int listen_on(struct rim__io *io, const rim_address *address, const rim_listen_options *options,
                      rim_address *bound) {
-    int fd = rim__sim_net_listen(&of(io)->sim->net, address, options, bound);
-    if (fd >= 0) {
-        io->descriptors++;
-    }
-    return fd;
+    return count_in(io, rim__sim_net_listen(&of(io)->sim->net, address, options, bound));
 }
 
 static int open_socket(struct rim__io *io, const rim_address *peer) {
@@ -310,6 +323,7 @@ static int shut(struct rim__io *io, int fd, int how) {
     switch (socket->kind) {
     case RIM_SIM_FRESH:
     case RIM_SIM_DATAGRAM:
+    case RIM_SIM_THING:
         return -ENOTCONN;
     case RIM_SIM_CONNECTING:
         if (socket->conn->is_connected && socket->conn->connect_result != 0) {
@@ -341,9 +355,7 @@ static void close_socket(struct rim__io *io, int fd, bool reset) {
 }
 
 static int open_datagram(struct rim__io *io, const struct rim__datagram_plan *plan, rim_address *bound) {
-    int fd = rim__sim_datagram_open(&of(io)->sim->net, plan, bound);
-    io->descriptors += fd >= 0;
-    return fd;
+    return count_in(io, rim__sim_datagram_open(&of(io)->sim->net, plan, bound));
 }
 
 static int send_to(struct rim__io *io, int fd, const rim_address *to, struct iovec bytes) {
@@ -367,6 +379,18 @@ static bool has_buffers(struct rim__io *io) {
     return pool->count - pool->out >= pool->count / RIM_IO_BUFFERS_LOW;
 }
 
+static int share(struct rim__io *io, int fd) {
+    return count_in(io, rim__sim_outside_share(&of(io)->sim->net, fd));
+}
+
+static int signals(struct rim__io *io, uint64_t mask) {
+    return count_in(io, rim__sim_outside_signals(&of(io)->sim->net, mask));
+}
+
+static int fetch_signal(struct rim__io *io, int fd, rim_signal_event *event) {
+    return rim__sim_outside_fetch_signal(&of(io)->sim->net, find(io, fd), event);
+}
+
 const struct rim__io_ops rim__sim_io_ops = {
     .submit = submit,
     .cancel = cancel,
@@ -380,6 +404,9 @@ const struct rim__io_ops rim__sim_io_ops = {
     .receive_from = receive_from,
     .next_error = next_error,
     .member = member,
+    .share = share,
+    .signals = signals,
+    .fetch_signal = fetch_signal,
     .credentials = credentials,
     .tune = tune,
     .resolve = rim__lookup_simulated,

@@ -29,6 +29,7 @@ void rim__sim_net_init(struct rim__sim_net *net, struct rim__sim *sim) {
 
 void rim__sim_net_finish(struct rim__sim_net *net) {
     rim__sim_datagram_finish(net);
+    rim__sim_outside_finish(net);
     while (net->conns != NULL) {
         rim__sim_stream_destroy(net->conns);
     }
@@ -87,6 +88,8 @@ void rim__sim_net_close(struct rim__sim_net *net, struct rim__sim_socket *socket
         forget_listener(net, socket);
     } else if (socket->kind == RIM_SIM_DATAGRAM) {
         rim__sim_datagram_close(net, socket->datagram);
+    } else if (socket->kind == RIM_SIM_THING) {
+        rim__sim_outside_close(net, socket);
     } else if (socket->conn != NULL) {
         if (socket->side == 0) { /* the connecting side */
             rim__sim_net_give_up(socket->conn, -ECANCELED);

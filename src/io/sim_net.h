@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "io/op.h"
+#include "io/sim_outside.h"
 
 struct rim__sim;
 struct rim__sim_conn;
@@ -36,6 +37,7 @@ enum rim__sim_socket_kind {
     RIM_SIM_STREAM,
     RIM_SIM_LISTENER,
     RIM_SIM_DATAGRAM,
+    RIM_SIM_THING, /* sim_outside.h */
 };
 
 /* An open descriptor. */
@@ -46,6 +48,7 @@ struct rim__sim_socket {
     struct rim__sim_conn *conn;                          /* CONNECTING and STREAM */
     int side;
     struct rim__sim_datagram *datagram; /* DATAGRAM */
+    struct rim__sim_thing *thing;       /* THING */
     /* LISTENER */
     struct rim__sim_socket *next_listener;
     rim_address local;
@@ -63,6 +66,7 @@ struct rim__sim_net {
     struct rim__sim_conn *conns;
     struct rim__sim_datagram *datagrams;
     struct rim__sim_packet *packets; /* under way */
+    struct rim__sim_outside outside;
     uint16_t next_listen_port, next_connect_port;
 };
 

@@ -2,11 +2,11 @@
 #include "io/uring_ops.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
 #include "io/file_job.h"
+#include "io/outside.h"
 #include "io/uring_file.h"
 #include "io/uring_message.h"
 #include "ringmail/error.h"
@@ -159,7 +159,7 @@ static void fill(struct rim__uring *uring, struct rim__uring_slot *slot, struct 
         fill_send(slot, sqe);
         break;
     case RIM_OP_READY:
-        io_uring_prep_poll_add(sqe, slot->op->fd, POLLIN);
+        io_uring_prep_poll_add(sqe, slot->op->fd, rim__outside_to_poll(slot->op->ready.events));
         break;
     case RIM_OP_RECV_MSG:
         rim__uring_message_fill(slot, sqe);
@@ -338,7 +338,9 @@ static void account(struct rim__uring *uring, const struct rim__uring_slot *slot
         uring->io.bytes_out += completion->result > 0 ? (uint32_t)completion->result : 0;
         break;
     case RIM_OP_READY:
-        completion->result = completion->result > 0 ? 0 : completion->result; /* it is the events */
+        if (completion->result > 0) {
+            completion->result = (int32_t)rim__outside_from_poll((short)completion->result);
+        }
         break;
     case RIM_OP_CONNECT:
         if (completion->result == -ECANCELED && slot->timed_out) {

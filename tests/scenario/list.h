@@ -297,6 +297,16 @@
     X(socket_unix_file_left_behind_is_taken_over)                                                                      \
     X(socket_unix_mistakes_are_told)                                                                                   \
     X(socket_credentials_are_of_unix_sockets_alone)                                                                    \
+    X(signal_comes_as_a_message)                                                                                       \
+    X(signal_that_waits_already_comes_once)                                                                            \
+    X(signals_wait_for_an_owner_without_room)                                                                          \
+    X(signal_after_the_end_of_a_watch_is_for_the_next)                                                                 \
+    X(signal_mistakes_are_told)                                                                                        \
+    X(poll_tells_as_long_as_something_can_be_read)                                                                     \
+    X(poll_once_rests_until_it_is_asked_again)                                                                         \
+    X(poll_goes_on_when_the_caller_closes_its_descriptor)                                                              \
+    X(poll_tells_that_the_other_side_is_gone)                                                                          \
+    X(poll_mistakes_are_told)                                                                                          \
     X(datagram_is_answered_over_ipv4)                                                                                  \
     X(datagram_is_answered_to_who_is_connected)                                                                        \
     X(datagram_that_is_too_long_is_cut_off_and_says_so)                                                                \

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * outside.h - what comes from outside other than over sockets, by plain system calls that do not wait: the same for
+ * every driver that stands on the kernel. What they do and return is said in op.h.
+ *
+ *     Threads  the shard's own; the functions without rim__io any
+ */
+#ifndef RINGMAIL_IO_OUTSIDE_H
+#define RINGMAIL_IO_OUTSIDE_H
+
+#include <signal.h>
+
+#include "io/op.h"
+
+/* Bit N - 1 is signal N. */
+sigset_t rim__outside_signal_set(uint64_t mask);
+/* enum rim_poll_events, and the words of poll(2). */
+short rim__outside_to_poll(uint32_t events);
+uint32_t rim__outside_from_poll(short events);
+
+int rim__outside_share(struct rim__io *io, int fd);
+int rim__outside_signals(struct rim__io *io, uint64_t mask);
+int rim__outside_fetch_signal(struct rim__io *io, int fd, rim_signal_event *event);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "io/sim_outside.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "io/sim_world.h"
+#include "ringmail/poll.h"
+
+#define ALWAYS ((uint32_t)(RIM_POLL_ERROR | RIM_POLL_HANGUP)) /* told without being asked for */
+
+/* What a test has said of a caller's descriptor. */
+struct rim__sim_number {
+    struct rim__sim_number *next;
+    int fd;
+    uint32_t events;
+};
+
+/* An open descriptor of the driver's. */
+struct rim__sim_thing {
+    struct rim__sim_thing *next;
+    struct rim__sim_socket *socket;
+    uint64_t signals; /* that it is for; 0: it stands for `fd` */
+    int fd;
+};
+
+static int open_thing(struct rim__sim_net *net, struct rim__sim_thing thing) {
+    struct rim__sim_socket *socket = rim__sim_net_open(net, RIM_SIM_THING);
+    if (socket == NULL) {
+        return -EMFILE;
+    }
+    struct rim__sim_thing *made = rim__sim_event_alloc(sizeof *made);
+    *made = thing;
+    made->socket = socket;
+    made->next = net->outside.things;
+    net->outside.things = made;
+    socket->thing = made;
+    return socket->fd;
+}
+
+int rim__sim_outside_share(struct rim__sim_net *net, int fd) {
+    return fd < 0 ? -EBADF : open_thing(net, (struct rim__sim_thing){.fd = fd});
+}
+
+int rim__sim_outside_signals(struct rim__sim_net *net, uint64_t mask) {
+    return open_thing(net, (struct rim__sim_thing){.signals = mask});
+}
+
+int rim__sim_outside_fetch_signal(struct rim__sim_net *net, struct rim__sim_socket *socket, rim_signal_event *event) {
+    uint64_t come = net->outside.signals & socket->thing->signals;
+    if (come == 0) {
+        return -EAGAIN;
+    }
+    int signal = __builtin_ctzll(come);
+    net->outside.signals &= ~(UINT64_C(1) << signal);
+    event->signal = signal + 1;
+    event->code = SI_USER;
+    event->pid = getpid();
+    event->uid = getuid();
+    return 0;
+}
+
+static struct rim__sim_number *find_number(const struct rim__sim_net *net, int fd) {
+    struct rim__sim_number *at = net->outside.numbers;
+    while (at != NULL && at->fd != fd) {
+        at = at->next;
+    }
+    return at;
+}
+
+uint32_t rim__sim_outside_ready(const struct rim__sim_net *net, const struct rim__sim_socket *socket, uint32_t events) {
+    const struct rim__sim_thing *thing = socket->thing;
+    if (thing->signals != 0) {
+        return (net->outside.signals & thing->signals) != 0 ? RIM_POLL_READ : 0;
+    }
+    const struct rim__sim_number *number = find_number(net, thing->fd);
+    return number != NULL ? number->events & (events | ALWAYS) : 0;
+}
+
+void rim__sim_outside_close(struct rim__sim_net *net, struct rim__sim_socket *socket) {
+    struct rim__sim_thing **link = &net->outside.things;
+    while (*link != socket->thing) {
+        link = &(*link)->next;
+    }
+    *link = socket->thing->next;
+    free(socket->thing);
+}
+
+void rim__sim_outside_finish(struct rim__sim_net *net) {
+    while (net->outside.things != NULL) {
+        struct rim__sim_thing *thing = net->outside.things;
+        net->outside.things = thing->next;
+        free(thing);
+    }
+    while (net->outside.numbers != NULL) {
+        struct rim__sim_number *number = net->outside.numbers;
+        net->outside.numbers = number->next;
+        free(number);
+    }
+}
+
+/* ---- what a test says ---- */
+
+static void kick_all(const struct rim__sim_net *net) {
+    for (struct rim__sim_thing *at = net->outside.things; at != NULL; at = at->next) {
+        rim__sim_flight_kick(at->socket->flights[RIM_OP_READY]);
+    }
+}
+
+int rim_sim_raise(rim_system *system, int signal) {
+    struct rim__sim *sim = rim__system_sim(system);
+    if (sim == NULL || signal < 1 || signal > 64) {
+        return -EINVAL;
+    }
+    sim->net.outside.signals |= UINT64_C(1) << (signal - 1);
+    kick_all(&sim->net);
+    return 0;
+}
+
+int rim_sim_ready(rim_system *system, int fd, uint32_t events) {
+    struct rim__sim *sim = rim__system_sim(system);
+    if (sim == NULL || fd < 0) {
+        return -EINVAL;
+    }
+    struct rim__sim_number *number = find_number(&sim->net, fd);
+    if (number == NULL) {
+        number = rim__sim_event_alloc(sizeof *number);
+        number->fd = fd;
+        number->next = sim->net.outside.numbers;
+        sim->net.outside.numbers = number;
+    }
+    number->events = events;
+    kick_all(&sim->net);
+    return 0;
+}
