@@ -2,6 +2,7 @@
 /*
  * signals.c - a program that ends in good order when it is told to, and looks after a descriptor that is not its own.
  */
+#define _POSIX_C_SOURCE 200809L
 #include <ringmail.h>
 #include <semaphore.h>
 #include <signal.h>
