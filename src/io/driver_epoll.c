@@ -15,6 +15,7 @@
 #include "io/epoll.h"
 #include "io/epoll_files.h"
 #include "io/epoll_ops.h"
+#include "io/file_job.h"
 #include "io/lookup.h"
 #include "io/net.h"
 #include "io/outside.h"
@@ -259,6 +260,7 @@ static const struct rim__io_ops io_ops = {
     .share = rim__outside_share,
     .signals = rim__outside_signals,
     .fetch_signal = rim__outside_fetch_signal,
+    .look = rim__file_job_look,
     .shutdown = rim__net_shutdown,
     .close = close_socket,
 };

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include "ringmail/datagram.h"
@@ -125,6 +126,8 @@ struct rim__op {
         } file;
     };
 };
+/* As much of an operation as one on a file has: what is behind it need not be there. */
+#define RIM_OP_FILE_SPAN (offsetof(struct rim__op, file) + sizeof((struct rim__op *)0)->file)
 
 /* A datagram socket to be opened. */
 struct rim__datagram_plan {
@@ -179,6 +182,9 @@ struct rim__io_ops {
     int (*signals)(struct rim__io *io, uint64_t mask);
     /* The next of them, now: fills in all but `watch`. 0, -EAGAIN: none, or another negative errno. */
     int (*fetch_signal)(struct rim__io *io, int fd, rim_signal_event *event);
+    /* Reads what is in memory, now and without waiting: how many bytes, 0 at the end of the file, or negative: an
+       error, or it is not there. NULL: a driver that never looks. */
+    ssize_t (*look)(int fd, void *bytes, size_t size, uint64_t offset);
     /* shutdown(2) with SHUT_RD, SHUT_WR or SHUT_RDWR; called directly. */
     int (*shutdown)(struct rim__io *io, int fd, int how);
     /* close(2). Nothing may be in flight on the descriptor. `reset`: the peer is to see a reset (linger 0). */
@@ -191,6 +197,7 @@ struct rim__io {
     const struct rim__disk *disk; /* folders and paths, for helpers: disk.h */
     struct rim__shard *shard;
     uint32_t message_max;     /* bytes that room and payload of a RECV_MSG may have; 0: there is no such operation */
+    bool reads_in_batches;    /* many reads together are cheaper than as many looks */
     uint64_t operations;      /* completed */
     uint64_t operations_open; /* in flight now */
     uint64_t descriptors;     /* sockets open now: counted by listen, socket, accepted descriptors, and close */

@@ -35,6 +35,7 @@ struct rim__service {
     struct rim__listener *listeners;
     struct rim__file *files;
     struct rim__lookout *lookouts;
+    uint64_t looked_tick, looked_bytes;               /* read from memory by file_look.c: in which tick, and how much */
     struct rim__socket *waiting;                      /* sockets whose owner has no room */
     struct rim__socket *pushes, **pushes_end;         /* those that were written to in this tick's turns */
     struct rim__socket *sockets[RIM_SERVICE_BUCKETS]; /* by reference */

@@ -468,6 +468,12 @@
     X(file_write_that_is_cut_short_says_so)                                                                            \
     X(file_calls_take_effect_in_order)                                                                                 \
     X(file_does_what_was_asked_before_its_owner_ended)                                                                 \
+    X(file_gives_the_same_bytes_to_one_read_and_to_many)                                                               \
+    X(file_read_never_overtakes_a_write)                                                                               \
+    X(file_is_read_on_from_where_the_last_read_ended)                                                                  \
+    X(file_read_that_is_cancelled_has_no_outcome)                                                                      \
+    X(file_that_is_stopped_answers_the_reads_that_it_has)                                                              \
+    X(file_reads_end_with_their_asker)                                                                                 \
     X(file_that_is_stopped_waits_for_what_it_does)                                                                     \
     X(file_takes_only_so_many_calls_at_once)                                                                           \
     X(file_cannot_be_opened_without_a_descriptor)                                                                      \
