@@ -30,6 +30,7 @@ struct rim__disk;
 struct rim__io;
 struct rim__op;
 struct rim__lookup;
+struct cmsghdr;
 
 enum rim__op_kind {
     RIM_OP_ACCEPT, /* multishot: result is the new descriptor */
@@ -62,7 +63,8 @@ enum rim__file_what {
 #define RIM_FILE_OP_END  UINT64_MAX  /* the offset of a write that appends */
 #define RIM_FILE_OP_SIZE 0x7ffff000u /* the kernel moves no more at once */
 
-#define RIM_OP_IOV_MAX 32
+#define RIM_OP_IOV_MAX     32
+#define RIM_OP_LETTERS_MAX 32u
 
 /* Receive buffers are scarce when less than this part of them is at home. */
 #define RIM_IO_BUFFERS_LOW 4u
@@ -83,6 +85,10 @@ struct rim__receipt {
     rim_datagram_way way;
     uint8_t hops, traffic_class;
     bool is_truncated;
+    bool is_cut;                  /* more descriptors came than there was room for */
+    const struct cmsghdr *rights; /* the descriptors, which are the callee's; NULL: none */
+    void *control;                /* for receive_from: room for what comes beside it */
+    size_t control_size;
 };
 
 struct rim__completion {
@@ -138,8 +144,9 @@ struct rim__datagram_plan {
 
 struct rim__membership {
     const rim_address *group;
-    const char *interface; /* NULL: any */
-    bool join;             /* else leave */
+    const rim_address *source; /* that alone is heard; NULL: all */
+    const char *interface;     /* NULL: any */
+    bool join;                 /* else leave */
 };
 
 struct rim__io_ops {
@@ -169,6 +176,11 @@ struct rim__io_ops {
     int (*datagram)(struct rim__io *io, const struct rim__datagram_plan *plan, rim_address *bound);
     /* One datagram, now, to `to` or, if that is NULL, the peer. 0 or negative errno. */
     int (*send_to)(struct rim__io *io, int fd, const rim_address *to, struct iovec bytes);
+    /* The first of these, at least one and at most RIM_OP_LETTERS_MAX; a train is at most what the kernel cuts at once.
+       How many were sent, or a negative errno about the first. */
+    int (*send_letters)(struct rim__io *io, int fd, const rim_datagram_letter *letters, uint32_t count);
+    /* Whether trains are cut below: else a letter's segment is 0. */
+    bool (*segments)(struct rim__io *io, int fd);
     void (*receive_from)(struct rim__io *io, int fd, struct rim__receipt *receipt);
     /* What the network has said about a datagram that was sent from here: result and from. False: nothing. */
     bool (*next_error)(struct rim__io *io, int fd, struct rim__receipt *receipt);
