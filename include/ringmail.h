@@ -13,12 +13,11 @@
  *     ringmail/embed.h    shards stepped by the caller's own loop
  *     ringmail/socket.h   TCP listeners and connections
  *     ringmail/tls.h      TLS on connections
- *     ringmail/datagram.h UDP and Unix datagram sockets
- *     ringmail/passing.h  descriptors that travel over Unix sockets
  *     ringmail/file.h     files
  *     ringmail/path.h     folders and paths
  *     ringmail/poll.h     somebody else's descriptors
  *     ringmail/signal.h   signals as messages
+ *     ringmail/map.h      mapped files
  *     ringmail/offload.h  blocking work on helper threads
  *     ringmail/name.h     names of actors
  *     ringmail/group.h    groups, publishing, pools
@@ -48,10 +47,10 @@
 #include "ringmail/kit.h"
 #include "ringmail/link.h"
 #include "ringmail/mailbox.h"
+#include "ringmail/map.h"
 #include "ringmail/name.h"
 #include "ringmail/offload.h"
 #include "ringmail/path.h"
-#include "ringmail/passing.h"
 #include "ringmail/pipeline.h"
 #include "ringmail/poll.h"
 #include "ringmail/port.h"

@@ -145,6 +145,9 @@ enum rim_tag {
     RIM_DATAGRAM = 22,      /* datagram.h; default: ignored */
     RIM_SIGNAL = 40,        /* signal.h; default: ignored */
     RIM_POLL = 41,          /* poll.h; default: ignored */
+    RIM_MAP_READY = 48,     /* map.h; default: ignored */
+    RIM_MAP_PROGRESS = 49,  /* map.h; default: ignored */
+    RIM_MAP_CLOSED = 50,    /* map.h; default: ignored */
     RIM_USER = 64,
 };
 

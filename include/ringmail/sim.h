@@ -39,6 +39,7 @@ extern "C" {
     X(path_error, "an operation on a path fails (EIO)")                                                                \
     X(path_vanish, "somebody removes a name of a folder just before it is used")                                       \
     X(path_appear, "somebody makes a file in a folder just before that is removed")                                    \
+    X(map_limit, "a map of a file finds too many maps, or no memory (ENOMEM)")                                         \
     X(lose_datagram, "a datagram is lost on its way")                                                                  \
     X(repeat_datagram, "a datagram comes twice")
 

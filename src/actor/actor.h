@@ -34,6 +34,10 @@ bool rim__actor_is_alive(rim_ctx *ctx, rim_ref who);
 /* The behaviour of an actor of this shard; NULL if it is not alive. */
 const rim_behaviour *rim__actor_behaviour(rim_ctx *ctx, rim_ref who);
 
+/* The state of an actor of this shard that has this behaviour; NULL if there is no such actor. Zeroes before its init.
+ */
+void *rim__actor_state_of(rim_ctx *ctx, rim_ref who, const rim_behaviour *behaviour);
+
 /* An event of the runtime from `from` to an actor anywhere, whose place is reserved: it is not refused for want of
    room. -ENOMEM, -RIM_EDOWN (also counted as a dead letter). */
 int rim__send_event(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, const void *body, size_t size);
@@ -42,6 +46,9 @@ int rim__send_event(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, const 
    shard, or released (rim__msg_release). Its body is rim__msg_body, for the caller to fill. NULL: out of memory. */
 struct rim_msg *rim__event_reserve(rim_ctx *ctx, size_t size);
 void rim__event_post(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, struct rim_msg *event);
+
+/* The body that a message was made with, also where it has been viewed since (rim_msg_view). NULL: it is inline. */
+const struct rim__body *rim__msg_origin(const struct rim_msg *msg);
 
 /* Sends a body by pointer, subject to the receiver's bounds. On 0 the body is consumed; on -RIM_EFULL it is still the
    caller's and nothing was counted; on another error it has been released. */

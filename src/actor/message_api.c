@@ -112,6 +112,17 @@ static void release_view(struct rim__shard *home, struct rim__body *body) {
     rim__memory_free(&home->memory, view, sizeof *view);
 }
 
+const struct rim__body *rim__msg_origin(const struct rim_msg *msg) {
+    const struct rim__body *body = (msg->flags & RIM_MSG_OUT) ? rim__msg_out(msg) : NULL;
+    while (body != NULL && (body->release == release_view || body->release == release_counted)) {
+        bool is_view = body->release == release_view;
+        const struct counted *counted = is_view ? rim__container_of(body, const struct view, body)->counted
+                                                : rim__container_of(body, const struct counted, body);
+        body = counted->inner;
+    }
+    return body;
+}
+
 /* The counted body of a message, made if need be. */
 static struct counted *count_users(rim_ctx *ctx, struct rim_msg *msg) {
     struct rim__body **body = rim__msg_after(msg);

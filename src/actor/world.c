@@ -200,6 +200,11 @@ const rim_behaviour *rim__actor_behaviour(rim_ctx *ctx, rim_ref who) {
     return actor != NULL ? actor->behaviour : NULL;
 }
 
+void *rim__actor_state_of(rim_ctx *ctx, rim_ref who, const rim_behaviour *behaviour) {
+    struct rim__actor *actor = rim__actor_get(ctx, who);
+    return actor != NULL && actor->behaviour == behaviour ? RIM_ACTOR_STATE(actor) : NULL;
+}
+
 int rim__send_event(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, const void *body, size_t size) {
     struct rim__sending sending = {.to = to,
                                    .as = from,

@@ -24,6 +24,7 @@
 #include "io/epoll_message.h"
 #include "io/file_job.h"
 #include "io/outside.h"
+#include "io/map_job.h"
 #include "ringmail/error.h"
 
 #define READS_MAX   4u  /* of one descriptor before others get their turn */
@@ -103,6 +104,9 @@ int rim__epoll_ops_submit(struct rim__io *io, struct rim__op *op) {
     }
     if (op->kind == RIM_OP_FILE) {
         return rim__file_job_submit(io, op);
+    }
+    if (op->kind == RIM_OP_MAP) {
+        return rim__map_job_submit(io, op);
     }
     int error = rim__epoll_files_ensure(epoll, op->fd);
     if (error != 0) {

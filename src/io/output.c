@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/assert.h"
+#include "io/region.h"
 #include "io/socket.h"
 
 struct rim__mark {
@@ -66,7 +67,7 @@ void rim__output_write(struct rim__socket *socket, const void *body, rim_msg *ms
         return;
     }
     int result = 0;
-    if (size <= RIM_OUTGOING_SMALL) {
+    if (size <= RIM_OUTGOING_SMALL && !rim__region_is_view(msg)) {
         result = rim__output_copy(socket, body, size);
     } else {
         rim_msg *taken = rim_take(socket->service->ctx, msg);

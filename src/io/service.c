@@ -9,6 +9,7 @@
 #include "io/file.h"
 #include "io/listener.h"
 #include "io/lookout.h"
+#include "io/region.h"
 #include "io/socket.h"
 
 static struct rim__service *of_state(void *self) {
@@ -107,18 +108,6 @@ void rim__service_tell(struct rim__service *service, rim_ref clerk, const struct
     }
 }
 
-static void after_turns(rim_ctx *ctx) {
-    struct rim__service *service = rim__ctx_io(ctx);
-    if (service != NULL) {
-        rim__socket_push_all(service);
-        rim__datagram_flush_all(service);
-    }
-}
-
-void rim__service_run_after(struct rim__service *service) {
-    rim__ctx_run_after(service->ctx, after_turns);
-}
-
 void *rim__service_enter(struct rim__service *service) {
     return rim__ctx_enter(service->ctx, service->clerk);
 }
@@ -155,6 +144,10 @@ void rim__service_close(struct rim__service *service) {
     for (struct rim__file *at = service->files, *next; at != NULL; at = next) {
         next = at->next;
         rim__file_cut(at);
+    }
+    for (struct rim__region *at = service->regions, *next; at != NULL; at = next) {
+        next = at->next;
+        rim__region_cut(at);
     }
     rim__service_forget(service);
 }

@@ -11,8 +11,7 @@
 #include "base/assert.h"
 #include "io/sim_tree.h"
 
-#define FULL          "/dev/full"
-#define FILE_SIZE_MAX (1u << 30)
+#define FULL "/dev/full"
 
 static struct rim__sim_opening *opening_of(const struct rim__sim_files *files, int fd) {
     struct rim__sim_opening *opening = rim__sim_tree_opening(files, fd);
@@ -139,7 +138,7 @@ static uint64_t shorten(struct rim__sim *sim, uint64_t size) {
 
 /* The file is at least so long; what is new is zero. */
 static int32_t extend(struct rim__sim_inode *inode, uint64_t size) {
-    if (size > FILE_SIZE_MAX) {
+    if (size > RIM_SIM_FILE_SIZE_MAX) {
         return -EFBIG;
     }
     if (size > inode->room) {
@@ -188,7 +187,7 @@ static int32_t write_bytes(struct rim__sim *sim, const struct rim__sim_opening *
     bool append = op->file.offset == RIM_FILE_OP_END || (opening->flags & O_APPEND);
     uint64_t offset = append ? inode->size : op->file.offset;
     uint64_t size = shorten(sim, op->file.size);
-    int32_t result = offset > FILE_SIZE_MAX ? -EFBIG : extend(inode, offset + size);
+    int32_t result = offset > RIM_SIM_FILE_SIZE_MAX ? -EFBIG : extend(inode, offset + size);
     if (result != 0) {
         return result;
     }
@@ -222,7 +221,7 @@ static int32_t allocate(const struct rim__sim_opening *opening, const struct rim
     if (op->file.flags != 0) {
         return -EOPNOTSUPP;
     }
-    return op->file.offset > FILE_SIZE_MAX ? -EFBIG : extend(opening->inode, op->file.offset + op->file.length);
+    return op->file.offset > RIM_SIM_FILE_SIZE_MAX ? -EFBIG : extend(opening->inode, op->file.offset + op->file.length);
 }
 
 /* ---- the rest ---- */

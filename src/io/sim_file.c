@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "io/sim_disk.h"
+#include "io/sim_map.h"
 #include "io/sim_world.h"
 
 #define WORK_NS_MIN 2000u
@@ -23,6 +24,9 @@ struct rim__sim_file_flight {
 
 /* Of what a write names. */
 static uint64_t sum_of(const struct rim__op *op) {
+    if (op->kind != RIM_OP_FILE) {
+        return 0;
+    }
     const unsigned char *bytes = op->file.bytes;
     uint64_t sum = op->file.size;
     for (uint32_t i = 0;
@@ -55,7 +59,9 @@ static void make_ready(struct rim__sim_file_flight *flight) {
 static void fire(const struct rim__sim_event *event) {
     struct rim__sim_file_flight *flight = event->subject;
     rim__assert(flight->sum == sum_of(flight->op));
-    flight->result = rim__sim_disk_perform(flight->owner->sim, flight->op);
+    bool is_map = flight->op->kind == RIM_OP_MAP;
+    struct rim__sim *sim = flight->owner->sim;
+    flight->result = is_map ? rim__sim_map_perform(sim, flight->op) : rim__sim_disk_perform(sim, flight->op);
     make_ready(flight);
 }
 
@@ -85,14 +91,17 @@ void rim__sim_file_submit(struct rim__sim_shard *self, struct rim__op *op) {
                                       });
 }
 
+static uint64_t what_of(const struct rim__op *op) {
+    return op->kind == RIM_OP_MAP ? (uint64_t)op->map.what : (uint64_t)op->file.what;
+}
+
 static void complete(struct rim__sim_file_flight *flight) {
     struct rim__sim_shard *self = flight->owner;
     struct rim__op *op = flight->op;
     struct rim__completion completion = {.result = flight->result};
     unlink_flight(flight);
     free(flight);
-    rim__sim_note(self->sim, RIM_NOTE_DONE,
-                  ((uint64_t)self->shard->index << 40) + ((uint64_t)op->file.what << 8) + op->kind,
+    rim__sim_note(self->sim, RIM_NOTE_DONE, ((uint64_t)self->shard->index << 40) + (what_of(op) << 8) + op->kind,
                   (uint64_t)(uint32_t)completion.result);
     op->in_flight = false;
     op->cancelling = false;

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/assert.h"
@@ -34,7 +35,11 @@ struct rim__sim_inode *rim__sim_tree_make(struct rim__sim_files *files, uint32_t
 
 static void destroy(struct rim__sim_inode *inode) {
     rim__assert(inode->entries == NULL);
-    free(inode->bytes);
+    if (inode->is_pinned) {
+        munmap(inode->bytes, RIM_SIM_FILE_SIZE_MAX);
+    } else {
+        free(inode->bytes);
+    }
     free(inode);
 }
 

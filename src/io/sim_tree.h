@@ -18,8 +18,9 @@
 #include "io/disk.h"
 #include "io/sim_file.h"
 
-#define RIM_SIM_NAME_MAX  255u
-#define RIM_SIM_LOCKS_MAX 64u
+#define RIM_SIM_NAME_MAX      255u
+#define RIM_SIM_LOCKS_MAX     64u
+#define RIM_SIM_FILE_SIZE_MAX (1u << 30)
 
 struct rim__sim_inode;
 struct rim__sim_opening;
@@ -46,6 +47,7 @@ struct rim__sim_inode {
     bool is_full; /* it takes no bytes */
     char *bytes;  /* of a file; of a link what it says, with a zero at its end */
     uint64_t size, room;
+    bool is_pinned;                /* `bytes` have room for RIM_SIM_FILE_SIZE_MAX, and stay where they are */
     struct rim__sim_inode *parent; /* of a folder; the root's is itself, that of a folder without a name NULL */
     struct rim__sim_entry *entries;
     uint64_t numbers; /* of entries, so far */

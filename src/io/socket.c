@@ -457,8 +457,9 @@ void rim__socket_push(struct rim__socket *socket) {
     }
 }
 
-void rim__socket_push_all(struct rim__service *service) {
-    while (service->pushes != NULL) {
+static void push_all(rim_ctx *ctx) {
+    struct rim__service *service = rim__ctx_io(ctx);
+    while (service != NULL && service->pushes != NULL) {
         struct rim__socket *socket = service->pushes;
         unlist_push(socket);
         rim__socket_push(socket);
@@ -474,7 +475,7 @@ void rim__socket_push_later(struct rim__socket *socket) {
     socket->push_link = service->pushes_end;
     *service->pushes_end = socket;
     service->pushes_end = &socket->next_push;
-    rim__service_run_after(service);
+    rim__ctx_run_after(service->ctx, push_all);
 }
 
 void rim__socket_room(struct rim__service *service, rim_ref who) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "io/region.h"
 #include "io/socket.h"
 
 /*
@@ -97,6 +98,14 @@ static bool keeps_scarce_buffer(rim_ctx *ctx, const rim_msg *msg) {
            rim__msg_out(msg)->release == service->buffer_release && !service->io->ops->has_buffers(service->io);
 }
 
+/* Of a map only the kernel reads: its pages may be gone. */
+static bool is_to_be_copied(rim_ctx *ctx, const rim_msg *msg) {
+    if (msg->size <= RIM_OUTGOING_SMALL) {
+        return (msg->flags & RIM_MSG_OUT) == 0 || !rim__region_is_view(msg);
+    }
+    return keeps_scarce_buffer(ctx, msg);
+}
+
 /* Through the mailbox, as a message of the socket's own. */
 static int try_mailbox(rim_ctx *ctx, rim_ref socket, rim_msg **msg) {
     uint32_t tag = rim_tag(*msg);
@@ -114,7 +123,7 @@ int rim_socket_try_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg **msg) {
     }
     struct rim__socket *direct = find_direct(ctx, socket);
     uint32_t size = (*msg)->size;
-    if (size <= RIM_OUTGOING_SMALL || keeps_scarce_buffer(ctx, *msg)) {
+    if (is_to_be_copied(ctx, *msg)) {
         struct iovec bytes = {.iov_base = rim__msg_body(*msg), .iov_len = size};
         int result = size > 0 ? write_copy(ctx, socket, direct, bytes) : 0;
         if (result == 0) {

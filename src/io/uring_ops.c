@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "io/file_job.h"
 #include "io/outside.h"
+#include "io/map_job.h"
 #include "io/uring_file.h"
 #include "io/uring_message.h"
 #include "ringmail/error.h"
@@ -209,6 +210,9 @@ int rim__uring_ops_submit(struct rim__io *io, struct rim__op *op) {
     }
     if (op->kind == RIM_OP_FILE && !rim__uring_file_is_native(op)) {
         return rim__file_job_submit(io, op);
+    }
+    if (op->kind == RIM_OP_MAP) {
+        return rim__map_job_submit(io, op);
     }
     int error = take_slot(uring, op);
     if (error != 0) {

@@ -324,19 +324,6 @@
     X(datagram_sockets_spread_their_senders)                                                                           \
     X(datagram_refusal_says_who_refused)                                                                               \
     X(datagram_to_all_needs_the_option)                                                                                \
-    X(datagrams_leave_together)                                                                                        \
-    X(datagram_train_is_cut_on_its_way)                                                                                \
-    X(datagram_train_may_come_whole)                                                                                   \
-    X(datagrams_of_a_turn_leave_together_and_failures_are_told)                                                        \
-    X(datagram_that_was_gathered_leaves_though_its_sender_stops)                                                       \
-    X(datagrams_are_sent_from_other_shards)                                                                            \
-    X(datagram_is_answered_by_the_address_that_was_meant)                                                              \
-    X(datagram_of_one_source_is_heard_on_a_dual_stack)                                                                 \
-    X(datagram_that_cannot_be_sent_says_why)                                                                           \
-    X(passing_with_a_datagram)                                                                                         \
-    X(passing_more_than_are_taken_closes_the_others_and_says_so)                                                       \
-    X(passing_to_a_socket_that_takes_none_closes_them)                                                                 \
-    X(passing_with_a_datagram_into_memory_of_its_own)                                                                  \
     X(socket_connects_by_name)                                                                                         \
     X(socket_connect_goes_on_where_an_address_is_silent)                                                               \
     X(socket_connect_tells_of_a_name_that_nobody_has)                                                                  \
@@ -481,12 +468,6 @@
     X(file_write_that_is_cut_short_says_so)                                                                            \
     X(file_calls_take_effect_in_order)                                                                                 \
     X(file_does_what_was_asked_before_its_owner_ended)                                                                 \
-    X(file_gives_the_same_bytes_to_one_read_and_to_many)                                                               \
-    X(file_read_never_overtakes_a_write)                                                                               \
-    X(file_is_read_on_from_where_the_last_read_ended)                                                                  \
-    X(file_read_that_is_cancelled_has_no_outcome)                                                                      \
-    X(file_that_is_stopped_answers_the_reads_that_it_has)                                                              \
-    X(file_reads_end_with_their_asker)                                                                                 \
     X(file_that_is_stopped_waits_for_what_it_does)                                                                     \
     X(file_takes_only_so_many_calls_at_once)                                                                           \
     X(file_cannot_be_opened_without_a_descriptor)                                                                      \
@@ -511,7 +492,41 @@
     X(path_disk_may_be_full)                                                                                           \
     X(path_calls_at_once_make_the_same_folders)                                                                        \
     X(path_each_call_has_one_outcome_whatever_fails)                                                                   \
-    X(path_calls_when_the_system_is_cut_off)
+    X(path_calls_when_the_system_is_cut_off)                                                                           \
+    X(map_shows_what_is_in_the_file)                                                                                   \
+    X(map_shows_a_part_that_begins_anywhere)                                                                           \
+    X(map_shows_as_many_bytes_as_were_asked_for)                                                                       \
+    X(map_of_an_empty_file_is_empty)                                                                                   \
+    X(map_is_unmapped_when_the_last_view_is_released)                                                                  \
+    X(map_view_outlives_its_map_and_its_owner)                                                                         \
+    X(map_that_is_written_writes_the_file)                                                                             \
+    X(map_that_is_loaded_for_writing_writes_the_file)                                                                  \
+    X(map_that_is_private_leaves_the_file_as_it_is)                                                                    \
+    X(map_that_is_read_is_not_stored_into)                                                                             \
+    X(map_may_make_the_file_and_extend_it)                                                                             \
+    X(map_of_a_file_that_is_not_there_fails)                                                                           \
+    X(map_beyond_the_end_fails)                                                                                        \
+    X(map_of_more_than_there_is_fails)                                                                                 \
+    X(map_of_a_folder_fails)                                                                                           \
+    X(map_of_a_device_fails)                                                                                           \
+    X(map_of_what_may_not_be_read_fails)                                                                               \
+    X(map_without_a_descriptor_fails)                                                                                  \
+    X(map_bad_arguments_are_refused)                                                                                   \
+    X(map_is_loaded_in_steps_that_are_told)                                                                            \
+    X(map_is_loaded_where_the_kernel_cannot_populate)                                                                  \
+    X(map_is_waited_for_with_a_deadline)                                                                               \
+    X(map_that_fails_fails_all_that_wait_for_it)                                                                       \
+    X(map_that_is_closed_while_it_loads_lets_go_of_who_waits)                                                          \
+    X(map_takes_every_advice)                                                                                          \
+    X(map_for_which_there_is_no_room_fails)                                                                            \
+    X(map_each_is_ready_or_fails_whatever_happens)                                                                     \
+    X(map_that_loads_does_not_hold_up_a_stop)                                                                          \
+    X(map_that_is_cut_short_is_an_error_to_its_reader)                                                                 \
+    X(map_that_is_written_and_cut_short_is_an_error)                                                                   \
+    X(map_that_is_private_and_cut_short_is_an_error)                                                                   \
+    X(map_that_is_cut_short_while_it_loads_fails)                                                                      \
+    X(map_that_is_cut_short_fails_the_socket_that_sends_it)                                                            \
+    X(map_that_is_cut_short_fails_the_socket_that_sends_a_little_of_it)
 
 struct scenario;
 #define LIST_DECLARE(name) void name(struct scenario *s);
