@@ -107,15 +107,6 @@ static struct rim__file_call *dequeue(struct rim__file *file) {
     return call;
 }
 
-/* What a stop of the system has to wait for. */
-static void set_busy(struct rim__file *file) {
-    bool busy = file->state == RIM_FILE_IS_OPENING || file->in_flight > 0 || file->waiting != NULL;
-    if (busy != file->busy && !file->service->detached) {
-        file->busy = busy;
-        rim__ctx_busy(file->service->ctx, busy ? 1 : -1);
-    }
-}
-
 static bool is_shared(const struct rim__file_call *call) {
     enum rim__file_what what = call->ask.what;
     return !call->is_here && (what == RIM_FILE_OP_READ || what == RIM_FILE_OP_STAT || what == RIM_FILE_OP_ADVISE);
@@ -128,32 +119,15 @@ static bool may_start(const struct rim__file *file) {
     return !file->exclusive && is_shared(file->waiting) && file->in_flight < DEPTH;
 }
 
-bool rim__file_admits(const struct rim__file *file) {
-    bool is_free = file->in_flight == 0 || (!file->exclusive && file->in_flight < DEPTH);
-    return is_free && file->waiting == NULL && file->state == RIM_FILE_IS_OPEN && file->error == 0 && !file->closing;
-}
-
-int rim__file_begin(struct rim__file *file, struct rim__file_call *call) {
-    call->file = file;
-    file->exclusive = false;
-    file->in_flight++;
-    int error = rim__file_call_start(call);
-    if (error != 0) {
-        file->in_flight--;
-    }
-    set_busy(file);
-    return error;
-}
-
 static void start_waiting(struct rim__file *file) {
     while (file->waiting != NULL && may_start(file)) {
         struct rim__file_call *call = dequeue(file);
         file->exclusive = !is_shared(call);
         file->in_flight++;
-        int result = rim__file_call_start(call);
-        if (result != 0) {
+        int error = rim__file_call_start(call);
+        if (error != 0) {
             file->in_flight--;
-            rim__file_call_end(call, result < 0 ? result : 0);
+            rim__file_call_end(call, error);
         }
     }
 }
@@ -227,6 +201,15 @@ void rim__file_cut(struct rim__file *file) {
 
 /* ---- the machine ---- */
 
+/* What a stop of the system has to wait for. */
+static void set_busy(struct rim__file *file) {
+    bool busy = file->state == RIM_FILE_IS_OPENING || file->in_flight > 0 || file->waiting != NULL;
+    if (busy != file->busy && !file->service->detached) {
+        file->busy = busy;
+        rim__ctx_busy(file->service->ctx, busy ? 1 : -1);
+    }
+}
+
 static void work(struct rim__file *file) {
     if (rim__file_is_cut(file)) {
         fail_waiting(file, -RIM_EDOWN);
@@ -279,7 +262,6 @@ static int submit_open(struct rim__file *file, const rim_file_options *options) 
     file->opening.file.what = RIM_FILE_OP_OPEN;
     file->opening.file.path = file->path;
     file->opening.file.flags = (uint32_t)options->flags | O_CLOEXEC;
-    file->may_look = io->ops->look != NULL && (options->flags & O_DIRECT) == 0; /* that would wait for the disk */
     file->opening.file.mode = options->mode != 0 ? options->mode : 0666;
     return io->ops->submit(io, &file->opening);
 }
@@ -294,8 +276,8 @@ static int give_up(struct rim__file *file, int error) {
     return error;
 }
 
-static int spawn_actor(rim_ctx *ctx, struct rim__file *file, rim_ref *self) {
-    int error = rim__spawn_own(ctx, &rim__file_behaviour, NULL, &file, sizeof(struct rim__file *), self);
+static int spawn_actor(rim_ctx *ctx, struct rim__file *file, const rim_spawn_options *options, rim_ref *self) {
+    int error = rim__spawn_own(ctx, &rim__file_behaviour, options, &file, sizeof(struct rim__file *), self);
     if (error != 0) {
         return error;
     }
@@ -328,7 +310,7 @@ int rim_file_open(rim_ctx *ctx, const rim_file_options *options, rim_ref *out) {
     if (error != 0) {
         return error;
     }
-    error = spawn_actor(ctx, file, &self);
+    error = spawn_actor(ctx, file, NULL, &self);
     if (error == 0) {
         error = submit_open(file, options);
     }
@@ -342,7 +324,7 @@ int rim_file_open(rim_ctx *ctx, const rim_file_options *options, rim_ref *out) {
     return 0;
 }
 
-/* A file that is never opened: its one call works by the path. */
+/* A file that is never opened: its one call, of any size, works by the path. */
 int rim__file_stand_in(rim_ctx *ctx, const char *path, rim_ref *out) {
     struct rim__file *file = NULL;
     int error = make(ctx, path, &file);
@@ -351,6 +333,6 @@ int rim__file_stand_in(rim_ctx *ctx, const char *path, rim_ref *out) {
     }
     file->quiet = true;
     file->state = RIM_FILE_IS_OPEN;
-    error = spawn_actor(ctx, file, out);
+    error = spawn_actor(ctx, file, &(rim_spawn_options){.mailbox_bytes = UINT32_MAX}, out);
     return error != 0 ? give_up(file, error) : 0;
 }

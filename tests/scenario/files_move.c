@@ -6,7 +6,8 @@
 #include "file_play.h"
 #include "socket_world.h"
 
-#define BIG (700u << 10)
+#define BIG  (700u << 10)
+#define MUCH (3u << 20) /* the default of mailboxes is 1 MiB */
 
 struct move {
     struct scenario *s;
@@ -114,6 +115,25 @@ ROLE(file_replacer, replacer_on);
 
 void file_is_replaced_in_one_step(struct scenario *s) {
     run(s, &file_replacer);
+}
+
+ROLE_OUTCOME(replaced_by_much) {
+    CHECK(error == 0 && ((const rim_file_result *)body)->bytes == MUCH);
+    scenario_done(ctx);
+    return RIM_DONE;
+}
+
+ROLE_ON(much_go) {
+    static char bytes[MUCH];
+    rim_file_replacement replacement = {.path = move.path, .timeout_ns = FILE_LIMIT_NS, .on_outcome = replaced_by_much};
+    CHECK(rim_file_replace(ctx, &replacement, bytes, MUCH, NULL) == 0);
+    return RIM_DONE;
+}
+static const rim_handler much_on[] = {[GO] = much_go};
+ROLE(file_much, much_on);
+
+void file_is_replaced_by_more_than_a_mailbox_takes(struct scenario *s) {
+    run(s, &file_much);
 }
 
 ROLE_OUTCOME(not_replaced) {

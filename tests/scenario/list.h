@@ -476,6 +476,7 @@
     X(file_each_call_has_one_outcome_whatever_fails)                                                                   \
     X(file_open_when_the_system_is_cut_off)                                                                            \
     X(file_is_replaced_in_one_step)                                                                                    \
+    X(file_is_replaced_by_more_than_a_mailbox_takes)                                                                   \
     X(file_that_cannot_be_replaced_says_so)                                                                            \
     X(file_is_copied_to_another)                                                                                       \
     X(file_copy_that_fails_says_where)                                                                                 \
