@@ -360,7 +360,7 @@ static void in_open(struct rim__socket *socket) {
 
 static void in_shaking(struct rim__socket *socket) {
     if (socket->service->closing && socket->birth != NULL) {
-        rim__socket_lose(socket, -RIM_ESTOPPING); /* nobody has heard of it */
+        rim__socket_close(socket); /* nobody has heard of it */
         return;
     }
     rim__output_push(socket);

@@ -33,7 +33,12 @@ SSL_SESSION *rim__tls_session_take(rim_tls *setup, const char *name, uint16_t po
     struct rim__tls_session *place = find(setup, name, port);
     if (place != NULL) {
         session = place->session;
-        place->session = NULL;
+        if (SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION) {
+            place->session = NULL;
+        } else {
+            SSL_SESSION_up_ref(session);
+            place->used = ++setup->uses;
+        }
     }
     pthread_mutex_unlock(&setup->lock);
     return session;

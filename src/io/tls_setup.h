@@ -5,8 +5,8 @@
  *
  *     contexts   one for each certificate, in a set; a reload makes a new set, and the old one goes with the last
  *                connection that began with it
- *     sessions   one for each server's name and port, as the server gave it last; taken out by who uses it, because a
- *                server may follow a ticket that is used twice
+ *     sessions   one for each server's name and port, as the server gave it last. One of TLS 1.3 is used once, because
+ *                who listens may follow a ticket that is used twice; the server gives another. One of 1.2 stays
  *
  *     Threads  shared by all. The mutex is held to count, to exchange the set and to look up a session, never while a
  *              file is read or a handshake is under way; OpenSSL's contexts are its own to protect (decision 0045)
@@ -57,7 +57,7 @@ void rim__tls_context_free(struct rim__tls_set *set);
 /* The oldest word in this thread's queue of OpenSSL's errors, or "". */
 const char *rim__tls_context_reason(void);
 
-/* tls_session.c: the session of this server, now the caller's; NULL: none. */
+/* tls_session.c: the session of this server, with a reference for the caller; NULL: none. */
 SSL_SESSION *rim__tls_session_take(rim_tls *setup, const char *name, uint16_t port);
 /* Takes the session. */
 void rim__tls_session_put(rim_tls *setup, const char *name, uint16_t port, SSL_SESSION *session);

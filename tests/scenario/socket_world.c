@@ -71,7 +71,7 @@ bool socket_pump_run(rim_ctx *ctx, struct socket_pump *pump) {
 
 /* ---- echo ---- */
 
-#define HELD_MAX 64u
+#define HELD_MAX 1024u /* as many as may wait in its mailbox, at least */
 
 struct echo {
     rim_ref socket;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "tls_play.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct tls_play stage;
 
@@ -10,11 +12,18 @@ struct tls_play *tls_play_current(void) {
     return &stage;
 }
 
+void tls_play_leave(rim_ctx *ctx) {
+    if (atomic_fetch_sub(&stage.actors, 1) == 1) {
+        scenario_done(ctx);
+    }
+}
+
 struct tls_play tls_play_plain(struct scenario *s) {
     static rim_tls_certificate server;
     server = tls_certificate("server");
     return (struct tls_play){
         .s = s,
+        .timeout_ns = RIM_SECONDS(5),
         .server = {.server = true, .certificates = &server, .certificate_count = 1},
         .client = {.ca_file = tls_paper("ca", "pem")},
         .total = 1 << 20,
@@ -41,28 +50,44 @@ static rim_verdict owner_init(rim_ctx *ctx, void *self, const void *arg, size_t 
 
 struct boss {
     struct socket_pump pump;
-    rim_ref listener;
     uint64_t received;
-    bool open, ended;
+    bool open, ended, paused, has_been_halfway;
 };
 
+static void set_paused(rim_ctx *ctx, struct boss *boss, bool paused) {
+    boss->paused = paused;
+    SCENARIO_CHECK(stage.s, rim_socket_pause(ctx, boss->pump.socket, paused) == 0);
+}
+
 static void connect_again(rim_ctx *ctx, struct boss *boss, uint16_t port) {
+    const char *host = stage.host != NULL ? stage.host : "127.0.0.1";
     rim_connect_options options = {
-        .host = stage.host != NULL ? stage.host : "127.0.0.1",
+        .host = stage.is_unix ? stage.unix_name : host,
         .port = port,
-        .timeout_ns = stage.timeout_ns != 0 ? stage.timeout_ns : RIM_SECONDS(5),
+        .timeout_ns = stage.timeout_ns,
         .tls = stage.client_tls,
         .tls_name = stage.name,
     };
-    boss->pump = (struct socket_pump){.total = stage.total};
-    boss->received = 0;
-    boss->open = boss->ended = false;
-    SCENARIO_CHECK(stage.s, rim_connect(ctx, &options, &boss->pump.socket) == 0);
+    *boss = (struct boss){.pump = {.total = stage.total}};
+    int result = -ENOMEM;
+    for (int i = 0; result != 0 && i < (stage.may_fail ? 1000 : 1); i++) {
+        result = rim_connect(ctx, &options, &boss->pump.socket);
+    }
+    SCENARIO_CHECK(stage.s, result == 0);
+    if (stage.give_up_ns != 0) {
+        rim_timer timer = RIM_NIL;
+        while (timer == RIM_NIL) { /* there may be no memory */
+            timer = rim_after(ctx, stage.give_up_ns * stage.round, stage.round);
+        }
+    }
 }
 
-static void listen(rim_ctx *ctx, rim_listen_options options) {
+static void listen_on(rim_ctx *ctx, rim_listen_options options) {
     rim_ref listener = RIM_NIL;
-    options.host = "127.0.0.1";
+    options.host = stage.is_unix ? stage.unix_name : "127.0.0.1";
+    if (stage.slow) {
+        options.socket.send_buffer = options.socket.receive_buffer = 65536;
+    }
     SCENARIO_CHECK(stage.s, rim_listen(ctx, &options, &listener) == 0);
 }
 
@@ -73,9 +98,9 @@ static rim_verdict boss_init(rim_ctx *ctx, void *self, const void *arg, size_t s
     (void)size;
     owner = socket_world_echo;
     owner.init = owner_init;
-    listen(ctx, (rim_listen_options){.owner = stage.owner != NULL ? stage.owner : &owner,
-                                     .tls = stage.plain_server ? NULL : stage.server_tls,
-                                     .arg = &stage});
+    listen_on(ctx, (rim_listen_options){.owner = stage.owner != NULL ? stage.owner : &owner,
+                                        .tls = stage.plain_server ? NULL : stage.server_tls,
+                                        .arg = &stage});
     return RIM_DONE;
 }
 
@@ -89,9 +114,8 @@ static rim_verdict on_listening(rim_ctx *ctx, void *self, const void *body, rim_
         stage.port = event->address.port;
     }
     if (is_server && stage.wire) {
-        listen(ctx, (rim_listen_options){.owner = &tls_wire});
+        listen_on(ctx, (rim_listen_options){.owner = &tls_wire});
     } else {
-        boss->listener = RIM_NIL;
         connect_again(ctx, boss, event->address.port);
     }
     return RIM_DONE;
@@ -100,6 +124,10 @@ static rim_verdict on_listening(rim_ctx *ctx, void *self, const void *body, rim_
 static rim_verdict write_on(rim_ctx *ctx, struct boss *boss) {
     if (socket_pump_run(ctx, &boss->pump) && stage.ending == TLS_SHUTDOWN_WHEN_WRITTEN) {
         SCENARIO_CHECK(stage.s, rim_socket_shutdown(ctx, boss->pump.socket) == 0);
+    }
+    stage.refusals = boss->pump.refusals;
+    if (boss->paused && boss->pump.refusals > 0) {
+        set_paused(ctx, boss, false);
     }
     return RIM_DONE;
 }
@@ -115,6 +143,9 @@ static rim_verdict on_open(rim_ctx *ctx, void *self, const void *body, rim_msg *
     if (result == 0 && stage.opened != NULL) {
         stage.opened(ctx, &stage, &state);
     }
+    if (stage.slow) {
+        set_paused(ctx, boss, true);
+    }
     return write_on(ctx, boss);
 }
 
@@ -126,9 +157,13 @@ static rim_verdict on_room(rim_ctx *ctx, void *self, const void *body, rim_msg *
 
 static rim_verdict on_data(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
     struct boss *boss = self;
-    SCENARIO_CHECK(stage.s, boss->open);
-    SCENARIO_CHECK(stage.s, socket_world_is(body, rim_size(msg), boss->received));
+    SCENARIO_CHECK(stage.s, boss->open && !boss->paused);
+    SCENARIO_CHECK(stage.s, stage.raw || socket_world_is(body, rim_size(msg), boss->received));
     boss->received += rim_size(msg);
+    if (stage.halfway != NULL && !boss->has_been_halfway && boss->received * 2 >= stage.total) {
+        boss->has_been_halfway = true;
+        stage.halfway(ctx, &stage);
+    }
     if (stage.ending == TLS_CLOSE_WHEN_RECEIVED && boss->received == stage.total) {
         SCENARIO_CHECK(stage.s, rim_socket_close(ctx, boss->pump.socket) == 0);
     }
@@ -149,6 +184,9 @@ static rim_verdict on_end(rim_ctx *ctx, void *self, const void *body, rim_msg *m
 
 static void check_end(const struct boss *boss, const rim_closed_event *event) {
     struct scenario *s = stage.s;
+    if (stage.give_up_ns != 0 || (stage.may_reset && event->error == -ECONNRESET)) {
+        return;
+    }
     if (event->error != stage.error || (stage.text != NULL && strstr(event->text, stage.text) == NULL)) {
         fprintf(stderr, "    closed: %d, %s\n", event->error, event->text);
     }
@@ -156,7 +194,7 @@ static void check_end(const struct boss *boss, const rim_closed_event *event) {
     SCENARIO_CHECK(s, stage.text == NULL || strstr(event->text, stage.text) != NULL);
     SCENARIO_CHECK(s, boss->open != stage.never_open);
     SCENARIO_CHECK(s, event->received == boss->received);
-    if (stage.error == 0) {
+    if (stage.error == 0 && !stage.raw) {
         SCENARIO_CHECK(s, event->sent == stage.total);
         SCENARIO_CHECK(s, boss->received == stage.total);
         SCENARIO_CHECK(s, event->unwritten == 0);
@@ -175,14 +213,30 @@ static rim_verdict on_closed(rim_ctx *ctx, void *self, const void *body, rim_msg
     if (++stage.round < stage.rounds) {
         connect_again(ctx, boss, stage.port);
     } else {
-        scenario_done(ctx);
+        tls_play_leave(ctx);
+    }
+    return RIM_DONE;
+}
+
+/* One after the other, in all ways. */
+static rim_verdict on_timer(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)msg;
+    struct boss *boss = self;
+    const rim_timer_event *event = body;
+    if (event->cookie != stage.round) {
+        return RIM_DONE; /* of a connection that has ended before */
+    }
+    if (stage.round % 2 == 0) {
+        (void)rim_socket_close(ctx, boss->pump.socket);
+    } else {
+        (void)rim_socket_abort(ctx, boss->pump.socket);
     }
     return RIM_DONE;
 }
 
 static const rim_handler boss_rows[] = {
-    [RIM_LISTENING] = on_listening, [RIM_SOCKET_OPEN] = on_open, [RIM_ROOM] = on_room,
-    [RIM_SOCKET_DATA] = on_data,    [RIM_SOCKET_END] = on_end,   [RIM_SOCKET_CLOSED] = on_closed,
+    [RIM_TIMER] = on_timer,      [RIM_LISTENING] = on_listening, [RIM_SOCKET_OPEN] = on_open,     [RIM_ROOM] = on_room,
+    [RIM_SOCKET_DATA] = on_data, [RIM_SOCKET_END] = on_end,      [RIM_SOCKET_CLOSED] = on_closed,
 };
 
 static const rim_behaviour boss = {
@@ -206,14 +260,35 @@ static rim_tls *make(struct scenario *s, const rim_tls_options *options) {
     return tls;
 }
 
-/* The set-ups are given up at once: who uses them keeps them. */
+static void check_counts(void) {
+    struct scenario *s = stage.s;
+    rim_stop_report report;
+    rim_stats stats;
+    SCENARIO_CHECK(s, scenario_stop(s, RIM_SECONDS(20), &report) == 0);
+    SCENARIO_CHECK(s, report.lost == 0 && report.adds_up && !report.leaks);
+    SCENARIO_CHECK(s, rim_system_stats(scenario_system(s), RIM_ALL_SHARDS, &stats) == 0);
+    if (stats.tls_failures != (uint64_t)stage.failures) {
+        fprintf(stderr, "    %llu handshakes failed\n", (unsigned long long)stats.tls_failures);
+    }
+    SCENARIO_CHECK(s, stats.tls_failures == (uint64_t)stage.failures);
+}
+
+/* The set-ups are given up at the end: who still uses them keeps them. */
 void tls_play_run(struct tls_play play) {
+    static unsigned turn;
     stage = play;
+    atomic_store(&stage.actors, play.wire ? 2 : 1);
+    snprintf(stage.unix_name, sizeof stage.unix_name, "unix:@ringmail-tls-%d-%u", (int)getpid(), turn++);
+    scenario_open_lanes(play.s);
+    (void)scenario_system_with(play.s, &(rim_config){.shards = 2});
     stage.server_tls = play.plain_server ? NULL : make(play.s, &play.server);
     stage.client_tls = play.plain_client ? NULL : make(play.s, &play.client);
     socket_world_run(play.s, &boss, &stage);
     rim_tls_destroy(stage.server_tls);
     rim_tls_destroy(stage.client_tls);
+    if (stage.failures >= 0) {
+        check_counts();
+    }
     if (stage.no_owner) {
         SCENARIO_CHECK(play.s, atomic_load(&stage.owners) == 0);
     }

@@ -29,33 +29,46 @@ struct tls_play {
     uint64_t total;             /* to write, and to get back */
     enum tls_ending ending;
     uint32_t rounds;     /* connections, one after the other; 0: one */
-    uint64_t timeout_ns; /* of the connect; 0: 5 s */
+    uint64_t timeout_ns; /* of the connect */
     /* Bytes that the wire does not pass on: it ends, or is silent, or passes something else. */
     bool wire;
-    uint64_t cut_at;   /* bytes of the server's after which the wire ends both its sides; 0: never */
-    uint64_t spoil_at; /* the byte of the server's, from 1, that is changed; 0: none */
-    bool drop;         /* ends by a reset, not by an end */
-    uint32_t crumb;    /* passes on pieces of at most so many bytes; 0: as they come */
+    uint64_t cut_at;     /* bytes of the server's after which the wire ends both its sides; 0: never */
+    uint64_t spoil_at;   /* the byte of the server's, from 1, that is changed; 0: none */
+    bool drop;           /* ends by a reset, not by an end */
+    uint32_t crumb;      /* passes on pieces of at most so many bytes; 0: as they come */
+    bool raw;            /* what comes back is not looked at */
+    bool slow;           /* the client reads only when it has been refused */
+    bool is_unix;        /* over a Unix socket */
+    uint64_t give_up_ns; /* the client closes or aborts after so long, times the round; any end is good */
     /* What is expected at the client's RIM_SOCKET_CLOSED. */
     int error;
     const char *text; /* is part of the event's text; NULL: not looked at */
     bool never_open;
-    bool no_owner; /* no owner was spawned at the server */
+    bool no_owner;  /* no owner was spawned at the server */
+    bool may_reset; /* the end may also be a reset */
+    bool may_fail;  /* also a connect; then another is tried */
+    int failures;   /* of both ends' handshakes; -1: not looked at */
     /* Called where the state is known; may be NULL. */
     void (*opened)(rim_ctx *ctx, struct tls_play *play, const rim_tls_state *state);
     void (*accepted)(rim_ctx *ctx, struct tls_play *play, const rim_tls_state *state);
     void (*closed)(rim_ctx *ctx, struct tls_play *play, const rim_closed_event *event);
+    void (*halfway)(rim_ctx *ctx, struct tls_play *play);
     /* while it is given */
     rim_tls *server_tls, *client_tls;
     uint16_t port; /* the listener's */
+    char unix_name[64];
     uint32_t round;
     atomic_uint owners; /* that were spawned */
+    atomic_uint actors; /* that the play waits for */
     uint64_t got;       /* bytes that came back */
+    uint32_t refusals;  /* of what the client wrote */
 };
 
 /* Server "server", client that trusts "ca", and a megabyte. */
 struct tls_play tls_play_plain(struct scenario *s);
 void tls_play_run(struct tls_play play);
+/* An actor of the play has come to its end; the last one ends the play. */
+void tls_play_leave(rim_ctx *ctx);
 /* The play that runs. */
 struct tls_play *tls_play_current(void);
 

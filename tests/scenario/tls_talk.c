@@ -84,3 +84,123 @@ void tls_both_ends_know_what_was_agreed_on(struct scenario *s) {
         tls_play_run(play);
     }
 }
+
+static void look_at_name(rim_ctx *ctx, struct tls_play *play, const rim_tls_state *state) {
+    (void)ctx;
+    bool is_other = strcmp(play->name, "other.test") == 0;
+    SCENARIO_CHECK(play->s, strcmp(state->subject, is_other ? "CN = other" : "CN = server") == 0);
+}
+
+/* By name, by a name with an asterisk; and where no certificate fits, the first. */
+void tls_server_chooses_its_certificate_by_name(struct scenario *s) {
+    static const char *const names[] = {"localhost", "other.test", "any.wild.test", "nobody.test"};
+    for (uint32_t i = 0; i < RIM_COUNT(names) && tls_papers(s); i++) {
+        rim_tls_certificate both[] = {tls_certificate("server"), tls_certificate("other")};
+        struct tls_play play = tls_play_plain(s);
+        play.server.certificates = both;
+        play.server.certificate_count = 2;
+        play.client.verify = i == 3 ? RIM_TLS_VERIFY_NONE : RIM_TLS_VERIFY_DEFAULT;
+        play.name = names[i];
+        play.total = 100;
+        play.opened = look_at_name;
+        tls_play_run(play);
+    }
+}
+
+static void check_resumed(rim_ctx *ctx, struct tls_play *play, const rim_tls_state *state) {
+    (void)ctx;
+    bool may_be = !play->client.no_resumption && !play->server.no_resumption;
+    SCENARIO_CHECK(play->s, state->resumed == (may_be && play->round > 0));
+    SCENARIO_CHECK(play->s, state->verified && strcmp(state->subject, "CN = server") == 0);
+}
+
+static void resume(struct scenario *s, enum rim_tls_version newest, int who_does_not) {
+    struct tls_play play = tls_play_plain(s);
+    play.client.newest = newest;
+    play.client.no_resumption = who_does_not == 1;
+    play.server.no_resumption = who_does_not == 2;
+    play.rounds = 4;
+    play.total = 100;
+    play.opened = check_resumed;
+    tls_play_run(play);
+}
+
+/* Whichever shard the next connection goes to. */
+void tls_sessions_are_resumed(struct scenario *s) {
+    if (tls_papers(s)) {
+        resume(s, RIM_TLS_1_3, 0);
+        resume(s, RIM_TLS_1_2, 0);
+    }
+}
+
+void tls_sessions_are_not_resumed_where_either_does_not_want_it(struct scenario *s) {
+    if (tls_papers(s)) {
+        resume(s, RIM_TLS_1_3, 1);
+        resume(s, RIM_TLS_1_3, 2);
+        resume(s, RIM_TLS_1_2, 1);
+        resume(s, RIM_TLS_1_2, 2);
+    }
+}
+
+/* ---- pressure ---- */
+
+/* What waits is bounded at both ends: the client is refused before it has written all. */
+void tls_slow_reader_throttles_the_writer(struct scenario *s) {
+    if (tls_papers(s)) {
+        struct tls_play play = tls_play_plain(s);
+        play.total = 24u << 20;
+        play.slow = true;
+        tls_play_run(play);
+        SCENARIO_CHECK(s, tls_play_current()->refusals > 0);
+    }
+}
+
+void tls_goes_over_unix_sockets(struct scenario *s) {
+    if (tls_papers(s)) {
+        struct tls_play play = tls_play_plain(s);
+        play.is_unix = true;
+        play.name = "localhost";
+        play.total = 200000;
+        tls_play_run(play);
+    }
+}
+
+/* ---- reload ---- */
+
+static const char *live;
+
+/* In the middle of the first connection, which goes on; what comes later sees the other certificate. */
+static void change_certificate(rim_ctx *ctx, struct tls_play *play) {
+    (void)ctx;
+    char text[RIM_TLS_TEXT_MAX];
+    if (play->round == 0) {
+        tls_papers_copy("other", "live");
+        SCENARIO_CHECK(play->s, rim_tls_reload(play->server_tls, text) == 0);
+    } else if (play->round == 1) {
+        (void)tls_papers_write("live", "no certificate");
+        SCENARIO_CHECK(play->s, rim_tls_reload(play->server_tls, text) == -RIM_ECERTIFICATE);
+        SCENARIO_CHECK(play->s, strstr(text, live) != NULL);
+    }
+}
+
+static void check_live(rim_ctx *ctx, struct tls_play *play, const rim_tls_state *state) {
+    (void)ctx;
+    SCENARIO_CHECK(play->s, strcmp(state->subject, play->round == 0 ? "CN = server" : "CN = other") == 0);
+    SCENARIO_CHECK(play->s, state->resumed == (play->round > 1));
+}
+
+void tls_reload_changes_what_comes_later(struct scenario *s) {
+    if (tls_papers(s)) {
+        tls_papers_copy("server", "live");
+        live = tls_paper("live", "pem");
+        rim_tls_certificate certificate = tls_certificate("live");
+        struct tls_play play = tls_play_plain(s);
+        play.server.certificates = &certificate;
+        play.client.verify = RIM_TLS_VERIFY_NONE;
+        play.rounds = 3;
+        play.total = 300000;
+        play.opened = check_live;
+        play.halfway = change_certificate;
+        tls_play_run(play);
+    }
+}

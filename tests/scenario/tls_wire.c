@@ -8,6 +8,7 @@ struct wire {
     rim_ref client, server;
     uint64_t passed; /* of the server's bytes */
     bool is_cut;
+    uint32_t closed;
 };
 
 static rim_verdict init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
@@ -25,8 +26,8 @@ static void cut(rim_ctx *ctx, struct wire *wire) {
         (void)rim_socket_abort(ctx, wire->client);
         (void)rim_socket_abort(ctx, wire->server);
     } else {
-        (void)rim_socket_close(ctx, wire->client);
-        (void)rim_socket_close(ctx, wire->server);
+        (void)rim_socket_shutdown(ctx, wire->client); /* a close with bytes unread would be a reset */
+        (void)rim_socket_shutdown(ctx, wire->server);
     }
 }
 
@@ -72,12 +73,19 @@ static rim_verdict on_end(rim_ctx *ctx, void *self, const void *body, rim_msg *m
     return RIM_DONE;
 }
 
-/* Whichever goes takes the other along. */
+/* Whichever goes takes the other along. A stop would wait for bytes that nobody reads any more: so both go first. */
 static rim_verdict on_closed(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
     (void)msg;
     struct wire *wire = self;
     const rim_closed_event *event = body;
-    (void)rim_socket_close(ctx, event->socket == wire->client ? wire->server : wire->client);
+    bool is_client = event->socket == wire->client;
+    if (++wire->closed == 1) {
+        if (is_client || !wire->is_cut) { /* else the client is to see an end, which a reset could overtake */
+            (void)rim_socket_abort(ctx, is_client ? wire->server : wire->client);
+        }
+        return RIM_DONE;
+    }
+    tls_play_leave(ctx);
     return RIM_STOP;
 }
 
