@@ -15,6 +15,7 @@
  *     ringmail/tls.h      TLS on connections
  *     ringmail/file.h     files
  *     ringmail/path.h     folders and paths
+ *     ringmail/pipe.h     pipes, standard input and output
  *     ringmail/poll.h     somebody else's descriptors
  *     ringmail/signal.h   signals as messages
  *     ringmail/map.h      mapped files
@@ -51,6 +52,7 @@
 #include "ringmail/name.h"
 #include "ringmail/offload.h"
 #include "ringmail/path.h"
+#include "ringmail/pipe.h"
 #include "ringmail/pipeline.h"
 #include "ringmail/poll.h"
 #include "ringmail/port.h"

@@ -71,6 +71,11 @@ RIM_API int rim_sim_raise(rim_system *system, int signal);
 /* From now on this descriptor of a caller's is ready for these events, of enum rim_poll_events (poll.h); before it is
    ready for none. Whether the number is really open does not matter. 0, or -EINVAL. */
 RIM_API int rim_sim_ready(rim_system *system, int fd, uint32_t events);
+/*
+ * The other end of a standard stream (pipe.h) of the simulated process, as a stream of the caller's: what is written to
+ * that of 0 is its standard input; from those of 1 and 2 comes what it writes. Each once. 0, -EINVAL, -EBUSY, ...
+ */
+RIM_API RIM_MUST_CHECK int rim_sim_standard(rim_ctx *ctx, int fd, rim_ref *out);
 /* A hash over everything that happened: two runs of one seed on one build give the same. */
 RIM_API uint64_t rim_sim_trace(const rim_system *system);
 /* Changes how often faults strike from now on; NULL: none. A system that is not simulated takes no notice. */

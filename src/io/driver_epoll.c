@@ -194,6 +194,15 @@ static void close_socket(struct rim__io *io, int fd, bool reset) {
     rim__net_close(io, fd, reset);
 }
 
+static int make_pipe(struct rim__io *io, int ends[2]) {
+    return rim__outside_pipe(io, ends, false);
+}
+
+static int open_pipe(struct rim__io *io, struct rim__pipe_plan *plan) {
+    plan->blocks = false;
+    return rim__outside_open_pipe(io, plan);
+}
+
 /* ---- life ---- */
 
 /* What an actor may still touch is left to it. What a helper still does, it does to its own copy (file_job.h). */
@@ -256,6 +265,8 @@ static const struct rim__io_ops io_ops = {
     .credentials = rim__net_credentials,
     .tune = rim__net_tune,
     .resolve = rim__lookup_by_system,
+    .pipe = make_pipe,
+    .open_pipe = open_pipe,
     .share = rim__outside_share,
     .signals = rim__outside_signals,
     .fetch_signal = rim__outside_fetch_signal,

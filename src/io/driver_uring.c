@@ -348,6 +348,15 @@ static bool has_buffers(struct rim__io *io) {
     return rim__uring_buffers_free(buffers) >= buffers->count / RIM_IO_BUFFERS_LOW;
 }
 
+static int make_pipe(struct rim__io *io, int ends[2]) {
+    return rim__outside_pipe(io, ends, true);
+}
+
+static int open_pipe(struct rim__io *io, struct rim__pipe_plan *plan) {
+    plan->blocks = true;
+    return rim__outside_open_pipe(io, plan);
+}
+
 static const struct rim__io_ops io_ops = {
     .submit = rim__uring_ops_submit,
     .cancel = rim__uring_ops_cancel,
@@ -364,6 +373,8 @@ static const struct rim__io_ops io_ops = {
     .credentials = rim__net_credentials,
     .tune = rim__net_tune,
     .resolve = rim__lookup_by_system,
+    .pipe = make_pipe,
+    .open_pipe = open_pipe,
     .share = rim__outside_share,
     .signals = rim__outside_signals,
     .fetch_signal = rim__outside_fetch_signal,

@@ -290,7 +290,8 @@ static bool receive(struct rim__epoll *epoll, struct rim__epoll_side *side) {
         return false;
     }
     epoll->driver.enters++;
-    ssize_t count = receive_now(op->fd, body->data, epoll->buffers.bytes);
+    ssize_t count = op->is_plain ? read(op->fd, body->data, epoll->buffers.bytes)
+                                 : receive_now(op->fd, body->data, epoll->buffers.bytes);
     if (count <= 0) {
         rim__epoll_buffers_put(&epoll->buffers, body);
     }
@@ -308,7 +309,8 @@ static bool receive(struct rim__epoll *epoll, struct rim__epoll_side *side) {
     if (op->cancelling) {
         return false;
     }
-    if ((uint32_t)count < epoll->buffers.bytes && !rim__epoll_files_find(epoll, op->fd)->over) {
+    /* A terminal gives line by line. */
+    if ((uint32_t)count < epoll->buffers.bytes && !op->is_plain && !rim__epoll_files_find(epoll, op->fd)->over) {
         block(epoll, side, IN_EVENTS);
         return false;
     }
@@ -377,7 +379,9 @@ static void try_send(struct rim__epoll *epoll, struct rim__epoll_side *side) {
     const struct iovec *iov = op->send.iov;
     ssize_t count;
     epoll->driver.enters++;
-    if (op->send.iov_count == 1) {
+    if (rim__unlikely(op->is_plain)) {
+        count = writev(op->fd, iov, (int)op->send.iov_count);
+    } else if (op->send.iov_count == 1) {
         size_t length = iov->iov_len < INT32_MAX ? iov->iov_len : INT32_MAX; /* a short send, as any */
         count = send_now(op->fd, iov->iov_base, length);
     } else {

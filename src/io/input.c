@@ -182,6 +182,8 @@ static void received(struct rim__op *op, const struct rim__completion *completio
     int result = completion->result;
     if (completion->body != NULL) {
         take_in(socket, completion->body);
+    } else if (rim__unlikely(op->kind == RIM_OP_READY)) {
+        socket->input.waits_first = result <= 0;
     } else if (is_end(completion)) {
         if (rim__unlikely(socket->tls != NULL) && !socket->input.ended) {
             rim__tls_ended(socket);
@@ -234,6 +236,10 @@ void rim__input_update(struct rim__socket *socket) {
         return;
     }
     op->kind = RIM_OP_RECV;
+    if (rim__unlikely(socket->input.waits_first)) {
+        op->kind = RIM_OP_READY;
+        op->ready.events = RIM_POLL_READ;
+    }
     op->fd = socket->fd;
     op->done = received;
     if (rim__unlikely(socket->patience.is_timed)) {

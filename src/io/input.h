@@ -24,10 +24,11 @@ struct rim__input {
     struct rim__socket *next_waiting, **waiting_link; /* in the service's list; link NULL: does not wait */
     uint64_t received;                                /* bytes */
     bool paused;                                      /* by the owner */
-    bool ended;                                       /* the peer has sent all it will */
-    bool end_told;                                    /* and the owner knows, or will when its turn comes */
-    bool deaf;                                        /* what comes is dropped: nobody wants it any more */
-    bool dropped;                                     /* something was */
+    bool waits_first; /* a FIFO has had no writer as yet: a read would say that it ends */
+    bool ended;       /* the peer has sent all it will */
+    bool end_told;    /* and the owner knows, or will when its turn comes */
+    bool deaf;        /* what comes is dropped: nobody wants it any more */
+    bool dropped;     /* something was */
 };
 
 /* Arms or cancels the receive, as the socket's state wants it. */

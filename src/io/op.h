@@ -108,6 +108,7 @@ struct rim__completion {
 struct rim__op {
     enum rim__op_kind kind;
     int fd;
+    bool is_plain;   /* RECV and SEND: of a descriptor that is no socket */
     bool in_flight;  /* the driver's */
     bool cancelling; /* the driver's */
     uint32_t id;     /* the driver's */
@@ -154,6 +155,18 @@ struct rim__datagram_plan {
     rim_address peer;                    /* family 0: none */
 };
 
+/* A stream that is no socket, to be opened. */
+struct rim__pipe_plan {
+    const char *path; /* NULL: `fd` */
+    int fd;           /* taken over, but on failure */
+    uint32_t ways;    /* enum rim_pipe_ways */
+    bool is_standard; /* `fd` is a standard one, of which a copy is made */
+    bool blocks;      /* the driver's: its descriptors are to wait in the kernel */
+    bool is_socket;   /* out: after all */
+    bool waits_first; /* out: it may have had no writer as yet, and a read would say that it ends */
+    int flags;        /* out: to be set again before it is closed (F_SETFL); -1: none */
+};
+
 struct rim__membership {
     const rim_address *group;
     const char *interface; /* NULL: any */
@@ -192,6 +205,10 @@ struct rim__io_ops {
     bool (*next_error)(struct rim__io *io, int fd, struct rim__receipt *receipt);
     /* Joins or leaves a group. 0 or negative errno. */
     int (*member)(struct rim__io *io, int fd, const struct rim__membership *membership);
+    /* The ends of a pipe: to be read, to be written. 0 or negative errno. */
+    int (*pipe)(struct rim__io *io, int ends[2]);
+    /* The descriptor, or a negative errno. */
+    int (*open_pipe)(struct rim__io *io, struct rim__pipe_plan *plan);
     /* A descriptor of the driver's own for the same open file as the caller's `fd`, to be waited for. Negative errno.
      */
     int (*share)(struct rim__io *io, int fd);

@@ -219,9 +219,8 @@ void rim__output_push(struct rim__socket *socket) {
     if (is_due) {
         start_send(socket);
     } else if (output->ended && !output->shut && socket->state == RIM_SOCKET_IS_OPEN) {
-        struct rim__io *io = socket->service->io;
         output->shut = true;
-        int result = io->ops->shutdown(io, socket->fd, SHUT_WR);
+        int result = rim__socket_shut(socket, SHUT_WR);
         if (result != 0) {
             rim__socket_lose(socket, result);
         }

@@ -18,6 +18,12 @@ sigset_t rim__outside_signal_set(uint64_t mask);
 short rim__outside_to_poll(uint32_t events);
 uint32_t rim__outside_from_poll(short events);
 
+/* outside_pipe.c. `blocks`: the descriptors are to wait in the kernel. */
+int rim__outside_pipe(struct rim__io *io, int ends[2], bool blocks);
+int rim__outside_open_pipe(struct rim__io *io, struct rim__pipe_plan *plan);
+/* Before a pipe's close: `flags` are set again, unless they are -1. */
+void rim__outside_leave(int fd, int flags);
+
 int rim__outside_share(struct rim__io *io, int fd);
 int rim__outside_signals(struct rim__io *io, uint64_t mask);
 int rim__outside_fetch_signal(struct rim__io *io, int fd, rim_signal_event *event);

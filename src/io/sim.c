@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "ringmail/sim.h"
 
+#include <errno.h>
+
+#include "io/pipe.h"
 #include "io/sim_world.h"
+#include "ringmail/pipe.h"
 
 bool rim_sim_step(rim_system *system) {
     struct rim__sim *sim = rim__system_sim(system);
@@ -36,6 +40,22 @@ bool rim_sim_busy(rim_ctx *ctx, uint64_t duration_ns) {
         sim->busy(sim->busy_arg, rim_shard_index(ctx), duration_ns);
     }
     return true;
+}
+
+int rim_sim_standard(rim_ctx *ctx, int fd, rim_ref *out) {
+    struct rim__sim *sim = rim__system_sim(rim_system_of(ctx));
+    struct rim__service *service = rim__ctx_io(ctx);
+    if (sim == NULL || service == NULL || fd < 0 || fd > 2) {
+        return -EINVAL;
+    }
+    struct rim__pipe_plan plan = {.fd = fd, .ways = fd == 0 ? RIM_PIPE_READ : RIM_PIPE_WRITE, .is_standard = true};
+    struct rim__pipe pipe = {.ways = fd == 0 ? RIM_PIPE_WRITE : RIM_PIPE_READ, .label = "far end", .flags = -1};
+    pipe.fd = rim__sim_outside_open_pipe(&sim->net, &plan, true);
+    if (pipe.fd < 0) {
+        return pipe.fd;
+    }
+    service->io->descriptors++;
+    return rim__pipe_wrap(ctx, &pipe, out);
 }
 
 uint64_t rim_sim_trace(const rim_system *system) {

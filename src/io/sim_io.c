@@ -94,7 +94,7 @@ static bool receive(struct rim__sim_flight *flight, size_t arrived, struct rim__
     struct rim__sim *sim = flight->owner->sim;
     struct rim__sim_pool *pool = &flight->owner->pool;
     struct rim__sim_socket *socket = flight->socket;
-    if (rim__sim_strikes(sim, RIM_FAULT_reset)) {
+    if (!socket->is_pipe && rim__sim_strikes(sim, RIM_FAULT_reset)) {
         rim__sim_stream_break(socket->conn, socket->side);
         return finish_with(out, rim__sim_stream_error(&socket->conn->end[socket->side], 0));
     }
@@ -172,14 +172,15 @@ static bool perform_send(struct rim__sim_flight *flight, struct rim__completion 
     }
     struct rim__sim_end *end = &socket->conn->end[socket->side];
     if (end->broken || end->finished) {
-        return finish_with(out, rim__sim_stream_error(end, -EPIPE));
+        int error = rim__sim_stream_error(end, -EPIPE);
+        return finish_with(out, socket->is_pipe ? -EPIPE : error);
     }
     size_t size = size_of(flight->op);
     size_t room = rim__sim_stream_room(socket->conn, socket->side);
     if (size > 0 && room == 0) {
         return false;
     }
-    if (rim__sim_strikes(sim, RIM_FAULT_reset)) {
+    if (!socket->is_pipe && rim__sim_strikes(sim, RIM_FAULT_reset)) {
         rim__sim_stream_break(socket->conn, socket->side);
         return finish_with(out, rim__sim_stream_error(end, -EPIPE));
     }
@@ -380,6 +381,17 @@ static bool has_buffers(struct rim__io *io) {
     return pool->count - pool->out >= pool->count / RIM_IO_BUFFERS_LOW;
 }
 
+static int make_pipe(struct rim__io *io, int ends[2]) {
+    int result = rim__sim_outside_pipe(&of(io)->sim->net, ends);
+    io->descriptors += result == 0 ? 2 : 0;
+    return result;
+}
+
+static int open_pipe(struct rim__io *io, struct rim__pipe_plan *plan) {
+    plan->flags = -1;
+    return count_in(io, rim__sim_outside_open_pipe(&of(io)->sim->net, plan, false));
+}
+
 static int share(struct rim__io *io, int fd) {
     return count_in(io, rim__sim_outside_share(&of(io)->sim->net, fd));
 }
@@ -405,6 +417,8 @@ const struct rim__io_ops rim__sim_io_ops = {
     .receive_from = receive_from,
     .next_error = next_error,
     .member = member,
+    .pipe = make_pipe,
+    .open_pipe = open_pipe,
     .share = share,
     .signals = signals,
     .fetch_signal = fetch_signal,

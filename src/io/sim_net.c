@@ -94,7 +94,7 @@ void rim__sim_net_close(struct rim__sim_net *net, struct rim__sim_socket *socket
         if (socket->side == 0) { /* the connecting side */
             rim__sim_net_give_up(socket->conn, -ECANCELED);
         }
-        rim__sim_stream_close(socket->conn, socket->side, reset);
+        rim__sim_stream_close(socket->conn, socket->side, reset && !socket->is_pipe);
     }
     net->sockets[socket->fd - RIM_SIM_FIRST_FD] = NULL;
     free(socket);

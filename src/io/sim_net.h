@@ -49,6 +49,7 @@ struct rim__sim_socket {
     int side;
     struct rim__sim_datagram *datagram; /* DATAGRAM */
     struct rim__sim_thing *thing;       /* THING */
+    bool is_pipe;                       /* STREAM: the end of one, which is never reset */
     /* LISTENER */
     struct rim__sim_socket *next_listener;
     rim_address local;

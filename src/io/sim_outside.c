@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include "io/sim_outside.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "io/sim_stream.h"
 #include "io/sim_world.h"
+#include "ringmail/pipe.h"
 #include "ringmail/poll.h"
 
 #define ALWAYS ((uint32_t)(RIM_POLL_ERROR | RIM_POLL_HANGUP)) /* told without being asked for */
@@ -63,6 +67,90 @@ int rim__sim_outside_fetch_signal(struct rim__sim_net *net, struct rim__sim_sock
     return 0;
 }
 
+/* ---- pipes ---- */
+
+/* One by its name; its ends have been opened, or not. */
+struct rim__sim_fifo {
+    struct rim__sim_fifo *next;
+    int fd;     /* the standard one; -1: it has a path */
+    char *path; /* NULL: it has none */
+    int ends[2];
+};
+
+static void join_end(struct rim__sim_conn *conn, int side, struct rim__sim_socket *socket) {
+    socket->conn = conn;
+    socket->side = side;
+    socket->is_pipe = true;
+    conn->end[side].socket = socket;
+    conn->end[side].closed = false;
+}
+
+int rim__sim_outside_pipe(struct rim__sim_net *net, int ends[2]) {
+    static const rim_address none = {0};
+    struct rim__sim_socket *reader = rim__sim_net_open(net, RIM_SIM_STREAM);
+    struct rim__sim_socket *writer = reader != NULL ? rim__sim_net_open(net, RIM_SIM_STREAM) : NULL;
+    struct rim__sim_conn *conn = rim__sim_stream_create(net->sim, &none, &none);
+    conn->is_connected = true;
+    if (reader != NULL) {
+        join_end(conn, 0, reader);
+    }
+    if (writer == NULL) {
+        conn->end[0].closed = reader == NULL;
+        if (reader != NULL) {
+            rim__sim_net_close(net, reader, false);
+        } else {
+            rim__sim_stream_destroy(conn);
+        }
+        return -EMFILE;
+    }
+    join_end(conn, 1, writer);
+    ends[0] = reader->fd;
+    ends[1] = writer->fd;
+    return 0;
+}
+
+static bool is_meant(const struct rim__sim_fifo *fifo, const struct rim__pipe_plan *plan) {
+    return plan->path != NULL ? fifo->path != NULL && strcmp(fifo->path, plan->path) == 0 : fifo->fd == plan->fd;
+}
+
+/* NULL: too many descriptors. */
+static struct rim__sim_fifo *get_fifo(struct rim__sim_net *net, const struct rim__pipe_plan *plan) {
+    struct rim__sim_fifo *fifo = net->outside.fifos;
+    while (fifo != NULL && !is_meant(fifo, plan)) {
+        fifo = fifo->next;
+    }
+    int ends[2];
+    if (fifo != NULL || rim__sim_outside_pipe(net, ends) != 0) {
+        return fifo;
+    }
+    fifo = rim__sim_event_alloc(sizeof *fifo);
+    *fifo = (struct rim__sim_fifo){.next = net->outside.fifos, .fd = plan->fd, .ends = {ends[0], ends[1]}};
+    if (plan->path != NULL) {
+        fifo->path = strdup(plan->path);
+        rim__assert(fifo->path != NULL);
+    }
+    net->outside.fifos = fifo;
+    return fifo;
+}
+
+int rim__sim_outside_open_pipe(struct rim__sim_net *net, const struct rim__pipe_plan *plan, bool is_far) {
+    if (!plan->is_standard && (plan->path == NULL || plan->ways == (RIM_PIPE_READ | RIM_PIPE_WRITE))) {
+        return -EOPNOTSUPP;
+    }
+    bool writes = (plan->ways == RIM_PIPE_WRITE) != is_far;
+    struct rim__sim_fifo *fifo = get_fifo(net, plan);
+    if (fifo == NULL) {
+        return -EMFILE;
+    }
+    int fd = fifo->ends[writes];
+    fifo->ends[writes] = -1;
+    if (fd >= 0 && writes && plan->path != NULL && fifo->ends[0] >= 0) { /* nobody reads as yet */
+        fifo->ends[writes] = fd;
+        return -ENXIO;
+    }
+    return fd >= 0 ? fd : -EBUSY;
+}
+
 static struct rim__sim_number *find_number(const struct rim__sim_net *net, int fd) {
     struct rim__sim_number *at = net->outside.numbers;
     while (at != NULL && at->fd != fd) {
@@ -99,6 +187,12 @@ void rim__sim_outside_finish(struct rim__sim_net *net) {
         struct rim__sim_number *number = net->outside.numbers;
         net->outside.numbers = number->next;
         free(number);
+    }
+    while (net->outside.fifos != NULL) {
+        struct rim__sim_fifo *fifo = net->outside.fifos;
+        net->outside.fifos = fifo->next;
+        free(fifo->path);
+        free(fifo);
     }
 }
 

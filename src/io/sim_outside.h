@@ -4,6 +4,8 @@
  * descriptors of others. What happens to them is said by the test (sim.h). Called by sim_io.c and sim_net.c.
  *
  *     Signals      there is one process, which has blocked them all; one of a number waits at most, real-time ones too
+ *     Pipes        are connections (sim_stream.h) of which one end only reads and the other only writes. A FIFO, or a
+ *                  standard stream, is one that is made when the first of its ends is opened; each end once
  *     Descriptors  a caller's number stands for itself: it is ready for what the test has said last
  *     Threads      the one that steps
  */
@@ -17,14 +19,20 @@ struct rim__sim_net;
 struct rim__sim_socket;
 struct rim__sim_number;
 struct rim__sim_thing;
+struct rim__sim_fifo;
 
 /* Of one world. */
 struct rim__sim_outside {
     struct rim__sim_thing *things;   /* open */
     struct rim__sim_number *numbers; /* callers' descriptors */
     uint64_t signals;                /* that have come: bit N - 1 is signal N */
+    struct rim__sim_fifo *fifos;     /* FIFOs and standard streams */
 };
 
+/* 0 or -EMFILE. */
+int rim__sim_outside_pipe(struct rim__sim_net *net, int ends[2]);
+/* The descriptor, or a negative errno. `is_far`: of a standard stream the end that is not the process's. */
+int rim__sim_outside_open_pipe(struct rim__sim_net *net, const struct rim__pipe_plan *plan, bool is_far);
 /* The descriptor, or -EMFILE. */
 int rim__sim_outside_share(struct rim__sim_net *net, int fd);
 int rim__sim_outside_signals(struct rim__sim_net *net, uint64_t mask);

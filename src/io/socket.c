@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/assert.h"
+#include "io/outside.h"
 
 #define BIT(state) (1u << RIM_SOCKET_IS_##state)
 
@@ -185,6 +186,11 @@ void rim__socket_shaken(struct rim__socket *socket) {
 
 /* ---- ending ---- */
 
+int rim__socket_shut(struct rim__socket *socket, int how) {
+    struct rim__io *io = socket->service->io;
+    return socket->label == NULL ? io->ops->shutdown(io, socket->fd, how) : 0;
+}
+
 static void begin_closing(struct rim__socket *socket) {
     struct rim__io *io = socket->service->io;
     bool was_connecting = socket->state == RIM_SOCKET_IS_CONNECTING;
@@ -195,7 +201,7 @@ static void begin_closing(struct rim__socket *socket) {
         rim__dial_cancel(socket->dial);
     }
     if (!was_connecting && !socket->reset) {
-        (void)io->ops->shutdown(io, socket->fd, SHUT_RDWR); /* fails where the peer was faster */
+        (void)rim__socket_shut(socket, SHUT_RDWR); /* fails where the peer was faster */
     }
     rim__input_cancel(socket);
     if (socket->output.op.in_flight && !socket->output.op.cancelling) {
@@ -317,7 +323,7 @@ static void flushed(struct rim__socket *socket) {
     const struct rim__input *input = &socket->input;
     struct rim__service *service = socket->service;
     bool may_be_unread = !input->ended && (input->dropped || !input->op.in_flight);
-    if (!may_be_unread || !rim__output_has_spoken(socket) || service->detached) {
+    if (!may_be_unread || !rim__output_has_spoken(socket) || service->detached || socket->label != NULL) {
         begin_closing(socket);
         return;
     }
@@ -333,6 +339,9 @@ static void flushed(struct rim__socket *socket) {
 
 static void nothing_in_flight(struct rim__socket *socket) {
     struct rim__io *io = socket->service->io;
+    if (socket->label != NULL) {
+        rim__outside_leave(socket->fd, socket->flags);
+    }
     if (socket->fd >= 0) { /* else it never was connected, by its name */
         io->ops->close(io, socket->fd, socket->reset);
         socket->fd = -1;

@@ -61,14 +61,16 @@ struct rim__socket {
     rim_ref self, owner;                        /* owner RIM_NIL: there is none, or it has ended */
     struct rim__watch self_watch, owner_watch;
     enum rim__socket_state state;
-    int fd;          /* -1: closed */
-    int error;       /* why it closes; 0: because it was asked to */
-    bool self_gone;  /* the actor has ended */
-    bool settling;   /* settle runs: a nested one has nothing to do */
-    bool busy;       /* counted by rim__ctx_busy */
-    bool reset;      /* close so that the peer sees a reset */
-    bool connecting; /* the error, if one comes, is one of connect */
-    bool quiet;      /* the owner is not told: it never heard of the socket, or is cut off as well */
+    const char *label; /* of a pipe (pipe.c), "standard output"; NULL: a connection */
+    int flags;         /* of a pipe: to be set again before the close (F_SETFL); -1: none */
+    int fd;            /* -1: closed */
+    int error;         /* why it closes; 0: because it was asked to */
+    bool self_gone;    /* the actor has ended */
+    bool settling;     /* settle runs: a nested one has nothing to do */
+    bool busy;         /* counted by rim__ctx_busy */
+    bool reset;        /* close so that the peer sees a reset */
+    bool connecting;   /* the error, if one comes, is one of connect */
+    bool quiet;        /* the owner is not told: it never heard of the socket, or is cut off as well */
     rim_address local, peer;
     struct rim__timer linger;
     rim_socket_options options;
@@ -145,6 +147,9 @@ void rim__socket_report(struct rim__socket *socket);
 void rim__socket_room(struct rim__service *service, rim_ref who);
 /* The actors are gone: closes at once, or as soon as nothing is in flight, and frees. */
 void rim__socket_cut(struct rim__socket *socket);
+
+/* What shutdown(2) is to a connection. A pipe has no such thing. */
+int rim__socket_shut(struct rim__socket *socket, int how);
 
 static inline struct rim__shard *rim__socket_shard(const struct rim__socket *socket) {
     return socket->service->shard;

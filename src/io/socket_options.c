@@ -25,8 +25,9 @@ int rim__socket_tune(struct rim__socket *socket, const rim_socket_options *optio
     if (socket->state >= RIM_SOCKET_IS_LINGERING) {
         return -RIM_EDOWN;
     }
-    /* Without a descriptor as yet, it gets them with it. */
-    int result = socket->fd >= 0 ? io->ops->tune(io, socket->fd, options, &socket->options) : 0;
+    /* Without a descriptor as yet, it gets them with it. A pipe has time-outs only. */
+    int result =
+        socket->fd >= 0 && socket->label == NULL ? io->ops->tune(io, socket->fd, options, &socket->options) : 0;
     socket->options = *options;
     if (socket->state != RIM_SOCKET_IS_CONNECTING) {
         rim__patience_start(socket);

@@ -6,6 +6,10 @@
 
 static void write_text(const struct rim__socket *socket, char *text, size_t size) {
     char peer[RIM_ADDRESS_TEXT_MAX];
+    if (socket->label != NULL) {
+        snprintf(text, size, "%s: %s", socket->label, socket->error == 0 ? "closed" : rim_strerror(socket->error));
+        return;
+    }
     if (socket->dial != NULL && socket->connecting) {
         snprintf(peer, sizeof peer, "%s", rim__dial_name(socket->dial));
     } else {

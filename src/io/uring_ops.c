@@ -13,7 +13,8 @@
 #include "ringmail/error.h"
 
 #define GENERATION_MASK 0xffffffu
-#define CHUNKS_MAX      8192u /* a million ops: more than there are descriptors */
+#define RIM_URING_HERE  UINT64_MAX /* an offset: where the file stands; a pipe has none */
+#define CHUNKS_MAX      8192u      /* a million ops: more than there are descriptors */
 
 /* ---- lists of slots ---- */
 
@@ -121,11 +122,13 @@ void rim__uring_ops_free(struct rim__uring *uring) {
 
 /* Each before user_data and the flags: what prepares an entry clears it. */
 
-static void fill_recv(const struct rim__uring *uring, int fd, struct io_uring_sqe *sqe) {
-    if (uring->traits.recv_multishot) {
-        io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
+static void fill_recv(const struct rim__uring *uring, const struct rim__op *op, struct io_uring_sqe *sqe) {
+    if (rim__unlikely(op->is_plain)) {
+        io_uring_prep_read(sqe, op->fd, NULL, uring->buffers.bytes, RIM_URING_HERE);
+    } else if (uring->traits.recv_multishot) {
+        io_uring_prep_recv_multishot(sqe, op->fd, NULL, 0, 0);
     } else {
-        io_uring_prep_recv(sqe, fd, NULL, uring->buffers.bytes, 0);
+        io_uring_prep_recv(sqe, op->fd, NULL, uring->buffers.bytes, 0);
     }
     io_uring_sqe_set_flags(sqe, IOSQE_BUFFER_SELECT);
     sqe->buf_group = RIM_URING_BUFFER_GROUP;
@@ -133,6 +136,10 @@ static void fill_recv(const struct rim__uring *uring, int fd, struct io_uring_sq
 
 static void fill_send(struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
     struct rim__op *op = slot->op;
+    if (rim__unlikely(op->is_plain)) {
+        io_uring_prep_writev(sqe, op->fd, op->send.iov, op->send.iov_count, RIM_URING_HERE);
+        return;
+    }
     if (op->send.iov_count == 1) {
         size_t length = op->send.iov[0].iov_len;
         length = length < INT32_MAX ? length : INT32_MAX; /* a short send, as any */
@@ -154,7 +161,7 @@ static void fill(struct rim__uring *uring, struct rim__uring_slot *slot, struct 
         io_uring_prep_multishot_accept(sqe, slot->op->fd, NULL, NULL, SOCK_CLOEXEC);
         break;
     case RIM_OP_RECV:
-        fill_recv(uring, slot->op->fd, sqe);
+        fill_recv(uring, slot->op, sqe);
         break;
     case RIM_OP_SEND:
         fill_send(slot, sqe);
