@@ -1,36 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Savina's counting actor: a producer tells a counter a million times to count one up, and then asks how far it is.
+ * One way, to one mailbox. Savina's counting actor: one producer and a million messages; and CAF's benchmark of a
+ * mailbox: 20 producers, 200,000 messages of each (a million there, which only takes longer).
  */
-#include <errno.h>
-
 #include "harness.h"
 #include "whole.h"
 
-enum { UP = WHOLE_USER, READ, TOTAL, MORE };
-enum { MESSAGES = 1000000, BURST = 256 };
+enum { UP = WHOLE_USER, MORE };
+enum { BURST = 256 };
+
+struct run {
+    struct whole whole;
+    uint32_t producers, messages; /* messages: of each */
+    rim_ref counter;
+};
 
 struct counter {
-    struct whole *whole;
+    struct run *run;
     uint64_t count;
 };
 
 static rim_verdict on_up(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    struct counter *self = state;
     (void)ctx;
     (void)body;
     (void)msg;
-    ((struct counter *)state)->count++;
+    if (++self->count == (uint64_t)self->run->producers * self->run->messages) {
+        whole_over(&self->run->whole, 0);
+    }
     return RIM_DONE;
 }
 
-static rim_verdict on_read(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
-    struct counter *self = state;
-    (void)body;
-    (void)msg;
-    return rim_send(ctx, rim_sender(ctx), TOTAL, &self->count, sizeof self->count) == 0 ? RIM_DONE : RIM_FAIL;
-}
-
-static const rim_handler counter_on[] = {[UP] = on_up, [READ] = on_read};
+static const rim_handler counter_on[] = {[UP] = on_up};
 static const rim_behaviour counter = {
     .name = "counter",
     .state_size = sizeof(struct counter),
@@ -40,50 +41,31 @@ static const rim_behaviour counter = {
 };
 
 struct producer {
-    struct whole *whole;
-    rim_ref counter;
+    struct run *run;
     uint64_t sent;
 };
 
 static rim_verdict on_more(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct producer *self = state;
+    rim_ref to = self->run->counter;
     int error = 0;
     (void)body;
     (void)msg;
-    for (int i = 0; i < BURST && error == 0 && self->sent < MESSAGES; i++) {
-        error = rim_send(ctx, self->counter, UP, NULL, 0);
+    for (int i = 0; i < BURST && error == 0 && self->sent < self->run->messages; i++) {
+        error = rim_send(ctx, to, UP, NULL, 0);
         self->sent += error == 0;
     }
-    if (error == 0) {
-        error = self->sent < MESSAGES ? rim_send(ctx, rim_self(ctx), MORE, NULL, 0)
-                                      : rim_send(ctx, self->counter, READ, NULL, 0);
+    if (error == 0 && self->sent < self->run->messages) {
+        error = rim_send(ctx, rim_self(ctx), MORE, NULL, 0);
     }
-    error = error == -RIM_EFULL ? rim_want_room(ctx, self->counter) : error;
+    error = error == -RIM_EFULL ? rim_want_room(ctx, to) : error;
     if (error != 0) {
-        whole_over(self->whole, error);
+        whole_over(&self->run->whole, error);
     }
     return RIM_DONE;
 }
 
-static rim_verdict on_go(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
-    struct producer *self = state;
-    int error = whole_spawn(ctx, &counter, rim_shard_count(ctx) - 1, self->whole, &self->counter);
-    if (error != 0) {
-        whole_over(self->whole, error);
-        return RIM_STOP;
-    }
-    return on_more(ctx, state, body, msg);
-}
-
-static rim_verdict on_total(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
-    (void)ctx;
-    (void)msg;
-    whole_over(((struct producer *)state)->whole, *(const uint64_t *)body == MESSAGES ? 0 : -EPROTO);
-    return RIM_STOP;
-}
-
-static const rim_handler producer_on[] = {
-    [WHOLE_GO] = on_go, [MORE] = on_more, [RIM_ROOM] = on_more, [TOTAL] = on_total};
+static const rim_handler producer_on[] = {[MORE] = on_more, [RIM_ROOM] = on_more};
 static const rim_behaviour producer = {
     .name = "producer",
     .state_size = sizeof(struct producer),
@@ -92,15 +74,60 @@ static const rim_behaviour producer = {
     .init = whole_init,
 };
 
-static int play(uint32_t shards, struct sample *out) {
-    struct whole whole = {.ns = 0};
-    int error = whole_play(&whole, &producer, shards);
-    return whole_rate(&whole, error, MESSAGES, out);
-}
+/* ---- the root ---- */
 
-static const struct figure figures[] = {
-    WHOLE("a million messages, same shard", "M/s", true, play, 1),
-    WHOLE("a million messages, across", "M/s", true, play, 2),
+struct root {
+    struct run *run;
 };
 
-const struct benchmark bench_counting = BENCHMARK("counting", "Savina: one actor counts what another sends", figures);
+static rim_verdict on_go(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    struct run *run = ((struct root *)state)->run;
+    int error = whole_spawn(ctx, &counter, rim_shard_count(ctx) - 1, &run->whole, &run->counter);
+    (void)body;
+    (void)msg;
+    for (uint32_t i = 0; i < run->producers && error == 0; i++) {
+        rim_ref ref;
+        error = whole_spawn(ctx, &producer, 0, &run->whole, &ref);
+        error = error != 0 ? error : rim_send(ctx, ref, MORE, NULL, 0);
+    }
+    if (error != 0) {
+        whole_over(&run->whole, error);
+    }
+    return RIM_STOP;
+}
+
+static const rim_handler root_on[] = {[WHOLE_GO] = on_go};
+static const rim_behaviour root = {
+    .name = "root",
+    .state_size = sizeof(struct root),
+    .on = root_on,
+    .on_count = RIM_COUNT(root_on),
+    .init = whole_init,
+};
+
+static int play(uint32_t shards, uint32_t producers, uint32_t messages, struct sample *out) {
+    struct run run = {.producers = producers, .messages = messages};
+    int error = whole_play(&run.whole, &root, shards);
+    return whole_rate(&run.whole, error, (uint64_t)producers * messages, out);
+}
+
+static int play_counting(uint32_t shards, struct sample *out) {
+    return play(shards, 1, 1000000, out);
+}
+
+static int play_mailbox(uint32_t shards, struct sample *out) {
+    return play(shards, 20, 200000, out);
+}
+
+static const struct figure counting_figures[] = {
+    WHOLE("a million messages, one shard", "M/s", true, play_counting, 1),
+    WHOLE("a million messages, two shards", "M/s", true, play_counting, 2),
+};
+static const struct figure mailbox_figures[] = {
+    WHOLE("20 x 200,000 messages, one shard", "M/s", true, play_mailbox, 1),
+    WHOLE("20 x 200,000 messages, two shards", "M/s", true, play_mailbox, 2),
+};
+
+const struct benchmark bench_counting =
+    BENCHMARK("counting", "Savina: one actor counts what another sends", counting_figures);
+const struct benchmark bench_mailbox = BENCHMARK("mailbox", "CAF: one actor counts what twenty send", mailbox_figures);

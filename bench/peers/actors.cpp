@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: MIT
+
+// The programs of rimbench in CAF 0.17: actors THREADS NAME. Prints one number, in the unit of the row of the same name
+// (bench/compare).
+#include <caf/all.hpp>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <random>
+#include <vector>
+
+using namespace caf;
+using up_atom = atom_constant<atom("up")>;
+using total_atom = atom_constant<atom("total")>;
+using over_atom = atom_constant<atom("over")>;
+using ping_atom = atom_constant<atom("ping")>;
+using pong_atom = atom_constant<atom("pong")>;
+using work_atom = atom_constant<atom("work")>;
+using hop_atom = atom_constant<atom("hop")>;
+using join_atom = atom_constant<atom("join")>;
+using sum_atom = atom_constant<atom("sum")>;
+using meet_atom = atom_constant<atom("meet")>;
+using met_atom = atom_constant<atom("met")>;
+using change_atom = atom_constant<atom("change")>;
+using closed_atom = atom_constant<atom("closed")>;
+using tally_atom = atom_constant<atom("tally")>;
+
+namespace {
+
+using clock_type = std::chrono::steady_clock;
+
+double timed(const std::function<void()>& f) {
+  auto begin = clock_type::now();
+  f();
+  return std::chrono::duration<double>(clock_type::now() - begin).count();
+}
+
+// ---- ping-pong, counting, mailbox ----
+
+behavior echo(event_based_actor*) {
+  return {[](ping_atom) { return pong_atom::value; }};
+}
+
+struct count_state {
+  uint64_t count = 0;
+};
+
+behavior pinger(stateful_actor<count_state>* self, actor to, actor root, uint64_t wanted) {
+  self->send(to, ping_atom::value);
+  return {[=](pong_atom) {
+    if (++self->state.count < wanted)
+      self->send(to, ping_atom::value);
+    else
+      self->send(root, over_atom::value);
+  }};
+}
+
+behavior sink(stateful_actor<count_state>* self, actor root, uint64_t wanted) {
+  return {[=](up_atom) {
+    if (++self->state.count == wanted)
+      self->send(root, over_atom::value);
+  }};
+}
+
+double ping_pong(actor_system& system) {
+  const uint64_t n = 1000000;
+  scoped_actor self{system};
+  return timed([&] {
+           system.spawn(pinger, system.spawn(echo), actor_cast<actor>(self), n);
+           self->receive([](over_atom) {});
+         })
+         * 1e9 / n;
+}
+
+double mailbox(actor_system& system, uint64_t senders, uint64_t n) {
+  scoped_actor self{system};
+  auto to = system.spawn(sink, actor_cast<actor>(self), senders * n);
+  return senders * n / timed([&] {
+           for (uint64_t i = 0; i < senders; i++)
+             system.spawn([=](event_based_actor* sender) {
+               for (uint64_t k = 0; k < n; k++)
+                 sender->send(to, up_atom::value);
+             });
+           self->receive([](over_atom) {});
+         })
+         / 1e6;
+}
+
+// ---- thread-ring ----
+
+behavior member(event_based_actor* self, actor next, actor root) {
+  return {[=](hop_atom, uint64_t left) {
+            if (left == 0)
+              self->send(root, over_atom::value);
+            else
+              self->send(next, hop_atom::value, left - 1);
+          }};
+}
+
+behavior first_member(event_based_actor* self, actor root) {
+  return {[=](join_atom, actor next) { self->become(member(self, next, root)); }};
+}
+
+double thread_ring(actor_system& system) {
+  const uint64_t hops = 5000000;
+  scoped_actor self{system};
+  auto root = actor_cast<actor>(self);
+  auto first = system.spawn(first_member, root);
+  auto next = first;
+  for (int i = 0; i < 502; i++)
+    next = system.spawn(member, next, root);
+  self->send(first, join_atom::value, next);
+  double seconds = timed([&] {
+    self->send(first, hop_atom::value, hops);
+    self->receive([](over_atom) {});
+  });
+  self->send_exit(first, exit_reason::user_shutdown);
+  return hops / seconds / 1e6;
+}
+
+// ---- trees ----
+
+struct tree_state {
+  uint64_t sum = 0;
+  uint64_t waiting = 0;
+};
+
+behavior node(stateful_actor<tree_state>* self, actor parent, uint64_t first, uint64_t leaves, uint64_t children) {
+  if (leaves == 1) {
+    self->send(parent, sum_atom::value, first);
+    return {};
+  }
+  for (uint64_t i = 0; i < children; i++)
+    self->spawn(node, actor_cast<actor>(self), first + i * (leaves / children), leaves / children, children);
+  self->state.waiting = children;
+  return {[=](sum_atom, uint64_t part) {
+    self->state.sum += part;
+    if (--self->state.waiting == 0) {
+      self->send(parent, sum_atom::value, self->state.sum);
+      self->quit();
+    }
+  }};
+}
+
+double grow(actor_system& system, uint64_t leaves, uint64_t children) {
+  scoped_actor self{system};
+  return timed([&] {
+    system.spawn(node, actor_cast<actor>(self), uint64_t{0}, leaves, children);
+    self->receive([=](sum_atom, uint64_t sum) {
+      if (sum != leaves * (leaves - 1) / 2)
+        abort();
+    });
+  });
+}
+
+// ---- fork-join ----
+
+behavior worker(stateful_actor<count_state>* self, actor root, uint64_t wanted) {
+  return {[=](work_atom, double theta) {
+    double sine = std::sin(theta);
+    if (sine * sine <= 0)
+      abort();
+    if (++self->state.count == wanted) {
+      self->send(root, over_atom::value);
+      self->quit();
+    }
+  }};
+}
+
+double fork_join(actor_system& system) {
+  const uint64_t workers = 60, n = 10000;
+  scoped_actor self{system};
+  return workers * n / timed([&] {
+           std::vector<actor> all;
+           for (uint64_t i = 0; i < workers; i++)
+             all.push_back(system.spawn(worker, actor_cast<actor>(self), n));
+           for (uint64_t i = 0; i < n; i++)
+             for (auto& to : all)
+               self->send(to, work_atom::value, 37.2);
+           for (uint64_t i = 0; i < workers; i++)
+             self->receive([](over_atom) {});
+         })
+         / 1e6;
+}
+
+// ---- chameneos ----
+
+int complement(int a, int b) {
+  return a == b ? a : 3 - a - b;
+}
+
+struct creature_state {
+  int colour = 0;
+  uint64_t meetings = 0;
+};
+
+behavior creature(stateful_actor<creature_state>* self, actor mall, int colour) {
+  self->state.colour = colour;
+  self->send(mall, meet_atom::value, colour);
+  return {
+    [=](met_atom, int theirs, const actor& who) {
+      self->state.colour = complement(self->state.colour, theirs);
+      self->state.meetings++;
+      self->send(who, change_atom::value, self->state.colour);
+      self->send(mall, meet_atom::value, self->state.colour);
+    },
+    [=](change_atom, int mine) {
+      self->state.colour = mine;
+      self->state.meetings++;
+      self->send(mall, meet_atom::value, mine);
+    },
+    [=](closed_atom) {
+      self->send(mall, tally_atom::value, self->state.meetings);
+      self->quit();
+    },
+  };
+}
+
+struct mall_state {
+  actor waiting;
+  uint64_t meetings = 0, tallies = 0, sum = 0;
+};
+
+behavior mall(stateful_actor<mall_state>* self, actor root, uint64_t meetings, uint64_t creatures) {
+  for (uint64_t i = 0; i < creatures; i++)
+    self->spawn(creature, actor_cast<actor>(self), static_cast<int>(i % 3));
+  return {
+    [=](meet_atom, int colour) {
+      auto who = actor_cast<actor>(self->current_sender());
+      auto& state = self->state;
+      if (state.meetings == meetings) {
+        self->send(who, closed_atom::value);
+      } else if (!state.waiting) {
+        state.waiting = who;
+      } else {
+        self->send(state.waiting, met_atom::value, colour, who);
+        state.waiting = nullptr;
+        state.meetings++;
+      }
+    },
+    [=](tally_atom, uint64_t met) {
+      self->state.sum += met;
+      if (++self->state.tallies == creatures) {
+        if (self->state.sum != 2 * meetings)
+          abort();
+        self->send(root, over_atom::value);
+        self->quit();
+      }
+    },
+  };
+}
+
+double chameneos(actor_system& system) {
+  const uint64_t meetings = 200000;
+  scoped_actor self{system};
+  return meetings / timed([&] {
+           system.spawn(mall, actor_cast<actor>(self), meetings, uint64_t{100});
+           self->receive([](over_atom) {});
+         })
+         / 1e6;
+}
+
+// ---- big and ubench ----
+
+struct crowd_state {
+  std::vector<actor> all;
+  std::minstd_rand dice;
+  uint64_t left = 0;
+
+  const actor& someone() {
+    return all[dice() % all.size()];
+  }
+};
+
+behavior big_member(stateful_actor<crowd_state>* self, actor root, uint64_t n) {
+  self->state.left = n;
+  self->state.dice.seed(static_cast<unsigned>(self->id()));
+  return {
+    [=](join_atom, const std::vector<actor>& all) {
+      self->state.all = all;
+      self->send(self->state.someone(), ping_atom::value);
+    },
+    [=](ping_atom) { self->send(actor_cast<actor>(self->current_sender()), pong_atom::value); },
+    [=](pong_atom) {
+      if (--self->state.left > 0)
+        self->send(self->state.someone(), ping_atom::value);
+      else
+        self->send(root, over_atom::value);
+    },
+    [=](over_atom) {
+      self->state.all.clear();
+      self->quit();
+    },
+  };
+}
+
+behavior ubench_member(stateful_actor<crowd_state>* self, actor root, uint64_t hops) {
+  self->state.dice.seed(static_cast<unsigned>(self->id()));
+  return {
+    [=](join_atom, const std::vector<actor>& all) {
+      self->state.all = all;
+      for (int i = 0; i < 5; i++)
+        self->send(self->state.someone(), hop_atom::value, hops);
+    },
+    [=](hop_atom, uint64_t left) {
+      if (left > 1)
+        self->send(self->state.someone(), hop_atom::value, left - 1);
+      else
+        self->send(root, over_atom::value);
+    },
+    [=](over_atom) {
+      self->state.all.clear();
+      self->quit();
+    },
+  };
+}
+
+template <class Member>
+double crowd(actor_system& system, Member member, size_t actors, uint64_t each, uint64_t overs, uint64_t count) {
+  scoped_actor self{system};
+  std::vector<actor> all;
+  double seconds = timed([&] {
+    for (size_t i = 0; i < actors; i++)
+      all.push_back(system.spawn(member, actor_cast<actor>(self), each));
+    for (auto& one : all)
+      self->send(one, join_atom::value, all);
+    for (uint64_t i = 0; i < overs; i++)
+      self->receive([](over_atom) {});
+  });
+  for (auto& one : all)
+    self->send(one, over_atom::value);
+  return static_cast<double>(count) / seconds / 1e6;
+}
+
+// ---- spawn, idle-actor ----
+
+behavior short_lived(event_based_actor* self, actor root) {
+  return {[=](work_atom) {
+    self->send(root, over_atom::value);
+    self->quit();
+  }};
+}
+
+double spawn_one_by_one(actor_system& system) {
+  const uint64_t n = 200000;
+  scoped_actor self{system};
+  return n / timed([&] {
+           for (uint64_t i = 0; i < n; i++) {
+             self->send(system.spawn(short_lived, actor_cast<actor>(self)), work_atom::value);
+             self->receive([](over_atom) {});
+           }
+         })
+         / 1e6;
+}
+
+double resident() {
+  unsigned long total = 0, pages = 0;
+  FILE* file = fopen("/proc/self/statm", "r");
+  if (fscanf(file, "%lu %lu", &total, &pages) != 2)
+    pages = 0;
+  fclose(file);
+  return static_cast<double>(pages) * 4096;
+}
+
+struct idle_state {
+  uint64_t numbers[2] = {0, 0};
+};
+
+behavior idle(stateful_actor<idle_state>* self) {
+  return {[=](over_atom) { self->quit(); }};
+}
+
+double idle_actor(actor_system& system) {
+  const size_t n = 100000;
+  double before = resident();
+  std::vector<actor> all;
+  for (size_t i = 0; i < n; i++)
+    all.push_back(system.spawn(idle));
+  double bytes = (resident() - before) / n;
+  for (auto& one : all)
+    anon_send(one, over_atom::value);
+  return bytes;
+}
+
+} // namespace
+
+int main(int, char** argv) {
+  actor_system_config config;
+  config.set("scheduler.max-threads", static_cast<size_t>(atoi(argv[1])));
+  actor_system system{config};
+  std::map<std::string, std::function<double()>> programs{
+    {"ping-pong", [&] { return ping_pong(system); }},
+    {"counting", [&] { return mailbox(system, 1, 1000000); }},
+    {"mailbox", [&] { return mailbox(system, 20, 200000); }},
+    {"thread-ring", [&] { return thread_ring(system); }},
+    {"creation", [&] { return (1 << 20) / grow(system, 1 << 19, 2) / 1e6; }},
+    {"skynet", [&] { return grow(system, 1000000, 10) * 1e3; }},
+    {"fork-join", [&] { return fork_join(system); }},
+    {"chameneos", [&] { return chameneos(system); }},
+    {"big", [&] { return crowd(system, big_member, 120, 20000, 120, 120 * 20000); }},
+    {"ubench", [&] { return crowd(system, ubench_member, 8, 100000, 40, 40 * 100000); }},
+    {"spawn", [&] { return spawn_one_by_one(system); }},
+    {"idle-actor", [&] { return idle_actor(system); }},
+  };
+  std::cout << programs.at(argv[2])() << std::endl;
+}

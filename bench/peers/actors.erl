@@ -1,0 +1,216 @@
+%% SPDX-License-Identifier: MIT
+%% The programs of rimbench in Erlang: erl -noshell +S THREADS -run actors main NAME. Prints one number, in the unit of
+%% the row of the same name (bench/compare).
+-module(actors).
+-export([main/1]).
+
+main([Name]) ->
+    Value = play(list_to_atom(Name)),
+    io:format("~w~n", [Value]),
+    halt(0).
+
+%% Seconds that a function takes.
+timed(Function) ->
+    Begin = erlang:monotonic_time(nanosecond),
+    Function(),
+    (erlang:monotonic_time(nanosecond) - Begin) / 1.0e9.
+
+await(0, _) -> ok;
+await(Count, Message) -> receive Message -> await(Count - 1, Message) end.
+
+play('ping-pong') ->
+    N = 1000000,
+    Self = self(),
+    Echo = spawn_link(fun echo/0),
+    timed(fun() -> ping(N, Echo, Self) end) * 1.0e9 / N;
+play(counting) ->
+    N = 1000000,
+    Counter = spawn_link(fun() -> counter(0) end),
+    Seconds = timed(fun() ->
+        send_many(N, Counter, up),
+        Counter ! {total, self()},
+        receive {total, N} -> ok end
+    end),
+    N / Seconds / 1.0e6;
+play(mailbox) ->
+    Senders = 20,
+    N = 200000,
+    Self = self(),
+    Seconds = timed(fun() ->
+        Sink = spawn_link(fun() -> await(Senders * N, up), Self ! over end),
+        [spawn_link(fun() -> send_many(N, Sink, up) end) || _ <- lists:seq(1, Senders)],
+        receive over -> ok end
+    end),
+    Senders * N / Seconds / 1.0e6;
+play('thread-ring') ->
+    Hops = 5000000,
+    First = self(),
+    Last = lists:foldl(fun(_, Next) -> spawn_link(fun() -> hop(Next, First) end) end, First, lists:seq(1, 502)),
+    Seconds = timed(fun() -> Last ! Hops, hop_first(Last) end),
+    Hops / Seconds / 1.0e6;
+play(creation) ->
+    Self = self(),
+    Seconds = timed(fun() ->
+        spawn(fun() -> tree(Self, 1 bsl 19, 2) end),
+        receive {sum, _} -> ok end
+    end),
+    (1 bsl 20) / Seconds / 1.0e6;
+play(skynet) ->
+    Self = self(),
+    timed(fun() ->
+        spawn(fun() -> skynet(Self, 0, 1000000) end),
+        receive {sum, 499999500000} -> ok end
+    end) * 1.0e3;
+play('fork-join') ->
+    Workers = 60,
+    N = 10000,
+    Self = self(),
+    Seconds = timed(fun() ->
+        Pids = [spawn_link(fun() -> work(N), Self ! ended end) || _ <- lists:seq(1, Workers)],
+        [[Pid ! {work, 37.2} || Pid <- Pids] || _ <- lists:seq(1, N)],
+        await(Workers, ended)
+    end),
+    Workers * N / Seconds / 1.0e6;
+play(chameneos) ->
+    Meetings = 200000,
+    Self = self(),
+    Seconds = timed(fun() ->
+        [spawn_link(fun() -> creature(Self, I rem 3, 0) end) || I <- lists:seq(1, 100)],
+        Sum = mall(Meetings, none, 100, 0),
+        Sum = 2 * Meetings
+    end),
+    Meetings / Seconds / 1.0e6;
+play(big) ->
+    Actors = 120,
+    N = 20000,
+    Self = self(),
+    Seconds = timed(fun() ->
+        Pids = [spawn_link(fun() -> receive {all, All} -> big(Self, All, N) end end) || _ <- lists:seq(1, Actors)],
+        All = list_to_tuple(Pids),
+        [Pid ! {all, All} || Pid <- Pids],
+        await(Actors, finished)
+    end),
+    Actors * N / Seconds / 1.0e6;
+play(ubench) ->
+    Hops = 100000,
+    Self = self(),
+    Seconds = timed(fun() ->
+        Pids = [spawn_link(fun() -> receive {all, All} -> pinger(Self, All, Hops) end end) || _ <- lists:seq(1, 8)],
+        All = list_to_tuple(Pids),
+        [Pid ! {all, All} || Pid <- Pids],
+        await(40, ended)
+    end),
+    40 * Hops / Seconds / 1.0e6;
+play(spawn) ->
+    N = 1000000,
+    Self = self(),
+    Seconds = timed(fun() -> spawn_many(N, Self) end),
+    N / Seconds / 1.0e6;
+play('idle-actor') ->
+    N = 100000,
+    Before = resident(),
+    Pids = [spawn_link(fun() -> receive {over, A, B} -> {A, B} end end) || _ <- lists:seq(1, N)],
+    Bytes = (resident() - Before) / N,
+    [Pid ! {over, 1, 2} || Pid <- Pids],
+    Bytes.
+
+echo() -> receive {ping, From} -> From ! pong, echo() end.
+ping(0, _, _) -> ok;
+ping(N, Echo, Self) -> Echo ! {ping, Self}, receive pong -> ping(N - 1, Echo, Self) end.
+
+counter(N) ->
+    receive
+        up -> counter(N + 1);
+        {total, From} -> From ! {total, N}
+    end.
+
+send_many(0, _, _) -> ok;
+send_many(N, To, Message) -> To ! Message, send_many(N - 1, To, Message).
+
+hop(Next, First) ->
+    receive
+        0 -> First ! over;
+        N -> Next ! N - 1, hop(Next, First)
+    end.
+hop_first(Next) ->
+    receive
+        over -> ok;
+        0 -> ok;
+        N -> Next ! N - 1, hop_first(Next)
+    end.
+
+tree(Parent, 1, _) -> Parent ! {sum, 1};
+tree(Parent, Leaves, Children) ->
+    Self = self(),
+    [spawn(fun() -> tree(Self, Leaves div Children, Children) end) || _ <- lists:seq(1, Children)],
+    Parent ! {sum, add(Children, 0)}.
+
+skynet(Parent, Number, 1) -> Parent ! {sum, Number};
+skynet(Parent, Number, Leaves) ->
+    Self = self(),
+    Below = Leaves div 10,
+    [spawn(fun() -> skynet(Self, Number + I * Below, Below) end) || I <- lists:seq(0, 9)],
+    Parent ! {sum, add(10, 0)}.
+
+add(0, Sum) -> Sum;
+add(Count, Sum) -> receive {sum, N} -> add(Count - 1, Sum + N) end.
+
+work(0) -> ok;
+work(N) -> receive {work, Theta} -> S = math:sin(Theta), true = S * S > 0, work(N - 1) end.
+
+mall(0, none, 0, Sum) -> Sum;
+mall(0, Waiting, Left, Sum) ->
+    receive
+        {meet, Who, _} -> Who ! closed, mall(0, Waiting, Left, Sum);
+        {tally, Meetings} -> mall(0, none, Left - 1, Sum + Meetings)
+    end;
+mall(Meetings, none, Left, Sum) ->
+    receive {meet, Who, _} -> mall(Meetings, Who, Left, Sum) end;
+mall(Meetings, Waiting, Left, Sum) ->
+    receive {meet, Who, Colour} -> Waiting ! {met, Who, Colour}, mall(Meetings - 1, none, Left, Sum) end.
+
+creature(Mall, Colour, Meetings) ->
+    Mall ! {meet, self(), Colour},
+    receive
+        {met, Other, Theirs} ->
+            New = complement(Colour, Theirs),
+            Other ! {change, New},
+            creature(Mall, New, Meetings + 1);
+        {change, New} -> creature(Mall, New, Meetings + 1);
+        closed -> Mall ! {tally, Meetings}
+    end.
+complement(Same, Same) -> Same;
+complement(A, B) -> 3 - A - B.
+
+big(Sink, All, N) ->
+    rand:seed(exsss),
+    big_ping(Sink, All, N).
+big_ping(Sink, _, 0) -> Sink ! finished, big_answer();
+big_ping(Sink, All, N) ->
+    element(rand:uniform(tuple_size(All)), All) ! {ping, self()},
+    big_wait(Sink, All, N).
+big_wait(Sink, All, N) ->
+    receive
+        {ping, From} -> From ! pong, big_wait(Sink, All, N);
+        pong -> big_ping(Sink, All, N - 1)
+    end.
+big_answer() -> receive {ping, From} -> From ! pong, big_answer() end.
+
+pinger(Root, All, Hops) ->
+    rand:seed(exsss),
+    [pass(Root, All, Hops) || _ <- lists:seq(1, 5)],
+    pinger_loop(Root, All).
+pinger_loop(Root, All) -> receive N -> pass(Root, All, N - 1), pinger_loop(Root, All) end.
+pass(Root, _, 0) -> Root ! ended;
+pass(_, All, N) -> element(rand:uniform(tuple_size(All)), All) ! N.
+
+spawn_many(0, _) -> ok;
+spawn_many(N, Self) ->
+    Pid = spawn(fun() -> receive go -> Self ! gone end end),
+    Pid ! go,
+    receive gone -> spawn_many(N - 1, Self) end.
+
+resident() ->
+    {ok, Text} = file:read_file("/proc/self/statm"),
+    [_, Pages | _] = string:lexemes(binary_to_list(Text), " "),
+    list_to_integer(Pages) * 4096.

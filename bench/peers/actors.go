@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+
+// The programs of rimbench in Go, an actor being a goroutine with a channel: actors THREADS NAME. Prints one number, in
+// the unit of the row of the same name (bench/compare).
+package main
+
+import (
+	"fmt"
+	"math"
+	"math/rand"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const room = 1024 // of a channel, where a program does not say
+
+func timed(f func()) float64 {
+	begin := time.Now()
+	f()
+	return time.Since(begin).Seconds()
+}
+
+func pingPong() float64 {
+	const n = 1000000
+	ping, pong := make(chan int), make(chan int)
+	go func() {
+		for v := range ping {
+			pong <- v
+		}
+	}()
+	return timed(func() {
+		for i := 0; i < n; i++ {
+			ping <- i
+			<-pong
+		}
+	}) * 1e9 / n
+}
+
+func mailbox(senders, n int) float64 {
+	in, over := make(chan int, room), make(chan int)
+	seconds := timed(func() {
+		go func() {
+			count := 0
+			for ; count < senders*n; count++ {
+				<-in
+			}
+			over <- count
+		}()
+		for s := 0; s < senders; s++ {
+			go func() {
+				for i := 0; i < n; i++ {
+					in <- i
+				}
+			}()
+		}
+		<-over
+	})
+	return float64(senders*n) / seconds / 1e6
+}
+
+func threadRing() float64 {
+	const hops = 5000000
+	first, over := make(chan int), make(chan bool)
+	from := first
+	for i := 0; i < 503; i++ {
+		to := make(chan int)
+		if i == 502 {
+			to = first
+		}
+		go func(from, to chan int) {
+			for v := range from {
+				if v == 0 {
+					over <- true
+					return
+				}
+				to <- v - 1
+			}
+		}(from, to)
+		from = to
+	}
+	return hops / timed(func() { first <- hops; <-over }) / 1e6
+}
+
+func tree(up chan int, first, leaves, children int) {
+	if leaves == 1 {
+		up <- first
+		return
+	}
+	below, sum := make(chan int, children), 0
+	for i := 0; i < children; i++ {
+		go tree(below, first+i*(leaves/children), leaves/children, children)
+	}
+	for i := 0; i < children; i++ {
+		sum += <-below
+	}
+	up <- sum
+}
+
+func grow(leaves, children int) float64 {
+	return timed(func() {
+		up := make(chan int)
+		go tree(up, 0, leaves, children)
+		if <-up != leaves*(leaves-1)/2 {
+			panic("wrong sum")
+		}
+	})
+}
+
+func forkJoin() float64 {
+	const workers, n = 60, 10000
+	ended := make(chan bool, workers)
+	return workers * n / timed(func() {
+		var all []chan float64
+		for w := 0; w < workers; w++ {
+			in := make(chan float64, room)
+			all = append(all, in)
+			go func() {
+				for i := 0; i < n; i++ {
+					if s := math.Sin(<-in); s*s <= 0 {
+						panic("no sine")
+					}
+				}
+				ended <- true
+			}()
+		}
+		for i := 0; i < n; i++ {
+			for _, in := range all {
+				in <- 37.2
+			}
+		}
+		for range all {
+			<-ended
+		}
+	}) / 1e6
+}
+
+type visit struct {
+	kind, colour int // kind 0: met, 1: change, 2: closed
+	who          chan visit
+}
+
+func creature(mall chan visit, tally chan int, colour int) {
+	in, meetings := make(chan visit, 2), 0
+	for {
+		mall <- visit{0, colour, in}
+		v := <-in
+		switch v.kind {
+		case 0:
+			if colour != v.colour {
+				colour = 3 - colour - v.colour
+			}
+			v.who <- visit{1, colour, in}
+		case 1:
+			colour = v.colour
+		case 2:
+			tally <- meetings
+			return
+		}
+		meetings++
+	}
+}
+
+func chameneos() float64 {
+	const meetings, creatures = 200000, 100
+	mall, tally := make(chan visit, creatures), make(chan int, creatures)
+	return meetings / timed(func() {
+		for i := 0; i < creatures; i++ {
+			go creature(mall, tally, i%3)
+		}
+		for i := 0; i < meetings; i++ {
+			a := <-mall
+			b := <-mall
+			a.who <- b
+		}
+		sum := 0
+		for i := 0; i < creatures; i++ {
+			v := <-mall
+			v.who <- visit{kind: 2}
+		}
+		for i := 0; i < creatures; i++ {
+			sum += <-tally
+		}
+		if sum != 2*meetings {
+			panic("wrong tally")
+		}
+	}) / 1e6
+}
+
+func big() float64 {
+	const actors, n = 120, 20000
+	type message chan message // a ping says who asks, a pong is nil
+	finished := make(chan bool, actors)
+	all := make([]message, actors)
+	for i := range all {
+		all[i] = make(message, actors*2)
+	}
+	return actors * n / timed(func() {
+		for i := range all {
+			go func(me message, dice *rand.Rand) {
+				left := n
+				all[dice.Intn(actors)] <- me
+				for m := range me {
+					if m != nil {
+						m <- nil
+					} else if left--; left > 0 {
+						all[dice.Intn(actors)] <- me
+					} else {
+						finished <- true
+					}
+				}
+			}(all[i], rand.New(rand.NewSource(int64(i))))
+		}
+		for range all {
+			<-finished
+		}
+	}) / 1e6
+}
+
+func ubench() float64 {
+	const pingers, pings, hops = 8, 5, 100000
+	ended := make(chan bool, pingers*pings)
+	all := make([]chan int, pingers)
+	for i := range all {
+		all[i] = make(chan int, pingers*pings)
+	}
+	return pingers * pings * hops / timed(func() {
+		for i := range all {
+			go func(in chan int, dice *rand.Rand) {
+				for i := 0; i < pings; i++ {
+					all[dice.Intn(pingers)] <- hops
+				}
+				for v := range in {
+					if v == 1 {
+						ended <- true
+					} else {
+						all[dice.Intn(pingers)] <- v - 1
+					}
+				}
+			}(all[i], rand.New(rand.NewSource(int64(i))))
+		}
+		for i := 0; i < pingers*pings; i++ {
+			<-ended
+		}
+	}) / 1e6
+}
+
+func spawn() float64 {
+	const n = 1000000
+	gone := make(chan bool, 64)
+	return n / timed(func() {
+		for i := 0; i < n; i++ {
+			in := make(chan bool, 1)
+			go func() { <-in; gone <- true }()
+			in <- true
+			<-gone
+		}
+	}) / 1e6
+}
+
+func resident() float64 {
+	text, _ := os.ReadFile("/proc/self/statm")
+	pages, _ := strconv.Atoi(strings.Fields(string(text))[1])
+	return float64(pages * 4096)
+}
+
+func idleActor() float64 {
+	const n = 100000
+	before := resident()
+	all := make([]chan [2]int64, n)
+	for i := range all {
+		in := make(chan [2]int64, 1)
+		all[i] = in
+		go func() { <-in }()
+	}
+	for i := 0; i < 100; i++ {
+		runtime.Gosched()
+	}
+	bytes := (resident() - before) / n
+	for _, in := range all {
+		in <- [2]int64{}
+	}
+	return bytes
+}
+
+func main() {
+	threads, _ := strconv.Atoi(os.Args[1])
+	runtime.GOMAXPROCS(threads)
+	programs := map[string]func() float64{
+		"ping-pong": pingPong, "thread-ring": threadRing, "fork-join": forkJoin, "chameneos": chameneos, "big": big,
+		"ubench": ubench, "spawn": spawn, "idle-actor": idleActor,
+		"counting": func() float64 { return mailbox(1, 1000000) },
+		"mailbox":  func() float64 { return mailbox(20, 200000) },
+		"creation": func() float64 { return (1 << 20) / grow(1<<19, 2) / 1e6 },
+		"skynet":   func() float64 { return grow(1000000, 10) * 1e3 },
+	}
+	fmt.Println(programs[os.Args[2]]())
+}

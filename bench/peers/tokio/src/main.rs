@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT
+
+//! The programs of rimbench on tokio, an actor being a task with an mpsc channel: actors THREADS NAME. Prints one number,
+//! in the unit of the row of the same name (bench/compare).
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Instant;
+use tokio::spawn;
+use tokio::sync::mpsc::{channel, Receiver, Sender};
+use tokio::task::yield_now;
+
+const ROOM: usize = 1024; // of a channel, where a program does not say
+
+/// A small generator of numbers (splitmix64).
+struct Dice(u64);
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e3779b97f4a7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58476d1ce4e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d049bb133111eb);
+        ((z ^ (z >> 31)) % n as u64) as usize
+    }
+}
+
+async fn ping_pong() -> f64 {
+    const N: u64 = 1_000_000;
+    let (ping, mut pinged) = channel::<u64>(ROOM);
+    let (pong, mut ponged) = channel::<u64>(ROOM);
+    spawn(async move {
+        while let Some(v) = pinged.recv().await {
+            let _ = pong.send(v).await;
+        }
+    });
+    let begin = Instant::now();
+    for i in 0..N {
+        ping.send(i).await.unwrap();
+        ponged.recv().await.unwrap();
+    }
+    begin.elapsed().as_secs_f64() * 1e9 / N as f64
+}
+
+async fn mailbox(senders: u64, n: u64) -> f64 {
+    let (to, mut from) = channel::<u64>(ROOM);
+    let begin = Instant::now();
+    for _ in 0..senders {
+        let to = to.clone();
+        spawn(async move {
+            for i in 0..n {
+                to.send(i).await.unwrap();
+            }
+        });
+    }
+    drop(to);
+    let sink = spawn(async move {
+        let mut count = 0;
+        while from.recv().await.is_some() {
+            count += 1;
+        }
+        count
+    });
+    assert_eq!(sink.await.unwrap(), senders * n);
+    (senders * n) as f64 / begin.elapsed().as_secs_f64() / 1e6
+}
+
+async fn thread_ring() -> f64 {
+    const HOPS: u64 = 5_000_000;
+    let (first, mut from) = channel::<u64>(2);
+    let (over, mut is_over) = channel::<()>(1);
+    for i in 0..503 {
+        let (mut to, next) = channel::<u64>(2);
+        if i == 502 {
+            to = first.clone();
+        }
+        let over = over.clone();
+        let mut mine = std::mem::replace(&mut from, next);
+        spawn(async move {
+            while let Some(v) = mine.recv().await {
+                if v == 0 {
+                    let _ = over.send(()).await;
+                } else {
+                    let _ = to.send(v - 1).await;
+                }
+            }
+        });
+    }
+    let begin = Instant::now();
+    first.send(HOPS).await.unwrap();
+    is_over.recv().await;
+    HOPS as f64 / begin.elapsed().as_secs_f64() / 1e6
+}
+
+fn tree(up: Sender<u64>, first: u64, leaves: u64, children: u64) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        if leaves == 1 {
+            let _ = up.send(first).await;
+            return;
+        }
+        let (to, mut below) = channel(children as usize);
+        for i in 0..children {
+            spawn(tree(to.clone(), first + i * (leaves / children), leaves / children, children));
+        }
+        drop(to);
+        let mut sum = 0;
+        while let Some(v) = below.recv().await {
+            sum += v;
+        }
+        let _ = up.send(sum).await;
+    })
+}
+
+async fn grow(leaves: u64, children: u64) -> f64 {
+    let (up, mut sum) = channel(1);
+    let begin = Instant::now();
+    spawn(tree(up, 0, leaves, children));
+    assert_eq!(sum.recv().await, Some(leaves * (leaves - 1) / 2));
+    begin.elapsed().as_secs_f64()
+}
+
+async fn fork_join() -> f64 {
+    const WORKERS: u64 = 60;
+    const N: u64 = 10_000;
+    let begin = Instant::now();
+    let mut all = Vec::new();
+    let mut tasks = Vec::new();
+    for _ in 0..WORKERS {
+        let (to, mut from) = channel::<f64>(ROOM);
+        all.push(to);
+        tasks.push(spawn(async move {
+            for _ in 0..N {
+                let sine = from.recv().await.unwrap().sin();
+                assert!(sine * sine > 0.0);
+            }
+        }));
+    }
+    for _ in 0..N {
+        for to in &all {
+            to.send(37.2).await.unwrap();
+        }
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    (WORKERS * N) as f64 / begin.elapsed().as_secs_f64() / 1e6
+}
+
+enum Visit {
+    Met(u8, Sender<Visit>),
+    Change(u8),
+    Closed,
+}
+
+async fn creature(mall: Sender<(u8, Sender<Visit>)>, tally: Sender<u64>, mut colour: u8) {
+    let (me, mut visits) = channel(2);
+    let mut meetings = 0;
+    loop {
+        mall.send((colour, me.clone())).await.ok();
+        match visits.recv().await.unwrap() {
+            Visit::Met(theirs, who) => {
+                if colour != theirs {
+                    colour = 3 - colour - theirs;
+                }
+                who.send(Visit::Change(colour)).await.ok();
+            }
+            Visit::Change(new) => colour = new,
+            Visit::Closed => break,
+        }
+        meetings += 1;
+    }
+    tally.send(meetings).await.ok();
+}
+
+async fn chameneos() -> f64 {
+    const MEETINGS: u64 = 200_000;
+    const CREATURES: usize = 100;
+    let (mall, mut visitors) = channel(CREATURES);
+    let (tally, mut tallies) = channel(CREATURES);
+    let begin = Instant::now();
+    for i in 0..CREATURES {
+        spawn(creature(mall.clone(), tally.clone(), (i % 3) as u8));
+    }
+    for _ in 0..MEETINGS {
+        let (_, first): (u8, Sender<Visit>) = visitors.recv().await.unwrap();
+        let (colour, second) = visitors.recv().await.unwrap();
+        first.send(Visit::Met(colour, second)).await.ok();
+    }
+    for _ in 0..CREATURES {
+        visitors.recv().await.unwrap().1.send(Visit::Closed).await.ok();
+    }
+    let mut sum = 0;
+    for _ in 0..CREATURES {
+        sum += tallies.recv().await.unwrap();
+    }
+    assert_eq!(sum, 2 * MEETINGS);
+    MEETINGS as f64 / begin.elapsed().as_secs_f64() / 1e6
+}
+
+/// What there are so many of, with the senders to all of them known to each.
+fn crowd<T>(count: usize, room: usize) -> (Vec<Sender<T>>, Vec<Receiver<T>>) {
+    (0..count).map(|_| channel(room)).unzip()
+}
+
+async fn big() -> f64 {
+    const ACTORS: usize = 120;
+    const N: u64 = 20_000;
+    let (to, from) = crowd::<Option<usize>>(ACTORS, 2 * ACTORS); // Some: a ping and who asks; None: a pong
+    let (finished, mut is_finished) = channel(ACTORS);
+    let begin = Instant::now();
+    for (me, mut mine) in from.into_iter().enumerate() {
+        let (to, finished) = (to.clone(), finished.clone());
+        spawn(async move {
+            let mut dice = Dice(me as u64);
+            let mut left = N;
+            to[dice.below(ACTORS)].send(Some(me)).await.ok();
+            while let Some(message) = mine.recv().await {
+                if let Some(who) = message {
+                    to[who].send(None).await.ok();
+                    continue;
+                }
+                left -= 1;
+                if left > 0 {
+                    to[dice.below(ACTORS)].send(Some(me)).await.ok();
+                } else {
+                    finished.send(()).await.ok();
+                }
+            }
+        });
+    }
+    for _ in 0..ACTORS {
+        is_finished.recv().await;
+    }
+    (ACTORS as u64 * N) as f64 / begin.elapsed().as_secs_f64() / 1e6
+}
+
+async fn ubench() -> f64 {
+    const PINGERS: usize = 8;
+    const PINGS: usize = 5;
+    const HOPS: u64 = 100_000;
+    let (to, from) = crowd::<u64>(PINGERS, PINGERS * PINGS);
+    let (ended, mut is_ended) = channel(PINGERS * PINGS);
+    let begin = Instant::now();
+    for (me, mut mine) in from.into_iter().enumerate() {
+        let (to, ended) = (to.clone(), ended.clone());
+        spawn(async move {
+            let mut dice = Dice(me as u64);
+            for _ in 0..PINGS {
+                to[dice.below(PINGERS)].send(HOPS).await.ok();
+            }
+            while let Some(left) = mine.recv().await {
+                if left == 1 {
+                    ended.send(()).await.ok();
+                } else {
+                    to[dice.below(PINGERS)].send(left - 1).await.ok();
+                }
+            }
+        });
+    }
+    for _ in 0..PINGERS * PINGS {
+        is_ended.recv().await;
+    }
+    ((PINGERS * PINGS) as u64 * HOPS) as f64 / begin.elapsed().as_secs_f64() / 1e6
+}
+
+async fn spawn_one_by_one() -> f64 {
+    const N: u64 = 1_000_000;
+    let (gone, mut is_gone) = channel(64);
+    let begin = Instant::now();
+    for _ in 0..N {
+        let (to, mut from) = channel::<()>(1);
+        let gone = gone.clone();
+        spawn(async move {
+            from.recv().await;
+            gone.send(()).await.ok();
+        });
+        to.send(()).await.ok();
+        is_gone.recv().await;
+    }
+    N as f64 / begin.elapsed().as_secs_f64() / 1e6
+}
+
+fn resident() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    text.split(' ').nth(1).unwrap().parse::<f64>().unwrap() * 4096.0
+}
+
+async fn idle_actor() -> f64 {
+    const N: usize = 100_000;
+    let before = resident();
+    let mut all = Vec::new();
+    for _ in 0..N {
+        let (to, mut from) = channel::<[u64; 2]>(1);
+        all.push(to);
+        spawn(async move {
+            let state = [0u64; 2];
+            from.recv().await;
+            assert_eq!(state[0], 0); // it was kept
+        });
+    }
+    for _ in 0..100 {
+        yield_now().await;
+    }
+    (resident() - before) / N as f64
+}
+
+async fn play(name: &str) -> f64 {
+    match name {
+        "ping-pong" => ping_pong().await,
+        "counting" => mailbox(1, 1_000_000).await,
+        "mailbox" => mailbox(20, 200_000).await,
+        "thread-ring" => thread_ring().await,
+        "creation" => (1 << 20) as f64 / grow(1 << 19, 2).await / 1e6,
+        "skynet" => grow(1_000_000, 10).await * 1e3,
+        "fork-join" => fork_join().await,
+        "chameneos" => chameneos().await,
+        "big" => big().await,
+        "ubench" => ubench().await,
+        "spawn" => spawn_one_by_one().await,
+        "idle-actor" => idle_actor().await,
+        _ => f64::NAN,
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(arguments[1].parse().unwrap())
+        .build()
+        .unwrap();
+    let name = arguments[2].clone();
+    println!("{}", runtime.block_on(async move { spawn(async move { play(&name).await }).await.unwrap() }));
+}
