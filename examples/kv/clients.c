@@ -1,236 +1,187 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands on the connection itself. */
-#include "connection.h"
+/* Commands on the connection itself, and the list of all. */
+#include <inttypes.h>
 
-static const char bad_name[] = "Client names cannot contain spaces, newlines or special characters.";
+#include "route.h"
 
-static bool run_ping(struct call *call) {
+void do_ping(struct call *call) {
     if (call->count > 2) {
-        reply_wrong_arity(&call->out, "ping");
+        reply_wrong_arity(call);
     } else if (call->count == 2) {
-        reply_bulk(&call->out, call_arg(call, 1));
+        reply_bulk(call->out, call->args[1]);
     } else {
-        reply_raw(&call->out, "+PONG\r\n", 7);
+        reply_status(call->out, "PONG");
     }
-    return true;
 }
 
-static bool run_echo(struct call *call) {
-    reply_bulk(&call->out, call_arg(call, 1));
-    return true;
+void do_echo(struct call *call) {
+    reply_bulk(call->out, call->args[1]);
 }
 
-static bool run_quit(struct call *call) {
-    reply_status(&call->out, "OK");
+void do_quit(struct call *call) {
+    reply_status(call->out, "OK");
     call->c->quitting = true;
-    return true;
 }
 
-static bool run_select(struct call *call) {
+void do_select(struct call *call) {
     int64_t number;
-    if (!text_number(call_arg(call, 1), &number)) {
-        reply_error(&call->out, "%s", job_not_integer);
-    } else if (number < INT32_MIN || number > INT32_MAX) {
-        reply_error(&call->out, "value is out of range, value must between -2147483648 and 2147483647");
+    if (!call_number(call, 1, &number)) {
+        return;
+    }
+    if (number < INT32_MIN || number > INT32_MAX) {
+        reply_error(call->out, "value is out of range, value must between -2147483648 and 2147483647");
     } else if (number != 0) {
-        reply_error(&call->out, "DB index is out of range");
+        reply_error(call->out, "DB index is out of range");
     } else {
-        reply_status(&call->out, "OK");
+        reply_status(call->out, "OK");
     }
-    return true;
-}
-
-/* ---- names ---- */
-
-static bool is_name(struct text text) {
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.at[i] < '!' || text.at[i] > '~') {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The server's actor hears of it for its list; should it be too busy, the list shows the old name. */
-static void set_name(struct connection *c, struct text name) {
-    rim_buffer_clear(c->ctx, &c->name);
-    rim_buffer_add(c->ctx, &c->name, name.at, name.size);
-    (void)connection_tell_server(c, SERVER_RENAMED);
-}
-
-static struct text name_of(const struct connection *c) {
-    return (struct text){c->name.bytes, c->name.size};
 }
 
 /* ---- HELLO ---- */
 
-/* The options from argument `i` on. False: the error is replied. */
-static bool read_hello(struct call *call, uint32_t i, struct text *name) {
-    for (; i < call->count; i++) {
-        struct text word = call_arg(call, i);
-        uint32_t more = call->count - 1 - i;
-        if (text_is(word, "auth") && more >= 2) {
-            if (!text_is(call_arg(call, i + 1), "default")) {
-                reply_error(&call->out, "-WRONGPASS invalid username-password pair or user is disabled.");
-                return false;
-            }
-            i += 2;
-        } else if (text_is(word, "setname") && more >= 1) {
-            *name = call_arg(call, ++i);
-            if (!is_name(*name)) {
-                reply_error(&call->out, "%s", bad_name);
-                return false;
-            }
-        } else {
-            reply_error(&call->out, "Syntax error in HELLO option '%.*s'", text_shown(word, SIZE_MAX), word.at);
+/* False: it is no name, and that is the reply. */
+static bool check_name(struct call *call, struct text name) {
+    for (size_t i = 0; i < name.size; i++) {
+        if (name.at[i] < '!' || name.at[i] > '~') {
+            reply_error(call->out, "Client names cannot contain spaces, newlines or special characters.");
             return false;
         }
     }
     return true;
 }
 
-static bool run_hello(struct call *call) {
-    struct connection *c = call->c;
-    struct resp_out *out = &call->out;
-    struct text name = {NULL, 0};
-    int64_t version = c->version;
-    if (call->count > 1 && !text_number(call_arg(call, 1), &version)) {
-        reply_error(out, "Protocol version is not an integer or out of range");
-        return true;
+static void set_name(struct connection *c, struct text name) {
+    rim_buffer_clear(c->ctx, &c->name);
+    rim_buffer_add(c->ctx, &c->name, name.at, name.size);
+}
+
+/* The options of HELLO. False: the error is replied. */
+static bool read_hello(struct call *call, struct text *name) {
+    for (uint32_t i = 2; i < call->count; i++) {
+        struct text word = call->args[i];
+        uint32_t more = call->count - 1 - i;
+        if (text_is(word, "auth") && more >= 2) {
+            if (!text_is(call->args[i + 1], "default")) {
+                reply_error(call->out, "-WRONGPASS invalid username-password pair or user is disabled.");
+                return false;
+            }
+            i += 2;
+        } else if (text_is(word, "setname") && more >= 1) {
+            *name = call->args[++i];
+            if (!check_name(call, *name)) {
+                return false;
+            }
+        } else {
+            reply_error(call->out, "Syntax error in HELLO option '%.*s'", text_shown(word, SIZE_MAX), word.at);
+            return false;
+        }
     }
-    if (version < 2 || version > 3) {
-        reply_error(out, "-NOPROTO unsupported protocol version");
-        return true;
-    }
-    if (!read_hello(call, 2, &name)) {
-        return true;
-    }
-    c->version = (uint8_t)version;
-    c->client.version = out->version = (unsigned)version;
-    if (name.at != NULL) {
-        set_name(c, name);
-    }
-    reply_map(out, 7);
-    reply_strings(out, (const char *const[]){"server", "redis", "version", SERVER_REDIS, "proto", NULL});
-    reply_integer(out, version);
-    reply_string(out, "id");
-    reply_integer(out, (int64_t)c->client.id);
-    reply_strings(out, (const char *const[]){"mode", "standalone", "role", "master", "modules", NULL});
-    reply_array(out, 0);
     return true;
+}
+
+void do_hello(struct call *call) {
+    struct reply *out = call->out;
+    struct text name = {NULL, 0};
+    int64_t version = out->version;
+    if (call->count > 1 && !text_number(call->args[1], &version)) {
+        reply_error(out, "Protocol version is not an integer or out of range");
+    } else if (version < 2 || version > 3) {
+        reply_error(out, "-NOPROTO unsupported protocol version");
+    } else if (read_hello(call, &name)) {
+        out->version = (unsigned)version;
+        if (name.at != NULL) {
+            set_name(call->c, name);
+        }
+        reply_map(out, 7);
+        reply_strings(out, (const char *const[]){"server", "redis", "version", SERVER_REDIS, "proto", NULL});
+        reply_integer(out, version);
+        reply_bulk(out, text_of("id"));
+        reply_integer(out, (int64_t)call->c->id);
+        reply_strings(out, (const char *const[]){"mode", "standalone", "role", "master", "modules", NULL});
+        reply_head(out, '*', 0);
+    }
 }
 
 /* ---- CLIENT ---- */
 
-static void client_id(struct call *call) {
-    reply_integer(&call->out, (int64_t)call->c->client.id);
+void do_client_id(struct call *call) {
+    reply_integer(call->out, (int64_t)call->c->id);
 }
 
-static void client_getname(struct call *call) {
-    call->c->name.size > 0 ? reply_bulk(&call->out, name_of(call->c)) : reply_null(&call->out);
+void do_client_getname(struct call *call) {
+    struct text name = {call->c->name.bytes, call->c->name.size};
+    name.size > 0 ? reply_bulk(call->out, name) : reply_null(call->out);
 }
 
-static void client_setname(struct call *call) {
-    if (!is_name(call_arg(call, 2))) {
-        reply_error(&call->out, "%s", bad_name);
-        return;
+void do_client_setname(struct call *call) {
+    if (check_name(call, call->args[2])) {
+        set_name(call->c, call->args[2]);
+        reply_status(call->out, "OK");
     }
-    set_name(call->c, call_arg(call, 2));
-    reply_status(&call->out, "OK");
 }
 
 /* From Redis 7.2, and what today's clients say first; it is taken, and not kept. */
-static void client_setinfo(struct call *call) {
+void do_client_setinfo(struct call *call) {
     static const char *const words[] = {"lib-name", "lib-ver", NULL};
-    struct text word = call_arg(call, 2);
+    struct text word = call->args[2];
     if (text_choice(word, words) >= 0) {
-        reply_status(&call->out, "OK");
+        reply_status(call->out, "OK");
     } else {
-        reply_error(&call->out, "Unrecognized option '%.*s'", text_shown(word, SIZE_MAX), word.at);
+        reply_error(call->out, "Unrecognized option '%.*s'", text_shown(word, SIZE_MAX), word.at);
     }
 }
 
-static void client_info(struct call *call) {
-    struct resp_out line = {.ctx = call->out.ctx};
-    client_write(&call->c->client, name_of(call->c), &line);
-    reply_verbatim(&call->out, resp_text(&line));
+/* NO-EVICT and NO-TOUCH, neither of which would happen here. */
+void do_client_switch(struct call *call) {
+    static const char *const words[] = {"on", "off", NULL};
+    if (text_choice(call->args[2], words) >= 0) {
+        reply_status(call->out, "OK");
+    } else {
+        reply_error(call->out, "%s", bad_syntax);
+    }
+}
+
+void do_client_reply(struct call *call) {
+    static const char *const words[] = {"on", "off", "skip", NULL};
+    struct connection *c = call->c;
+    int choice = text_choice(call->args[2], words);
+    if (choice < 0) {
+        reply_error(call->out, "%s", bad_syntax);
+    } else if (choice > 0) {
+        c->mute |= choice == 1;
+        c->mute_next = choice == 2 && !c->mute;
+    } else {
+        c->mute = c->muting = false;
+        connection_reply(c, call->place, call->out); /* none, for this place may be mute */
+        call->place = connection_place(c, 0);
+        reply_status(call->out, "OK");
+    }
+}
+
+static void write_client(const struct connection *c, uint64_t now_ms, struct reply *out) {
+    char peer[RIM_ADDRESS_TEXT_MAX], local[RIM_ADDRESS_TEXT_MAX];
+    rim_buffer_format(out->ctx, &out->text, "id=%" PRIu64 " addr=%s laddr=%s fd=-1 name=%.*s age=%" PRIu64, c->id,
+                      rim_address_format(&c->peer, peer), rim_address_format(&c->local, local), (int)c->name.size,
+                      c->name.bytes, (now_ms - c->opened_ms) / 1000);
+    rim_buffer_format(out->ctx, &out->text, " idle=%" PRIu64 " flags=N db=0 cmd=%s user=default resp=%u\n",
+                      (now_ms - c->used_ms) / 1000, c->last, c->out.version);
+}
+
+void do_client_info(struct call *call) {
+    struct reply line = {.ctx = call->out->ctx};
+    write_client(call->c, call->c->used_ms, &line);
+    reply_verbatim(call->out, reply_text(&line));
     rim_buffer_clear(line.ctx, &line.text);
 }
 
-static void client_list(struct call *call) {
-    struct question question = {.target = target_place(call->place), .command = &command_clients};
-    if (call->count > 2) {
-        reply_error(&call->out, "%s", job_syntax);
-        return;
-    }
-    question.to = call->c->server->self;
-    call->asked = true;
-    connection_ask(call->c, &question);
-}
-
-static void client_switch(struct call *call) {
-    static const char *const words[] = {"on", "off", NULL};
-    if (text_choice(call_arg(call, 2), words) >= 0) {
-        reply_status(&call->out, "OK");
-    } else {
-        reply_error(&call->out, "%s", job_syntax);
+/* The lines of this shard. */
+void do_client_list(struct call *call) {
+    reply_integer(call->out, 0);
+    for (const struct connection *c = call->shard->connections; c != NULL; c = c->next) {
+        write_client(c, (uint64_t)call->store->now_ms, call->out);
     }
 }
 
-static void client_reply(struct call *call) {
-    static const char *const words[] = {"on", "off", "skip", NULL};
-    struct connection *c = call->c;
-    int choice = text_choice(call_arg(call, 2), words);
-    if (choice < 0) {
-        reply_error(&call->out, "%s", job_syntax);
-    } else if (choice == 2) {
-        c->mute_next = !c->mute;
-    } else {
-        c->mute = choice == 1;
-        reply_status(&call->out, "OK");
-    }
+void merge_client_list(struct gather *gather, struct reply *out) {
+    reply_verbatim(out, (struct text){gather->text.bytes, gather->text.size});
 }
-
-static const struct {
-    const char *name, *full_name;
-    int arity;
-    void (*run)(struct call *call);
-} client_commands[] = {
-    {"id", "client|id", 2, client_id},
-    {"getname", "client|getname", 2, client_getname},
-    {"setname", "client|setname", 3, client_setname},
-    {"setinfo", "client|setinfo", 4, client_setinfo},
-    {"info", "client|info", 2, client_info},
-    {"list", "client|list", -2, client_list},
-    {"no-evict", "client|no-evict", 3, client_switch},
-    {"no-touch", "client|no-touch", 3, client_switch},
-    {"reply", "client|reply", 3, client_reply},
-};
-
-static bool run_client(struct call *call) {
-    for (size_t i = 0; i < sizeof client_commands / sizeof client_commands[0]; i++) {
-        if (text_is(call_arg(call, 1), client_commands[i].name)) {
-            if (command_fits(client_commands[i].arity, call->count)) {
-                client_commands[i].run(call);
-            } else {
-                reply_wrong_arity(&call->out, client_commands[i].full_name);
-            }
-            return true;
-        }
-    }
-    reply_unknown_subcommand(&call->out, "CLIENT", call_arg(call, 1));
-    return true;
-}
-
-/* clang-format off */
-static const struct command commands[] = {
-    {"ping", -1, run_ping, NULL, 0, COMMAND_FAST, 0, 0, 0, "Ping the server"},
-    {"echo", 2, run_echo, NULL, 0, COMMAND_FAST, 0, 0, 0, "Echo the given string"},
-    {"quit", -1, run_quit, NULL, 0, COMMAND_FAST, 0, 0, 0, "Close the connection"},
-    {"select", 2, run_select, NULL, 0, COMMAND_FAST, 0, 0, 0, "Change the selected database"},
-    {"hello", -1, run_hello, NULL, 0, COMMAND_FAST, 0, 0, 0, "Handshake with the server"},
-    {"client", -2, run_client, NULL, 0, 0, 0, 0, 0, "Inspect and name client connections"},
-};
-/* clang-format on */
-
-const struct command_group connection_commands = {"connection", commands, sizeof commands / sizeof commands[0]};

@@ -2,12 +2,10 @@
 /*
  * main.c - the program: flags, start, wait for a signal, drain, and the closing table.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <ringmail/stats.h>
@@ -129,5 +127,6 @@ int main(int argc, char **argv) {
     }
     status = run(&program, &signals);
     rim_system_destroy(program.system);
+    server_finish(&program.server);
     return status;
 }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * server.h - the whole server on a system: the actor that listens and knows the clients, and what all actors share.
+ * server.h - the whole server on a system, and what is shared in it.
  *
- *     server (1)         listens, spawns the keepers, keeps the list of clients
- *     keeper (a shard)   owns the keys of its shard: keeper.h
+ *     server (1)         listens
  *     connection (many)  speaks with one client: connection.h
+ *     keeper (a shard)   does on its shard what connections of other shards ask for: keeper.c
  *
- *     Threads  struct server is written before the first connection is there and only read from then on
+ * A shard's actors run one at a time and on one thread, so what belongs to a shard, its keys above all, is used by all
+ * of them without further ado: a request whose key is on the client's own shard is a function call, one that lands on
+ * the wrong core crosses to the right one as a message.
+ *
+ *     Threads  struct server is written before the first connection is there and only read from then on; a struct
+ *              shard is its own shard's
  */
 #ifndef KV_SERVER_H
 #define KV_SERVER_H
@@ -15,10 +20,13 @@
 #include <ringmail/runtime.h>
 #include <ringmail/socket.h>
 
-#include "command.h"
+#include "resp.h"
+#include "store.h"
 
 #define SERVER_SHARDS_MAX 256u
 #define SERVER_REDIS      "7.0.15" /* the version whose commands and texts it speaks */
+
+struct connection;
 
 struct server_options {
     const char *bind;
@@ -31,45 +39,61 @@ struct server_options {
     void *arg;
 };
 
+struct shard_counts {
+    struct store_counts store;
+    uint64_t connected, received; /* connections that are there, and that ever were */
+    uint64_t commands;
+};
+
+struct shard {
+    struct store store;
+    struct shard_counts counts;
+    struct connection *connections; /* a list of all */
+    struct resp_parser parser;      /* of whoever runs */
+    bool sweeping;                  /* the keeper looks for expired keys from time to time */
+};
+
 struct server {
     struct server_options options;
-    rim_ref self;
     rim_ref keepers[SERVER_SHARDS_MAX];
-    uint32_t shards;
-    unsigned char hash_key[16];
+    struct shard *shards[SERVER_SHARDS_MAX];
+    uint32_t count; /* of shards */
+    unsigned char hash_key[STORE_HASH_KEY];
     uint64_t started_ms;
-    struct command_index commands;
 };
 
-/* Messages to the server's actor about a client: it is there, it has changed its name, it is gone. */
-enum { SERVER_OPENED = RIM_USER + 16, SERVER_RENAMED, SERVER_CLOSED };
+/*
+ * What connections ask of keepers. Requests that arrive together travel together: a message costs as much as several
+ * look-ups. The version of RESP is added to the tag.
+ *
+ *     KEEPER_BATCH    target, request as the client would send it | target, request ...
+ *     KEEPER_WHOLE    one large request, as the client sent it
+ *     KEEPER_ANSWERS  the reply: struct answer, bytes | struct answer, bytes ...
+ */
+enum { KEEPER_ANSWERS = RIM_USER, KEEPER_SWEEP, KEEPER_BATCH, KEEPER_WHOLE = KEEPER_BATCH + 4 };
 
-/* Their body; the name follows, and ends with it. */
-struct client_record {
-    uint64_t id;
-    rim_address peer, local;
-    uint64_t opened_ms, used_ms;
-    const char *last; /* name of its last command; NULL: not known */
-    unsigned version; /* of RESP */
+struct answer {
+    uint64_t target;  /* the asker's: what the answer is for */
+    uint32_t size;    /* of the bytes behind it: */
+    uint32_t is_part; /* the reply, or a struct part, which is to be a bulk string */
 };
 
-/* A line of CLIENT LIST. */
-void client_write(const struct client_record *client, struct text name, struct resp_out *out);
-
-/* What can be asked of the server's actor, in batches as of a keeper: the clients' lines, and two counts for INFO. */
-extern const struct command command_clients, command_client_counts;
-
-struct client_counts {
-    uint64_t connected, received;
+/* Of an entry's value: good as long as the message with the answer is kept. */
+struct part {
+    struct entry *entry;
+    struct text bytes;
 };
 
-/* Spawns the server's actor. `server` must live as long as the system. As rim_system_spawn. */
+extern const rim_behaviour keeper_behaviour;
+/* To be called where a key may have got a time of expiry: the keeper of this shard will look for what has expired. */
+void keeper_wake(rim_ctx *ctx, const struct server *server);
+
+/* Spawns the actors. `server` must live as long as the system, and be finished after it. As rim_system_spawn. */
 int server_start(rim_system *system, struct server *server, const struct server_options *options);
-/* SipHash with the server's key, so that clients cannot choose keys that collide. */
-uint64_t server_hash(const struct server *server, struct text key);
+void server_finish(struct server *server);
 
-static inline rim_ref server_keeper(const struct server *server, uint64_t hash) {
-    return server->keepers[rim_shard_for(hash, server->shards)];
+static inline uint32_t server_shard(const struct server *server, uint64_t hash) {
+    return rim_shard_for(hash, server->count);
 }
 
 #endif

@@ -1,30 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "store.h"
 
+#include <sodium.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define TABLE_FIRST 8u    /* slots of a new table */
-#define TIMED_FROM  4096u /* larger entries always have the field, so that EXPIRE need not copy them */
+#define TABLE_FIRST 8u /* slots of a new table */
+#define SPARE_MAX   (1u << 20)
 #define SWEEP_BATCH 64u
-#define SPARE_MAX   ((1u << 30) - 1)
-
-/* Looks like an entry as far as the comparison goes, but points to its key. */
-union probe {
-    struct entry entry;
-    struct {
-        char head[sizeof(struct entry)];
-        const char *key;
-    };
-};
-
-int64_t entry_expire(const struct entry *entry) {
-    int64_t expire_ms = 0;
-    if (entry->timed) {
-        memcpy(&expire_ms, entry->bytes, sizeof expire_ms);
-    }
-    return expire_ms;
-}
 
 void entry_release(struct entry *entry) {
     if (--entry->refs == 0) {
@@ -32,35 +14,35 @@ void entry_release(struct entry *entry) {
     }
 }
 
-/* ---- tables ---- */
+uint64_t store_hash(const unsigned char *hash_key, struct text name) {
+    uint64_t hash;
+    _Static_assert(sizeof hash == crypto_shorthash_BYTES && STORE_HASH_KEY == crypto_shorthash_KEYBYTES, "SipHash");
+    crypto_shorthash((unsigned char *)&hash, (const unsigned char *)name.at, name.size, hash_key);
+    return hash;
+}
 
 /*
- * The table holds pointers with 16 bits of the hash where an address has none, so that an entry that is not the wanted
+ * A table holds pointers with 16 bits of the hash where an address has none, so that an entry that is not the wanted
  * one is seldom looked at: its memory is as far away as anything.
  */
-static void *tagged(const struct entry *entry) {
-    return (void *)((uintptr_t)entry | (entry->hash >> 42 & 0xffff) << 48);
+static void *tagged(const struct entry *entry, uint64_t hash) {
+    return (void *)((uintptr_t)entry | (hash >> 42 & 0xffff) << 48);
 }
 
 static struct entry *untagged(const void *pointer) {
     return (struct entry *)((uintptr_t)pointer & (((uintptr_t)1 << 48) - 1));
 }
 
-static unsigned long hash_of(const void *pointer, unsigned long seed UNUSED) {
-    return untagged(pointer)->hash;
+/* For a table that grows; its seed is the address of the hash key. */
+static unsigned long hash_of(const void *pointer, unsigned long seed) {
+    return store_hash((const unsigned char *)seed, entry_key(untagged(pointer)));
 }
 
 static bool same_key(const void *in_table, const void *wanted) {
-    const struct entry *b = untagged(wanted);
-    if ((uintptr_t)in_table >> 48 != (b->hash >> 42 & 0xffff)) {
-        return false;
-    }
-    const struct entry *a = untagged(in_table);
-    const char *key = b->probe ? ((const union probe *)b)->key : entry_key(b);
-    if (key == NULL) {
-        return true; /* store_prefetch: it is the wanted one with all likelihood */
-    }
-    return a->hash == b->hash && a->key_size == b->key_size && memcmp(entry_key(a), key, a->key_size) == 0;
+    const struct key *key = wanted;
+    const struct entry *entry = untagged(in_table);
+    return (uintptr_t)in_table >> 48 == (key->hash >> 42 & 0xffff) && entry->key_size == key->name.size &&
+           memcmp(entry->bytes, key->name.at, key->name.size) == 0;
 }
 
 static void *table_malloc(size_t size) {
@@ -82,9 +64,9 @@ static struct partition *partition_of(struct store *store, uint64_t hash) {
     return &store->partitions[(hash >> 32) % STORE_PARTITIONS];
 }
 
-static bool table_open(struct partition *partition) {
+static bool table_open(struct store *store, struct partition *partition) {
     return partition->count > 0 || ck_hs_init(&partition->table, CK_HS_MODE_OBJECT | CK_HS_MODE_SPMC, hash_of, same_key,
-                                              &table_memory, TABLE_FIRST, 0);
+                                              &table_memory, TABLE_FIRST, (unsigned long)store->hash_key);
 }
 
 static void table_close(struct partition *partition) {
@@ -94,32 +76,15 @@ static void table_close(struct partition *partition) {
     }
 }
 
-/* Takes an entry into the store's accounts, or (-1) off them: around whatever changes it. */
-static void account(struct store *store, const struct entry *entry, int sign) {
-    bool timed = entry_expire(entry) > 0;
-    size_t bytes = sizeof *entry + (entry->timed ? sizeof(int64_t) : 0) + entry->key_size + entry->value_size;
-    partition_of(store, entry->hash)->timed += timed ? (uint32_t)sign : 0;
-    store->counts.timed += timed ? (uint64_t)sign : 0;
-    store->counts.bytes += (uint64_t)sign * (bytes + entry->spare);
-}
-
 /* ---- search ---- */
 
 static bool is_over(const struct store *store, const struct entry *entry) {
-    int64_t expire_ms = entry_expire(entry);
-    return expire_ms > 0 && expire_ms <= store->now_ms;
-}
-
-static void *look_up(struct store *store, uint64_t hash, struct text name) {
-    struct partition *partition = partition_of(store, hash);
-    union probe probe = {.entry = {.hash = hash, .key_size = (uint32_t)name.size & SPARE_MAX, .probe = 1}};
-    probe.key = name.at;
-    return partition->count > 0 ? ck_hs_get(&partition->table, hash, &probe) : NULL;
+    return entry->expire_ms > 0 && entry->expire_ms <= store->now_ms;
 }
 
 struct entry *store_find(struct store *store, const struct key *key) {
-    void *found = look_up(store, key->hash, key->name);
-    struct entry *entry = found != NULL ? untagged(found) : NULL;
+    struct partition *partition = partition_of(store, key->hash);
+    struct entry *entry = partition->count > 0 ? untagged(ck_hs_get(&partition->table, key->hash, key)) : NULL;
     if (entry != NULL && is_over(store, entry)) {
         store->counts.expired++;
         store_remove(store, entry);
@@ -134,48 +99,29 @@ struct entry *store_read(struct store *store, const struct key *key) {
     return entry;
 }
 
-void store_prefetch(struct store *store, uint64_t hash) {
-    void *found = look_up(store, hash, (struct text){NULL, 0});
-    if (found != NULL) {
-        __builtin_prefetch(untagged(found));
-    }
-}
-
 /* ---- change ---- */
 
-/* A block for a key and a value, which is not written. */
-static struct entry *create(const struct key *key, struct shape shape, size_t spare) {
-    bool timed = shape.expire_ms > 0 || shape.size > TIMED_FROM;
-    size_t need = sizeof(struct entry) + (timed ? sizeof(int64_t) : 0) + key->name.size + shape.size + spare;
-    struct entry *entry = shape.size <= UINT32_MAX ? malloc(need) : NULL;
-    if (entry == NULL) {
-        return NULL;
-    }
-    *entry = (struct entry){.hash = key->hash, .refs = 1, .value_size = (uint32_t)shape.size, .timed = timed};
-    entry->key_size = (uint32_t)key->name.size & SPARE_MAX;
-    entry->spare = (uint32_t)spare & SPARE_MAX;
-    if (timed) {
-        memcpy(entry->bytes, &shape.expire_ms, sizeof shape.expire_ms);
-    }
-    memcpy(entry_key(entry), key->name.at, key->name.size);
-    return entry;
+static size_t size_of(const struct entry *entry) {
+    return sizeof *entry + entry->key_size + entry->value_size + entry->spare;
 }
 
-/* Puts a block into the table, in the place of `old`, which is let go. */
-static bool insert(struct store *store, struct entry *entry, struct entry *old) {
-    struct partition *partition = partition_of(store, entry->hash);
-    void *previous = NULL;
-    if (!table_open(partition)) {
+static void *replace(void *old UNUSED, void *fresh) {
+    return fresh;
+}
+
+/* Puts a block into the table, in the place of `old`, which is let go. False: out of memory. */
+static bool insert(struct store *store, const struct key *key, struct entry *entry, struct entry *old) {
+    struct partition *partition = partition_of(store, key->hash);
+    if (!table_open(store, partition)) {
         return false;
     }
-    if (old != NULL ? !ck_hs_set(&partition->table, entry->hash, tagged(entry), &previous)
-                    : !ck_hs_put_unique(&partition->table, entry->hash, tagged(entry))) {
+    if (!ck_hs_apply(&partition->table, key->hash, key, replace, tagged(entry, key->hash))) {
         table_close(partition);
         return false;
     }
-    account(store, entry, 1);
+    store->counts.bytes += size_of(entry);
     if (old != NULL) {
-        account(store, old, -1);
+        store->counts.bytes -= size_of(old);
         entry_release(old);
     } else {
         partition->count++;
@@ -184,59 +130,52 @@ static bool insert(struct store *store, struct entry *entry, struct entry *old) 
     return true;
 }
 
-/* Whether a block can take this shape, without wasting much of itself on a new value. */
-static bool fits(const struct entry *old, struct shape shape) {
+/* Whether a block can take a value of this size, without wasting much of itself on one that is new. */
+static bool fits(const struct entry *old, size_t size, bool keep) {
     size_t room = (size_t)old->value_size + old->spare;
-    return (old->timed || shape.expire_ms == 0) && (old->refs == 1 || shape.value == SHAPE_SAME) &&
-           shape.size <= room && (shape.value != SHAPE_NEW || room - shape.size <= shape.size / 4 + 16);
+    return old->refs == 1 && size <= room && (keep || room - size <= size / 4 + 16);
 }
 
-static void reshape(struct store *store, struct entry *entry, struct shape shape) {
-    size_t room = (size_t)entry->value_size + entry->spare;
-    if (shape.size == entry->value_size && shape.expire_ms == entry_expire(entry)) {
-        return;
+struct entry *store_make(struct store *store, const struct key *key, struct entry *old, size_t size, bool keep) {
+    if (old != NULL && fits(old, size, keep)) {
+        old->spare = (uint32_t)(old->value_size + old->spare - size);
+        old->value_size = (uint32_t)size;
+        return old;
     }
-    account(store, entry, -1);
-    entry->value_size = (uint32_t)shape.size;
-    entry->spare = (uint32_t)(room - shape.size) & SPARE_MAX;
-    if (entry->timed) {
-        memcpy(entry->bytes, &shape.expire_ms, sizeof shape.expire_ms);
+    size_t spare = !keep || old == NULL ? 0 : size < SPARE_MAX ? size : SPARE_MAX; /* it may grow again */
+    struct entry *entry = size <= UINT32_MAX ? malloc(sizeof *entry + key->name.size + size + spare) : NULL;
+    if (entry == NULL) {
+        return NULL;
     }
-    account(store, entry, 1);
-}
-
-struct entry *store_make(struct store *store, const struct key *key, struct entry *old, struct shape shape) {
-    size_t kept =
-        shape.value != SHAPE_NEW && old != NULL ? (old->value_size < shape.size ? old->value_size : shape.size) : 0;
-    struct entry *entry = old;
-    if (old != NULL && fits(old, shape)) {
-        reshape(store, old, shape);
-    } else {
-        bool grows = kept > 0 && kept < shape.size; /* it may grow again */
-        entry = create(key, shape, !grows ? 0 : shape.size < (1u << 20) ? shape.size : (1u << 20));
-        if (entry == NULL) {
-            return NULL;
-        }
-        entry->encoding = shape.value != SHAPE_NEW && old != NULL ? old->encoding & 3u : ENTRY_AUTO;
-        memcpy(entry_value(entry), kept > 0 ? entry_value(old) : "", kept);
-        if (!insert(store, entry, old)) {
-            free(entry);
-            return NULL;
-        }
+    *entry = (struct entry){.refs = 1, .value_size = (uint32_t)size, .spare = (uint32_t)spare};
+    entry->key_size = (uint32_t)key->name.size & ((1u << 30) - 1);
+    memcpy(entry->bytes, key->name.at, key->name.size);
+    if (old != NULL) {
+        entry->expire_ms = old->expire_ms;
+        entry->encoding = old->encoding & 3u;
+        memcpy(entry_value(entry), entry_value(old), !keep ? 0 : old->value_size < size ? old->value_size : size);
     }
-    if (shape.value == SHAPE_EDIT) {
-        memset(entry_value(entry) + kept, 0, shape.size - kept);
+    if (!insert(store, key, entry, old)) {
+        free(entry);
+        return NULL;
     }
     return entry;
 }
 
+void store_expire(struct store *store, struct entry *entry, int64_t expire_ms) {
+    store->counts.timed += (uint64_t)(expire_ms > 0) - (uint64_t)(entry->expire_ms > 0);
+    entry->expire_ms = expire_ms;
+}
+
 void store_remove(struct store *store, struct entry *entry) {
-    struct partition *partition = partition_of(store, entry->hash);
-    ck_hs_remove(&partition->table, entry->hash, tagged(entry));
-    account(store, entry, -1);
+    struct key key = {store_hash(store->hash_key, entry_key(entry)), entry_key(entry)};
+    struct partition *partition = partition_of(store, key.hash);
+    ck_hs_remove(&partition->table, key.hash, &key);
+    store->counts.timed -= entry->expire_ms > 0;
+    store->counts.bytes -= size_of(entry);
+    store->counts.keys--;
     partition->count--;
     partition->removed++;
-    store->counts.keys--;
     entry_release(entry);
     if (partition->count == 0) {
         table_close(partition);
@@ -246,44 +185,35 @@ void store_remove(struct store *store, struct entry *entry) {
     }
 }
 
+/* ---- walks ---- */
+
+/* The next entry of a partition; NULL: that was the last. `place` begins as CK_HS_ITERATOR_INITIALIZER. */
+static struct entry *next_of(struct partition *partition, ck_hs_iterator_t *place) {
+    void *entry;
+    return partition->count > 0 && ck_hs_next(&partition->table, place, &entry) ? untagged(entry) : NULL;
+}
+
 void store_clear(struct store *store) {
     for (uint32_t i = 0; i < STORE_PARTITIONS; i++) {
         struct partition *partition = &store->partitions[i];
         ck_hs_iterator_t place = CK_HS_ITERATOR_INITIALIZER;
-        void *entry;
-        while (partition->count > 0 && ck_hs_next(&partition->table, &place, &entry)) {
-            entry_release(untagged(entry));
+        for (struct entry *entry; (entry = next_of(partition, &place)) != NULL;) {
+            entry_release(entry);
         }
         if (partition->count > 0) {
             partition->count = 0;
             table_close(partition);
         }
-        partition->timed = 0;
     }
     store->counts.keys = store->counts.timed = store->counts.bytes = 0;
 }
 
-/* ---- walks ---- */
-
 void store_each(struct store *store, uint32_t partition, void (*visit)(void *arg, struct entry *entry), void *arg) {
     ck_hs_iterator_t place = CK_HS_ITERATOR_INITIALIZER;
-    void *entry;
-    while (store->partitions[partition].count > 0 && ck_hs_next(&store->partitions[partition].table, &place, &entry)) {
-        if (!is_over(store, untagged(entry))) {
-            visit(arg, untagged(entry));
+    for (struct entry *entry; (entry = next_of(&store->partitions[partition], &place)) != NULL;) {
+        if (!is_over(store, entry)) {
+            visit(arg, entry);
         }
-    }
-}
-
-struct choice {
-    uint64_t left;
-    struct entry *entry;
-};
-
-static void choose(void *arg, struct entry *entry) {
-    struct choice *choice = arg;
-    if (choice->left-- == 0) {
-        choice->entry = entry;
     }
 }
 
@@ -291,49 +221,47 @@ static void choose(void *arg, struct entry *entry) {
 struct entry *store_random(struct store *store, uint64_t random) {
     uint64_t left = store->counts.keys > 0 ? random % store->counts.keys : 0;
     for (uint32_t i = 0; i < 2 * STORE_PARTITIONS && store->counts.keys > 0; i++) {
-        uint32_t count = store->partitions[i % STORE_PARTITIONS].count;
-        if (left >= count) {
-            left -= count;
+        struct partition *partition = &store->partitions[i % STORE_PARTITIONS];
+        ck_hs_iterator_t place = CK_HS_ITERATOR_INITIALIZER;
+        if (left >= partition->count && left > 0) {
+            left -= partition->count;
             continue;
         }
-        struct choice choice = {left, NULL};
-        store_each(store, i % STORE_PARTITIONS, choose, &choice);
-        if (choice.entry != NULL) {
-            return choice.entry;
+        for (struct entry *entry; (entry = next_of(partition, &place)) != NULL;) {
+            if (left > 0) {
+                left--;
+            } else if (!is_over(store, entry)) {
+                return entry;
+            }
         }
-        left = 0;
     }
     return NULL;
 }
 
-/* Expired keys of one partition go, up to SWEEP_BATCH. Returns how many keys it looked at. */
+/* Expired keys of one partition go, up to SWEEP_BATCH, for a table must not change while it is walked. */
 static uint32_t sweep_partition(struct store *store, struct partition *partition, bool *all) {
-    struct entry *over[SWEEP_BATCH];
+    struct entry *over[SWEEP_BATCH], *entry = NULL;
     uint32_t count = 0, seen = 0;
     ck_hs_iterator_t place = CK_HS_ITERATOR_INITIALIZER;
-    void *entry;
-    while (count < SWEEP_BATCH && ck_hs_next(&partition->table, &place, &entry)) {
+    while (count < SWEEP_BATCH && (entry = next_of(partition, &place)) != NULL) {
         seen++;
-        if (is_over(store, untagged(entry))) {
-            over[count++] = untagged(entry);
+        if (is_over(store, entry)) {
+            over[count++] = entry;
         }
     }
     store->counts.expired += count;
     for (uint32_t i = 0; i < count; i++) {
         store_remove(store, over[i]);
     }
-    *all = count < SWEEP_BATCH;
+    *all = entry == NULL;
     return seen;
 }
 
 void store_sweep(struct store *store, uint32_t limit) {
     uint32_t seen = 0;
-    for (uint32_t i = 0; i < STORE_PARTITIONS && seen < limit; i++) {
-        struct partition *partition = &store->partitions[store->sweep_at % STORE_PARTITIONS];
-        bool all = true;
-        if (partition->timed > 0) {
-            seen += sweep_partition(store, partition, &all);
-        }
+    for (uint32_t i = 0; i < STORE_PARTITIONS && seen < limit && store->counts.timed > 0; i++) {
+        bool all;
+        seen += sweep_partition(store, &store->partitions[store->sweep_at % STORE_PARTITIONS], &all);
         store->sweep_at += all;
     }
 }

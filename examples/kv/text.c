@@ -6,11 +6,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-struct text text_of(const char *string) {
-    return (struct text){string, strlen(string)};
-}
 
 bool text_is(struct text text, const char *word) {
     size_t i = 0;
@@ -27,10 +22,6 @@ int text_choice(struct text text, const char *const *words) {
         }
     }
     return -1;
-}
-
-int text_shown(struct text text, size_t limit) {
-    return (int)strnlen(text.at, text.size < limit ? text.size : limit);
 }
 
 /* ---- numbers ---- */
@@ -66,8 +57,7 @@ struct text text_from_number(int64_t number, char *room) {
 }
 
 bool text_float(struct text text, long double *out) {
-    char copy[TEXT_FLOAT_MAX];
-    char *end;
+    char copy[TEXT_FLOAT_MAX], *end;
     if (text.size == 0 || text.size >= sizeof copy || isspace((unsigned char)text.at[0])) {
         return false;
     }
@@ -97,51 +87,46 @@ static int fold(char c, bool ignore_case) {
     return ignore_case ? tolower((unsigned char)c) : (unsigned char)c;
 }
 
-static void skip(struct text *text, size_t count) {
-    text->at += count;
-    text->size -= count;
+static char shift(struct text *text) {
+    text->size--;
+    return *text->at++;
 }
 
-/* Whether the character is in what the [set] lists next, which is skipped. */
+/* Whether the character is in what the [set] lists next, which is taken off it. */
 static bool match_item(struct text *set, char c, bool ignore_case) {
-    const char *at = set->at;
-    if (at[0] == '\\' && set->size >= 2) {
-        skip(set, 2);
-        return at[1] == c;
+    char first = shift(set);
+    if (first == '\\' && set->size > 0) {
+        return shift(set) == c;
     }
-    if (set->size >= 3 && at[1] == '-') {
-        bool swapped = (unsigned char)at[0] > (unsigned char)at[2];
-        int low = fold(at[swapped ? 2 : 0], ignore_case), high = fold(at[swapped ? 0 : 2], ignore_case);
-        skip(set, 3);
-        return fold(c, ignore_case) >= low && fold(c, ignore_case) <= high;
+    int low = fold(first, ignore_case), high = low;
+    if (set->size >= 2 && set->at[0] == '-') {
+        (void)shift(set);
+        char last = shift(set);
+        bool swapped = (unsigned char)first > (unsigned char)last;
+        low = fold(swapped ? last : first, ignore_case);
+        high = fold(swapped ? first : last, ignore_case);
     }
-    skip(set, 1);
-    return fold(at[0], ignore_case) == fold(c, ignore_case);
+    return fold(c, ignore_case) >= low && fold(c, ignore_case) <= high;
 }
 
-/* A set that is not closed ends with the pattern. */
-static bool match_set(struct text *pattern, char c, bool ignore_case) {
-    bool found = false;
-    skip(pattern, 1);
-    bool negated = pattern->size > 0 && pattern->at[0] == '^';
-    skip(pattern, negated);
+/* Matches one character against whatever the pattern starts with, which is not '*', and is taken off it. */
+static bool match_one(struct text *pattern, char c, bool ignore_case) {
+    char first = shift(pattern);
+    if (first != '[') {
+        char wanted = first == '\\' && pattern->size > 0 ? shift(pattern) : first;
+        return first == '?' || fold(wanted, ignore_case) == fold(c, ignore_case);
+    }
+    bool found = false, negated = pattern->size > 0 && pattern->at[0] == '^';
+    if (negated) {
+        (void)shift(pattern);
+    }
     while (pattern->size > 0 && pattern->at[0] != ']') {
         found |= match_item(pattern, c, ignore_case);
     }
-    skip(pattern, pattern->size > 0);
-    return found != negated;
-}
-
-/* Matches one character against whatever the pattern starts with, which is not '*'. */
-static bool match_one(struct text *pattern, char c, bool ignore_case) {
-    if (pattern->at[0] == '[') {
-        return match_set(pattern, c, ignore_case);
+    if (pattern->size > 0) { /* else the set is not closed, and ends with the pattern */
+        (void)shift(pattern);
     }
-    bool any = pattern->at[0] == '?';
-    skip(pattern, pattern->at[0] == '\\' && pattern->size >= 2);
-    char wanted = pattern->at[0];
-    skip(pattern, 1);
-    return any || fold(wanted, ignore_case) == fold(c, ignore_case);
+    return found != negated;
 }
 
 /* Only the last star needs to be tried again, so the time is bounded by pattern x text. */
@@ -152,13 +137,13 @@ bool text_matches(struct text text, struct text pattern, bool ignore_case) {
     }
     while (text.size > 0) {
         if (pattern.size > 0 && pattern.at[0] == '*') {
-            skip(&pattern, 1);
+            (void)shift(&pattern);
             star = pattern;
             from = text;
         } else if (pattern.size > 0 && match_one(&pattern, text.at[0], ignore_case)) {
-            skip(&text, 1);
+            (void)shift(&text);
         } else if (star.at != NULL) {
-            skip(&from, 1);
+            (void)shift(&from);
             pattern = star;
             text = from;
         } else {
@@ -166,7 +151,7 @@ bool text_matches(struct text text, struct text pattern, bool ignore_case) {
         }
     }
     while (pattern.size > 0 && pattern.at[0] == '*') {
-        skip(&pattern, 1);
+        (void)shift(&pattern);
     }
     return pattern.size == 0;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define UNUSED __attribute__((unused))
 
@@ -19,13 +20,19 @@ struct text {
     size_t size;
 };
 
-struct text text_of(const char *string);
+static inline struct text text_of(const char *string) {
+    return (struct text){string, strlen(string)};
+}
+
+/* How much of it printf is to show, as the precision of a %.*s. */
+static inline int text_shown(struct text text, size_t limit) {
+    return (int)(text.size < limit ? text.size : limit);
+}
+
 /* Whether it is this word, whatever its case; `word` is in lower case. */
 bool text_is(struct text text, const char *word);
 /* The index of a word in a list that ends with NULL; -1: none of them. */
 int text_choice(struct text text, const char *const *words);
-/* How much of it printf is to show: up to a NUL, and at most `limit`. */
-int text_shown(struct text text, size_t limit);
 
 /* No blanks, no leading zeros, no plus sign. */
 bool text_number(struct text text, int64_t *out);

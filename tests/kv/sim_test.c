@@ -33,10 +33,10 @@ struct client {
     struct run *run;
     rim_ref socket;
     uint32_t number;
-    uint32_t made;            /* commands so far */
-    int64_t values[KEYS];     /* of its own keys; -1: none */
-    struct resp_out out;      /* commands that are not sent yet */
-    struct resp_out expected; /* replies that have not come yet */
+    uint32_t made;         /* commands so far */
+    int64_t values[KEYS];  /* of its own keys; -1: none */
+    struct reply out;      /* commands that are not sent yet */
+    struct reply expected; /* replies that have not come yet */
     bool waiting, quit;
 };
 
@@ -45,9 +45,9 @@ static void key_name(const struct client *self, uint32_t key, char name[32]) {
 }
 
 static void command(struct client *self, const char *const *words, uint32_t count) {
-    reply_array(&self->out, count);
+    reply_head(&self->out, '*', count);
     for (uint32_t i = 0; i < count; i++) {
-        reply_string(&self->out, words[i]);
+        reply_bulk(&self->out, text_of(words[i]));
     }
 }
 
@@ -58,7 +58,7 @@ static void expect_value(struct client *self, int64_t value) {
         return;
     }
     snprintf(text, sizeof text, "%" PRId64, value);
-    reply_string(&self->expected, text);
+    reply_bulk(&self->expected, text_of(text));
 }
 
 static void make_get(struct client *self, uint32_t key, const char *name) {
@@ -83,7 +83,7 @@ static void make_incr(struct client *self, uint32_t key, const char *name) {
 static void make_mget(struct client *self) {
     char names[KEYS][32];
     const char *words[KEYS + 1] = {"MGET"};
-    reply_array(&self->expected, KEYS);
+    reply_head(&self->expected, '*', KEYS);
     for (uint32_t i = 0; i < KEYS; i++) {
         key_name(self, i, names[i]);
         words[i + 1] = names[i];
@@ -137,7 +137,7 @@ static void make_large(rim_ctx *ctx, struct client *self) {
     char name[32];
     memset(bytes, 'a' + (int)(rim_random(ctx) % 26), sizeof bytes);
     snprintf(name, sizeof name, "client%u:large", self->number);
-    reply_array(&self->out, 3);
+    reply_head(&self->out, '*', 3);
     reply_strings(&self->out, (const char *const[]){"SET", name, NULL});
     reply_bulk(&self->out, value);
     reply_status(&self->expected, "OK");
@@ -355,6 +355,7 @@ static bool run_seed(uint64_t seed, uint64_t *trace) {
     *trace = rim_sim_trace(system);
     int error = rim_system_stop(system, RIM_SECONDS(5), &report);
     rim_system_destroy(system);
+    server_finish(&server);
     return judge(&run, error, &report) && fine;
 }
 

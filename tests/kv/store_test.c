@@ -3,20 +3,18 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "job.h"
+#include "command.h"
 
-static struct key key_of(const char *text) {
-    uint64_t hash = 1469598103934665603u;
-    for (const char *at = text; *at != '\0'; at++) {
-        hash = (hash ^ (unsigned char)*at) * 1099511628211u;
-    }
-    hash ^= hash >> 29;
-    return (struct key){hash * 0x9e3779b97f4a7c15u, text_of(text)};
+static const unsigned char hash_key[STORE_HASH_KEY];
+
+static struct key key_for(const char *text) {
+    return (struct key){store_hash(hash_key, text_of(text)), text_of(text)};
 }
 
 static struct store *create(int64_t now_ms) {
     struct store *store = calloc(1, sizeof *store);
     store->now_ms = now_ms;
+    store->hash_key = hash_key;
     return store;
 }
 
@@ -26,15 +24,15 @@ static void destroy(struct store *store) {
 }
 
 static struct entry *put(struct store *store, const char *name, const char *text, int64_t expire_ms) {
-    struct key key = key_of(name);
-    struct shape shape = {.size = strlen(text), .expire_ms = expire_ms};
-    struct entry *entry = store_make(store, &key, store_find(store, &key), shape);
+    struct key key = key_for(name);
+    struct entry *entry = store_make(store, &key, store_find(store, &key), strlen(text), false);
+    store_expire(store, entry, expire_ms);
     memcpy(entry_value(entry), text, strlen(text));
     return entry;
 }
 
 static bool holds(struct store *store, const char *name, const char *text) {
-    struct key key = key_of(name);
+    struct key key = key_for(name);
     struct entry *entry = store_find(store, &key);
     return entry != NULL && entry->value_size == strlen(text) &&
            memcmp(entry_value(entry), text, entry->value_size) == 0;
@@ -47,7 +45,7 @@ static void puts_finds_removes(void) {
     CU_ASSERT_PTR_NOT_NULL(put(store, "a", "another, longer value", 0));
     CU_ASSERT_TRUE(holds(store, "a", "another, longer value") && holds(store, "", "empty"));
     CU_ASSERT_EQUAL(store->counts.keys, 2);
-    struct key key = key_of("a");
+    struct key key = key_for("a");
     store_remove(store, store_find(store, &key));
     CU_ASSERT_PTR_NULL(store_find(store, &key));
     store_clear(store);
@@ -66,7 +64,7 @@ static void random_walk(void) {
         int n = rand() % NAMES;
         char name[16];
         snprintf(name, sizeof name, "name%d", n);
-        struct key key = key_of(name);
+        struct key key = key_for(name);
         struct entry *entry = store_find(store, &key);
         CU_ASSERT_EQUAL_FATAL(entry != NULL, held[n][0] != '\0');
         if (entry != NULL) {
@@ -96,9 +94,11 @@ static void expires(void) {
         put(store, name, "x", i % 2 ? 1500 : 0);
     }
     CU_ASSERT_EQUAL(store->counts.timed, 250);
-    struct key key = key_of("2");
-    struct entry *entry = store_make(store, &key, store_find(store, &key), (struct shape){1, 1200, SHAPE_SAME});
-    CU_ASSERT_EQUAL(entry_expire(entry), 1200);
+    struct key key = key_for("2");
+    struct entry *entry = store_find(store, &key);
+    store_expire(store, entry, 1200);
+    CU_ASSERT_EQUAL(entry->expire_ms, 1200);
+    CU_ASSERT_EQUAL(store->counts.timed, 251);
     store->now_ms = 1200;
     CU_ASSERT_PTR_NULL(store_find(store, &key));
     store->now_ms = 2000;
@@ -118,10 +118,10 @@ static void shared_values_stay(void) {
     const char *bytes = entry_value(entry);
     put(store, "a", "other", 0);
     CU_ASSERT_TRUE(memcmp(bytes, "first", 5) == 0 && holds(store, "a", "other"));
-    struct key key = key_of("a");
+    struct key key = key_for("a");
     struct entry *second = store_find(store, &key);
     second->refs++;
-    CU_ASSERT_PTR_NOT_EQUAL(store_make(store, &key, second, (struct shape){5, 0, SHAPE_EDIT}), second);
+    CU_ASSERT_PTR_NOT_EQUAL(store_make(store, &key, second, 5, true), second);
     CU_ASSERT_EQUAL(second->value_size, 5);
     store_remove(store, store_find(store, &key));
     CU_ASSERT_TRUE(memcmp(entry_value(second), "other", 5) == 0);
@@ -157,39 +157,33 @@ static void walks_every_partition(void) {
     destroy(store);
 }
 
-/* What grows and shrinks keeps its bytes, and what is new is zero. */
+/* What grows and shrinks keeps its bytes. */
 static void values_change_size(void) {
     struct store *store = create(0);
-    struct key key = key_of("a");
+    struct key key = key_for("a");
     struct entry *entry = put(store, "a", "abc", 0);
-    entry = store_make(store, &key, entry, (struct shape){6, 0, SHAPE_EDIT});
-    CU_ASSERT_TRUE(entry->value_size == 6 && memcmp(entry_value(entry), "abc\0\0\0", 6) == 0);
+    entry = store_make(store, &key, entry, 6, true);
+    CU_ASSERT_TRUE(entry->value_size == 6 && memcmp(entry_value(entry), "abc", 3) == 0);
     memcpy(entry_value(entry) + 3, "def", 3);
-    struct entry *again = store_make(store, &key, entry, (struct shape){8, 0, SHAPE_EDIT});
+    struct entry *again = store_make(store, &key, entry, 8, true);
     CU_ASSERT_PTR_EQUAL(again, entry); /* it was made with room to grow */
-    CU_ASSERT_TRUE(memcmp(entry_value(again), "abcdef\0\0", 8) == 0);
-    again = store_make(store, &key, again, (struct shape){2, 0, SHAPE_EDIT});
+    CU_ASSERT_TRUE(memcmp(entry_value(again), "abcdef", 6) == 0);
+    again = store_make(store, &key, again, 2, true);
     CU_ASSERT_TRUE(holds(store, "a", "ab") && store->counts.keys == 1);
     store_remove(store, again);
     CU_ASSERT_EQUAL(store->counts.bytes, 0);
     destroy(store);
 }
 
-/* A command on the key "k", with its arguments as they are sent; what it replies is written over the last reply. */
-static bool replies(struct resp_out *out, struct store *store, const char *command, const char *wanted) {
-    static struct server server;
-    struct resp_parser parser;
-    command_index_fill(&server.commands);
-    server.options.max_value = 8;
-    resp_init(&parser, 100);
-    CU_ASSERT_EQUAL_FATAL(resp_parse(&parser, command, strlen(command)), RESP_REQUEST);
-    struct job job = {.store = store, .server = &server, .out = out, .left = parser.count - 1};
-    job.command = command_find(&server.commands, resp_arg(&parser, 0));
-    job.rest = resp_raw(&parser, 1, parser.count - 1);
-    job.key = key_of("k");
+/* A command on the key "k"; what it replies is written over the last reply. */
+static bool replies(struct reply *out, struct shard *shard, const char *command, const char *wanted) {
+    static struct server server = {.options = {.max_value = 8}, .count = 1};
+    CU_ASSERT_EQUAL_FATAL(resp_parse(&shard->parser, text_of(command)), RESP_REQUEST);
+    struct call call = {.server = &server, .shard = shard};
+    call.args = shard->parser.args;
+    call.count = shard->parser.count;
     out->text.size = 0;
-    job_run(&job);
-    resp_finish(&parser);
+    command_run(&call, out);
     bool right = out->text.size == strlen(wanted) && memcmp(out->text.bytes, wanted, out->text.size) == 0;
     if (!right) {
         printf("%s: %.*s\n", command, (int)out->text.size, out->text.bytes);
@@ -198,27 +192,32 @@ static bool replies(struct resp_out *out, struct store *store, const char *comma
 }
 
 static void run_commands(rim_ctx *ctx) {
-    struct store *store = create(1000);
-    struct resp_out out = {.ctx = ctx, .version = 2};
-    CU_ASSERT_TRUE(replies(&out, store, "get k\n", "$-1\r\n"));
-    CU_ASSERT_TRUE(replies(&out, store, "set k 1 xx\n", "$-1\r\n"));
-    CU_ASSERT_TRUE(replies(&out, store, "set k 41 px 4000\n", "+OK\r\n"));
-    CU_ASSERT_TRUE(replies(&out, store, "incr k\n", ":42\r\n"));
-    CU_ASSERT_TRUE(replies(&out, store, "pttl k\n", ":4000\r\n"));
-    CU_ASSERT_TRUE(replies(&out, store, "append k xyz\n", ":5\r\n"));
+    struct shard *shard = calloc(1, sizeof *shard);
+    shard->store.hash_key = hash_key;
+    shard->parser.max_bulk = 100;
+    command_index_fill();
+    struct reply out = {.ctx = ctx, .version = 2};
+    CU_ASSERT_TRUE(replies(&out, shard, "get k\n", "$-1\r\n"));
+    CU_ASSERT_TRUE(replies(&out, shard, "set k 1 xx\n", "$-1\r\n"));
+    CU_ASSERT_TRUE(replies(&out, shard, "set k 41 px 4000\n", "+OK\r\n"));
+    CU_ASSERT_TRUE(replies(&out, shard, "incr k\n", ":42\r\n"));
+    CU_ASSERT_TRUE(replies(&out, shard, "pttl k\n", ":4000\r\n"));
+    CU_ASSERT_TRUE(replies(&out, shard, "append k xyz\n", ":5\r\n"));
     CU_ASSERT_TRUE(
-        replies(&out, store, "append k xyzu\n", "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"));
-    CU_ASSERT_TRUE(replies(&out, store, "incr k\n", "-ERR value is not an integer or out of range\r\n"));
-    CU_ASSERT_TRUE(replies(&out, store, "set k 7 get\n", "$5\r\n42xyz\r\n"));
-    CU_ASSERT_TRUE(replies(&out, store, "getdel k\n", "$1\r\n7\r\n"));
-    CU_ASSERT_EQUAL(store->counts.keys, 0);
-    CU_ASSERT_TRUE(replies(&out, store, "setrange k 3 x\n", ":4\r\n"));
-    CU_ASSERT_TRUE(replies(&out, store, "expireat k 0\n", ":1\r\n"));
-    CU_ASSERT_EQUAL(store->counts.keys, 0);
-    destroy(store);
+        replies(&out, shard, "append k xyzu\n", "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"));
+    CU_ASSERT_TRUE(replies(&out, shard, "incr k\n", "-ERR value is not an integer or out of range\r\n"));
+    CU_ASSERT_TRUE(replies(&out, shard, "set k 7 get\n", "$5\r\n42xyz\r\n"));
+    CU_ASSERT_TRUE(replies(&out, shard, "getdel k\n", "$1\r\n7\r\n"));
+    CU_ASSERT_EQUAL(shard->store.counts.keys, 0);
+    CU_ASSERT_TRUE(replies(&out, shard, "setrange k 3 x\n", ":4\r\n"));
+    CU_ASSERT_TRUE(replies(&out, shard, "expireat k 0\n", ":1\r\n"));
+    CU_ASSERT_EQUAL(shard->store.counts.keys, 0);
+    store_clear(&shard->store);
+    resp_finish(&shard->parser);
+    free(shard);
 }
 
-static void commands(void) {
+static void some_commands(void) {
     check_in_actor(run_commands);
 }
 
@@ -230,7 +229,7 @@ int main(void) {
         {"shared values stay", shared_values_stay},
         {"walks every partition", walks_every_partition},
         {"values change size", values_change_size},
-        {"commands", commands},
+        {"commands", some_commands},
     };
     return check_all("store", checks, sizeof checks / sizeof checks[0]);
 }
