@@ -13,6 +13,8 @@
  *     ringmail/embed.h    shards stepped by the caller's own loop
  *     ringmail/socket.h   TCP listeners and connections
  *     ringmail/tls.h      TLS on connections
+ *     ringmail/datagram.h UDP and Unix datagram sockets
+ *     ringmail/passing.h  descriptors that travel over Unix sockets
  *     ringmail/file.h     files
  *     ringmail/path.h     folders and paths
  *     ringmail/pipe.h     pipes, standard input and output
@@ -52,6 +54,7 @@
 #include "ringmail/name.h"
 #include "ringmail/offload.h"
 #include "ringmail/path.h"
+#include "ringmail/passing.h"
 #include "ringmail/pipe.h"
 #include "ringmail/pipeline.h"
 #include "ringmail/poll.h"

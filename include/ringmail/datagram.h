@@ -6,17 +6,18 @@
  * with its owner, or by rim_stop.
  *
  *     socket -> owner   RIM_DATAGRAM: one datagram each, or what the network says about an earlier one
- *     owner -> socket   rim_datagram_send, which is a system call and not a message
+ *     owner -> socket   rim_datagram_send, which is a system call and not a message on the socket's shard
  *
  *     Order     none is promised by the network; what the kernel has is handed over in its order
  *     Loss      the network's. An owner whose mailbox is full is not sent more: the kernel's buffer fills, drops what
  *               comes, and counts it (rim_datagram_event.lost)
- *     Threads   the handlers of the owner's shard; rim_stop from anywhere
+ *     Threads   handlers on any shard
  */
 #ifndef RINGMAIL_DATAGRAM_H
 #define RINGMAIL_DATAGRAM_H
 
 #include "ringmail/actor.h"
+#include "ringmail/passing.h"
 #include "ringmail/socket.h"
 
 #ifdef __cplusplus
@@ -41,9 +42,11 @@ typedef struct rim_datagram_options {
     bool no_loop;          /* members on this machine do not hear what is sent to a group */
     bool tell_way;         /* rim_datagram_event says where each came in, and its hops and class */
     bool tell_errors;      /* what the network says about what was sent to anybody, not to the peer alone */
+    bool gather;           /* what is sent in one turn leaves together at its end: see rim_datagram_send */
     bool merge;            /* datagrams of one sender may come together, as a train: see rim_datagram_event.segment */
     uint8_t hops;          /* of what is sent to a group, its time to live; 0: 1, this network alone */
     uint8_t traffic_class; /* of all that is sent: the byte that was called type of service; 0: as it is */
+    uint32_t descriptors;  /* that may come with one over a Unix socket: passing.h; 0: none is taken */
     const char *interface; /* name of the one that leads to groups; NULL: the kernel's choice */
     uint32_t mode;         /* of a Unix socket's file, as chmod(2) has it; 0: as the umask leaves it */
 } rim_datagram_options;
@@ -87,27 +90,61 @@ static inline const void *rim_datagram_bytes(const rim_datagram_event *event) {
  * Sends one datagram, now; `to` is NULL for the peer. 0; -RIM_EFULL: the kernel's buffer or a Unix peer's is full, try
  * later; -EMSGSIZE: it is too long; -EDESTADDRREQ: there is no peer; -EACCES: a broadcast without the option, or a
  * file; -ECONNREFUSED: an earlier one was refused, or nobody has the Unix name; -ENOENT, -ENETUNREACH, ... from the
- * kernel; -RIM_EDOWN, -RIM_EBADREF; -RIM_ECONTEXT on another shard than the socket's.
+ * kernel; -RIM_EDOWN, -RIM_EBADREF.
+ *
+ * With the option `gather` it is copied, and leaves with the others of this shard's turns in one system call. What the
+ * kernel then says is told to the sender as an event: RIM_DATAGRAM with that error, and in `from` where it was to go.
+ * So it is with a socket of another shard: the datagram goes there as a message, and -RIM_EFULL is the socket's
+ * mailbox.
  */
 RIM_API RIM_MUST_CHECK int rim_datagram_send(rim_ctx *ctx, rim_ref socket, const rim_address *to, const void *bytes,
                                              size_t size);
 
+/* What can be said of a datagram that is to be sent. Zeroes are the defaults. */
+typedef struct rim_datagram_letter {
+    const rim_address *to;       /* NULL: the peer */
+    const rim_datagram_way *way; /* our address that it is sent from, as an event had it; NULL: the kernel's choice */
+    const void *bytes;
+    size_t size;
+    uint32_t segment; /* not 0: the bytes are a train, of datagrams of this size and a last one that may be shorter; the
+                         kernel cuts it where it can (UDP_SEGMENT, 4.18) */
+    uint32_t descriptor_count;
+    const int *descriptors; /* copies go along over a Unix socket, at most RIM_PASSING_MAX: passing.h */
+} rim_datagram_letter;
+
+/*
+ * Sends them in order, in as few system calls as it takes, now (after what was gathered). 0, or why one could not be
+ * sent, as rim_datagram_send: `sent` (which may be NULL) is the number of those before it. Of a train a part may have
+ * left. -EINVAL: no letters, or too many descriptors. On another shard than the socket's: -RIM_ECONTEXT with
+ * descriptors.
+ */
+RIM_API RIM_MUST_CHECK int rim_datagram_send_many(rim_ctx *ctx, rim_ref socket, const rim_datagram_letter *letters,
+                                                  size_t count, size_t *sent);
+
 /*
  * Joins a multicast group, or leaves it, on the interface of this name (NULL: the kernel's choice). 0, -EINVAL (no such
- * group or interface), -EADDRINUSE (joined already), -EADDRNOTAVAIL (not joined), or as rim_datagram_send.
+ * group or interface), -EADDRINUSE (joined already), -EADDRNOTAVAIL (not joined), -RIM_EDOWN, -RIM_EBADREF. Of a socket
+ * on another shard: what the kernel says is told to the caller as an event, as with rim_datagram_send.
  */
 RIM_API RIM_MUST_CHECK int rim_datagram_join(rim_ctx *ctx, rim_ref socket, const rim_address *group,
                                              const char *interface);
 RIM_API RIM_MUST_CHECK int rim_datagram_leave(rim_ctx *ctx, rim_ref socket, const rim_address *group,
                                               const char *interface);
 
+/* The same for what one source sends to a group: RFC 4607. */
+RIM_API RIM_MUST_CHECK int rim_datagram_join_source(rim_ctx *ctx, rim_ref socket, const rim_address *group,
+                                                    const rim_address *source, const char *interface);
+RIM_API RIM_MUST_CHECK int rim_datagram_leave_source(rim_ctx *ctx, rim_ref socket, const rim_address *group,
+                                                     const rim_address *source, const char *interface);
+
 typedef struct rim_datagram_state {
     rim_address local;       /* with the port that the kernel chose */
-    uint64_t received, sent; /* datagrams; a train counts as one */
+    uint64_t received, sent; /* datagrams; a train that came counts as one */
+    uint64_t failed;         /* that were gathered, or came from other shards, and could not be sent */
     uint32_t lost;           /* as the last datagram said it */
 } rim_datagram_state;
 
-/* On the socket's own shard: 0, or as rim_datagram_send. */
+/* On the socket's own shard: 0, -RIM_EDOWN, -RIM_EBADREF; elsewhere -RIM_ECONTEXT. */
 RIM_API RIM_MUST_CHECK int rim_datagram_ask(rim_ctx *ctx, rim_ref socket, rim_datagram_state *out);
 
 #ifdef __cplusplus

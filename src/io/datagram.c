@@ -103,6 +103,7 @@ static void cut(struct rim__datagram *datagram) {
     rim__actor_unwatch(&datagram->self_watch);
     rim__actor_unwatch(&datagram->owner_watch);
     datagram->self_gone = true;
+    rim__datagram_output_finish(datagram);
     quiet(datagram);
 }
 
@@ -114,6 +115,7 @@ static void self_gone(struct rim__watch *watch, rim_ctx *ctx) {
     (void)ctx;
     struct rim__datagram *datagram = rim__container_of(watch, struct rim__datagram, self_watch);
     datagram->self_gone = true;
+    rim__datagram_output_finish(datagram);
     quiet(datagram);
 }
 
@@ -151,7 +153,7 @@ static int parse(rim_ctx *ctx, const char *host, uint16_t port, rim_address *out
 /* Without a host it has any address of the peer's family; a Unix one then has no name. */
 static int make_plan(rim_ctx *ctx, const rim_datagram_options *options, struct rim__datagram_plan *plan) {
     if (options == NULL || options->size_max > RIM_DATAGRAM_SIZE_MAX || options->send_buffer > INT32_MAX ||
-        options->receive_buffer > INT32_MAX) {
+        options->receive_buffer > INT32_MAX || options->descriptors > RIM_PASSING_MAX) {
         return rim__ctx_error(ctx, -EINVAL, "datagram socket: no options, or a size is too large");
     }
     *plan = (struct rim__datagram_plan){.options = options};
@@ -188,10 +190,8 @@ static struct rim__datagram *create(struct rim__service *service, int fd) {
     return datagram;
 }
 
-static const rim_behaviour behaviour = {.name = "rim datagrams", .protocol = RIM_DATAGRAM_PROTOCOL};
-
 static int start(rim_ctx *ctx, struct rim__datagram *datagram) {
-    int result = rim__spawn_own(ctx, &behaviour, NULL, NULL, 0, &datagram->self);
+    int result = rim__spawn_own(ctx, &rim__datagram_behaviour, NULL, &datagram, sizeof datagram, &datagram->self);
     if (result != 0) {
         return result;
     }
@@ -232,8 +232,10 @@ int rim_datagram_open(rim_ctx *ctx, const rim_datagram_options *options, rim_ref
     }
     datagram->state.local = local;
     datagram->tell_errors = options->tell_errors && local.family != RIM_FAMILY_UNIX;
+    datagram->output.gathers = options->gather;
+    datagram->output.segments = local.family != RIM_FAMILY_UNIX && service->io->ops->segments(service->io, fd);
     uint32_t size = options->merge ? RIM_DATAGRAM_SIZE_MAX : SIZE_DEFAULT;
-    rim__datagram_input_init(datagram, options->size_max != 0 ? options->size_max : size);
+    rim__datagram_input_init(datagram, options->size_max != 0 ? options->size_max : size, options->descriptors);
     result = start(ctx, datagram);
     if (result != 0) {
         if (datagram->self_gone) {

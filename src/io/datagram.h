@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * datagram.h - a datagram socket: receives, and hands what comes to the owner. Its halves are datagram_input.h and
- * datagram_calls.c.
+ * datagram_output.h.
  *
  *     Life     from rim_datagram_open until its actor has ended and nothing is in flight
  *     Loss     in the kernel's buffer, while the owner has no room
@@ -12,6 +12,7 @@
 
 #include "actor/actor.h"
 #include "io/datagram_input.h"
+#include "io/datagram_output.h"
 #include "io/op.h"
 #include "io/service.h"
 
@@ -21,6 +22,7 @@ struct rim__datagram {
     rim_ref self, owner;                /* owner RIM_NIL: it has ended */
     struct rim__watch self_watch, owner_watch;
     struct rim__datagram_input input;
+    struct rim__datagram_output output;
     int fd;           /* -1: closed */
     bool self_gone;   /* the actor has ended */
     bool closing;     /* receives no more */
@@ -30,6 +32,7 @@ struct rim__datagram {
 };
 
 enum { RIM_DATAGRAM_PROTOCOL = 0x7f0d };
+extern const rim_behaviour rim__datagram_behaviour; /* datagram_calls.c */
 
 /* NULL if there is no such socket on this shard, or none any more. */
 struct rim__datagram *rim__datagram_find(const struct rim__service *service, rim_ref self);

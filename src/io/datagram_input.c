@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "io/datagram.h"
+#include "io/passing.h"
 
 #define RECEIVES_MAX 16 /* of one socket before others get their turn */
 #define ERRORS_MAX   64
@@ -13,8 +14,9 @@
 
 /* Room before the payload: for the event, and for all that the kernel can say beside it. */
 #define CONTROL_BYTES 160u
-#define ROOM          ((uint32_t)(RIM_OP_ROOM_MIN + CONTROL_BYTES))
-_Static_assert(ROOM >= sizeof(rim_datagram_event) && ROOM % 8 == 0 && sizeof(rim_datagram_event) % 8 == 0,
+#define CONTROL_MAX   (CONTROL_BYTES + CMSG_SPACE(RIM_PASSING_MAX * sizeof(int)))
+_Static_assert(RIM_OP_ROOM_MIN + CONTROL_BYTES >= sizeof(rim_datagram_event) && CONTROL_BYTES % 8 == 0 &&
+                   sizeof(rim_datagram_event) % 8 == 0,
                "the event has its place right before the payload");
 
 struct rim__datagram_arrival {
@@ -87,7 +89,7 @@ static void hold(struct rim__datagram *datagram, struct rim__body *body) {
     input->last = arrival;
 }
 
-static int send(struct rim__datagram *datagram, struct rim__body *body) {
+static int offer(struct rim__datagram *datagram, struct rim__body *body) {
     return rim__send_body(datagram->service->ctx, datagram->self, datagram->owner, RIM_DATAGRAM, body);
 }
 
@@ -97,7 +99,7 @@ static void hand_over(struct rim__datagram *datagram, struct rim__body *body) {
         rim__body_release(shard_of(datagram), body);
     } else if (input->held != NULL || input->waits) {
         hold(datagram, body);
-    } else if (send(datagram, body) == -RIM_EFULL) {
+    } else if (offer(datagram, body) == -RIM_EFULL) {
         hold(datagram, body);
         wait_for_room(datagram);
     }
@@ -124,13 +126,32 @@ static rim_datagram_event describe(struct rim__datagram *datagram, const struct 
     };
 }
 
+/* Descriptors go along with the body, if they are wanted. Out of memory they are lost, and said to be. */
+static struct rim__body *add_descriptors(struct rim__datagram *datagram, struct rim__body *body,
+                                         const struct rim__receipt *receipt) {
+    uint32_t max = datagram->input.descriptors;
+    struct rim__body *both = rim__passing_wrap(shard_of(datagram), body, receipt->rights, max, receipt->is_cut);
+    if (both != NULL && max == 0) {
+        rim__passing_unwrap(shard_of(datagram), both);
+        return body;
+    }
+    return both != NULL ? both : body;
+}
+
+static bool has_descriptors(const struct rim__receipt *receipt) {
+    return receipt->rights != NULL || receipt->is_cut;
+}
+
 /* The event takes the place of what the kernel has written before the payload, and has been read. */
 static void take_in(struct rim__datagram *datagram, struct rim__body *body, const struct rim__receipt *receipt) {
     rim_datagram_event *event = (rim_datagram_event *)receipt->bytes - 1;
     rim__assert((char *)event >= (char *)body->data);
-    *event = describe(datagram, receipt);
     body->data = event;
-    body->size = (uint32_t)sizeof *event + event->size;
+    body->size = (uint32_t)sizeof *event + (uint32_t)receipt->result;
+    if (rim__unlikely(has_descriptors(receipt))) {
+        body = add_descriptors(datagram, body, receipt);
+    }
+    *event = describe(datagram, receipt);
     hand_over(datagram, body);
 }
 
@@ -218,7 +239,11 @@ static bool receive(struct rim__datagram *datagram) {
         wait(datagram);
         return false;
     }
-    struct rim__receipt receipt = {.bytes = block->bytes, .size = input->size_max};
+    _Alignas(struct cmsghdr) char control[CONTROL_MAX];
+    struct rim__receipt receipt = {.bytes = block->bytes,
+                                   .size = input->size_max,
+                                   .control = control,
+                                   .control_size = input->control_size};
     io->ops->receive_from(io, datagram->fd, &receipt);
     if (receipt.result < 0) {
         bool is_empty = receipt.result == -EAGAIN || receipt.result == -EINTR;
@@ -231,7 +256,8 @@ static bool receive(struct rim__datagram *datagram) {
     io->bytes_in += (uint32_t)receipt.result;
     block->event = describe(datagram, &receipt);
     block->body.size = (uint32_t)sizeof block->event + block->event.size;
-    hand_over(datagram, &block->body);
+    struct rim__body *body = &block->body;
+    hand_over(datagram, has_descriptors(&receipt) ? add_descriptors(datagram, body, &receipt) : body);
     return true;
 }
 
@@ -259,15 +285,18 @@ static void retry(struct rim__shard *shard, struct rim__timer *timer) {
     rim__datagram_input_resume(rim__container_of(timer, struct rim__datagram, input.retry));
 }
 
-void rim__datagram_input_init(struct rim__datagram *datagram, uint32_t size_max) {
+void rim__datagram_input_init(struct rim__datagram *datagram, uint32_t size_max, uint32_t descriptors) {
     struct rim__datagram_input *input = &datagram->input;
-    bool fits = ROOM + size_max <= datagram->service->io->message_max;
+    input->control_size = CONTROL_BYTES + (descriptors > 0 ? rim__passing_room(descriptors) : 0);
+    uint32_t room = RIM_OP_ROOM_MIN + input->control_size;
+    bool fits = room + size_max <= datagram->service->io->message_max;
     input->size_max = size_max;
+    input->descriptors = descriptors;
     input->retry.fire = retry;
     input->op.kind = fits ? RIM_OP_RECV_MSG : RIM_OP_READY;
     input->op.done = fits ? received : readied;
     if (fits) {
-        input->op.message.room = ROOM;
+        input->op.message.room = room;
         input->op.message.size = size_max;
     } else {
         input->op.ready.events = RIM_POLL_READ;
@@ -289,7 +318,7 @@ void rim__datagram_input_resume(struct rim__datagram *datagram) {
     rim__timer_disarm(&shard_of(datagram)->timers, &input->retry);
     input->waits = false;
     while (input->held != NULL) {
-        if (send(datagram, input->held->body) == -RIM_EFULL) {
+        if (offer(datagram, input->held->body) == -RIM_EFULL) {
             wait_for_room(datagram);
             return;
         }

@@ -26,11 +26,13 @@ struct rim__datagram_input {
     struct rim__datagram_arrival *held, *last; /* bodies that wait for room at the owner */
     struct rim__datagram_block *spare;         /* not used by the last receive_from */
     uint32_t size_max;
+    uint32_t descriptors; /* at most so many may come with one; the others are closed */
+    uint32_t control_size;
     uint32_t missed; /* what could not be held */
     bool waits;      /* for the owner's room */
 };
 
-void rim__datagram_input_init(struct rim__datagram *datagram, uint32_t size_max);
+void rim__datagram_input_init(struct rim__datagram *datagram, uint32_t size_max, uint32_t descriptors);
 /* Arms the receive, unless it waits or closes. 0, or why it cannot. */
 int rim__datagram_input_arm(struct rim__datagram *datagram);
 /* Receives no more, and drops what is held. */

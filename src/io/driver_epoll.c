@@ -15,6 +15,7 @@
 #include "io/epoll.h"
 #include "io/epoll_files.h"
 #include "io/epoll_ops.h"
+#include "io/file_job.h"
 #include "io/lookup.h"
 #include "io/net.h"
 #include "io/outside.h"
@@ -259,6 +260,8 @@ static const struct rim__io_ops io_ops = {
     .unname = rim__net_unname,
     .datagram = rim__net_datagram,
     .send_to = rim__net_send_to,
+    .send_letters = rim__net_send_letters,
+    .segments = rim__net_segments,
     .receive_from = rim__net_receive_from,
     .next_error = rim__net_next_error,
     .member = rim__net_member,
@@ -270,6 +273,7 @@ static const struct rim__io_ops io_ops = {
     .share = rim__outside_share,
     .signals = rim__outside_signals,
     .fetch_signal = rim__outside_fetch_signal,
+    .look = rim__file_job_look,
     .shutdown = rim__net_shutdown,
     .close = close_socket,
 };

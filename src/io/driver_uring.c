@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "io/disk.h"
+#include "io/file_job.h"
 #include "io/lookup.h"
 #include "io/net.h"
 #include "io/outside.h"
@@ -367,6 +368,8 @@ static const struct rim__io_ops io_ops = {
     .unname = rim__net_unname,
     .datagram = rim__net_datagram,
     .send_to = rim__net_send_to,
+    .send_letters = rim__net_send_letters,
+    .segments = rim__net_segments,
     .receive_from = rim__net_receive_from,
     .next_error = rim__net_next_error,
     .member = rim__net_member,
@@ -378,6 +381,7 @@ static const struct rim__io_ops io_ops = {
     .share = rim__outside_share,
     .signals = rim__outside_signals,
     .fetch_signal = rim__outside_fetch_signal,
+    .look = rim__file_job_look,
     .shutdown = rim__net_shutdown,
     .close = rim__net_close,
 };
@@ -431,7 +435,8 @@ int rim__uring_open(const struct rim__driver_options *options, struct rim__drive
         return -ENOMEM;
     }
     uring->driver = (struct rim__driver){.ops = &driver_ops, .shard = options->shard};
-    uring->io = (struct rim__io){.ops = &io_ops, .disk = &rim__disk_kernel, .shard = options->shard};
+    uring->io =
+        (struct rim__io){.ops = &io_ops, .disk = &rim__disk_kernel, .shard = options->shard, .reads_in_batches = true};
     uring->log = options->log;
     uring->traits = *options->traits;
     uring->event_fd = -1;

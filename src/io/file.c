@@ -107,6 +107,15 @@ static struct rim__file_call *dequeue(struct rim__file *file) {
     return call;
 }
 
+/* What a stop of the system has to wait for. */
+static void set_busy(struct rim__file *file) {
+    bool busy = file->state == RIM_FILE_IS_OPENING || file->in_flight > 0 || file->waiting != NULL;
+    if (busy != file->busy && !file->service->detached) {
+        file->busy = busy;
+        rim__ctx_busy(file->service->ctx, busy ? 1 : -1);
+    }
+}
+
 static bool is_shared(const struct rim__file_call *call) {
     enum rim__file_what what = call->ask.what;
     return !call->is_here && (what == RIM_FILE_OP_READ || what == RIM_FILE_OP_STAT || what == RIM_FILE_OP_ADVISE);
@@ -119,15 +128,32 @@ static bool may_start(const struct rim__file *file) {
     return !file->exclusive && is_shared(file->waiting) && file->in_flight < DEPTH;
 }
 
+bool rim__file_admits(const struct rim__file *file) {
+    bool is_free = file->in_flight == 0 || (!file->exclusive && file->in_flight < DEPTH);
+    return is_free && file->waiting == NULL && file->state == RIM_FILE_IS_OPEN && file->error == 0 && !file->closing;
+}
+
+int rim__file_begin(struct rim__file *file, struct rim__file_call *call) {
+    call->file = file;
+    file->exclusive = false;
+    file->in_flight++;
+    int error = rim__file_call_start(call);
+    if (error != 0) {
+        file->in_flight--;
+    }
+    set_busy(file);
+    return error;
+}
+
 static void start_waiting(struct rim__file *file) {
     while (file->waiting != NULL && may_start(file)) {
         struct rim__file_call *call = dequeue(file);
         file->exclusive = !is_shared(call);
         file->in_flight++;
-        int error = rim__file_call_start(call);
-        if (error != 0) {
+        int result = rim__file_call_start(call);
+        if (result != 0) {
             file->in_flight--;
-            rim__file_call_end(call, error);
+            rim__file_call_end(call, result < 0 ? result : 0);
         }
     }
 }
@@ -201,15 +227,6 @@ void rim__file_cut(struct rim__file *file) {
 
 /* ---- the machine ---- */
 
-/* What a stop of the system has to wait for. */
-static void set_busy(struct rim__file *file) {
-    bool busy = file->state == RIM_FILE_IS_OPENING || file->in_flight > 0 || file->waiting != NULL;
-    if (busy != file->busy && !file->service->detached) {
-        file->busy = busy;
-        rim__ctx_busy(file->service->ctx, busy ? 1 : -1);
-    }
-}
-
 static void work(struct rim__file *file) {
     if (rim__file_is_cut(file)) {
         fail_waiting(file, -RIM_EDOWN);
@@ -262,6 +279,7 @@ static int submit_open(struct rim__file *file, const rim_file_options *options) 
     file->opening.file.what = RIM_FILE_OP_OPEN;
     file->opening.file.path = file->path;
     file->opening.file.flags = (uint32_t)options->flags | O_CLOEXEC;
+    file->may_look = io->ops->look != NULL && (options->flags & O_DIRECT) == 0; /* that would wait for the disk */
     file->opening.file.mode = options->mode != 0 ? options->mode : 0666;
     return io->ops->submit(io, &file->opening);
 }

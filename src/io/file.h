@@ -47,15 +47,16 @@ enum {
 };
 
 struct rim__file_call {
-    struct rim__op op;
     struct rim__file *file;
     struct rim__file_call *next; /* among those that wait */
-    rim_token token;
-    struct rim_msg *msg; /* what is written, or room for what is read */
+    rim_token token;             /* of a request that was deferred; or of one without a message (is_direct) */
+    struct rim_msg *msg;         /* what is written, or room for what is read */
     struct rim__file_ask ask;
-    bool is_here;
-    uint64_t moved; /* bytes */
+    bool is_here, is_direct;
+    uint64_t moved;    /* bytes */
+    struct rim__op op; /* last, and no more of it than RIM_OP_FILE_SPAN */
 };
+#define RIM_FILE_CALL_SPAN (offsetof(struct rim__file_call, op) + RIM_OP_FILE_SPAN)
 
 struct rim__file {
     struct rim__service *service;
@@ -67,8 +68,11 @@ struct rim__file {
     int error; /* why it could not be opened */
     bool self_gone, closing, held, busy;
     bool quiet;     /* the owner is not told */
+    bool may_look;  /* into the page cache, before a read is submitted */
     bool exclusive; /* what is in flight suffers nothing beside it */
     uint32_t in_flight;
+    uint32_t misses; /* looks in vain, one after the other */
+    uint32_t blind;  /* so many reads to come do without */
     uint32_t waiting_count;
     uint64_t waiting_bytes;
     uint64_t position; /* RIM_FILE_HERE */
@@ -92,14 +96,32 @@ void rim__file_discard(struct rim__file *file);
 int rim__file_stand_in(rim_ctx *ctx, const char *path, rim_ref *out);
 /* Takes a call over. */
 void rim__file_enqueue(struct rim__file *file, struct rim__file_call *call);
+/* Whether a call that overlaps others may start at once, without being in the queue. */
+bool rim__file_admits(const struct rim__file *file);
+/* Starts such a call. 0, or it was not taken. */
+int rim__file_begin(struct rim__file *file, struct rim__file_call *call);
 /* Does whatever is to be done next. To be called last in every event; the file may be gone afterwards. */
 void rim__file_settle(struct rim__file *file);
 /* The actors are gone: closes now, or as soon as nothing is in flight. */
 void rim__file_cut(struct rim__file *file);
 
+/* ---- file_direct.c ---- */
+
+/* A read without a message to the file. False: it was not taken; *error says why, or is 0: it is to be sent. */
+bool rim__file_read_directly(rim_ctx *ctx, const rim_file_ask *ask, const struct rim__file_ask *call, rim_token *out,
+                             int *error);
+
+/* ---- file_look.c ---- */
+
+/*
+ * Whether all of it could be read at once, from memory. It is not tried where it is not worth it; `crowd` is how many
+ * calls are under way beside this one.
+ */
+bool rim__file_look(struct rim__file *file, const struct rim__file_ask *ask, void *bytes, uint64_t crowd);
+
 /* ---- file_call.c ---- */
 
-/* Starts it. 0, or it is over and this is its error. */
+/* Starts it. 0; or it is over: negative is its error, and 1 it is done. */
 int rim__file_call_start(struct rim__file_call *call);
 /* The outcome, and the end of the call's memory. */
 void rim__file_call_end(struct rim__file_call *call, int error);

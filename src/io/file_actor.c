@@ -19,13 +19,14 @@ static rim_verdict init(rim_ctx *ctx, void *self, const void *arg, size_t size) 
 /* The message, if it has what is to be written, goes along. NULL: out of memory. */
 static struct rim__file_call *make_call(rim_ctx *ctx, const struct rim__file_ask *ask, rim_msg *msg) {
     struct rim__memory *memory = &rim__ctx_shard(ctx)->memory;
-    struct rim__file_call *call = rim__memory_alloc(memory, sizeof *call);
+    struct rim__file_call *call = rim__memory_alloc(memory, RIM_FILE_CALL_SPAN);
     if (call == NULL) {
         return NULL;
     }
     call->op.in_flight = false; /* the rest of it is filled when it starts: there is much of it */
     call->op.cancelling = false;
     call->moved = 0;
+    call->is_direct = false;
     call->ask = *ask;
     call->is_here = ask->offset == RIM_FILE_HERE;
     call->token = rim_defer(ctx);
@@ -36,7 +37,7 @@ static struct rim__file_call *make_call(rim_ctx *ctx, const struct rim__file_ask
     if (call->token != RIM_NIL) {
         (void)rim_refuse(ctx, call->token, -ENOMEM);
     }
-    rim__memory_free(memory, call, sizeof *call);
+    rim__memory_free(memory, call, RIM_FILE_CALL_SPAN);
     return NULL;
 }
 

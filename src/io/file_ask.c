@@ -56,6 +56,10 @@ static int send_read(rim_ctx *ctx, const rim_file_ask *ask, size_t size, bool is
         .length = size,
         .is_exact = is_exact,
     };
+    int error = 0;
+    if (rim__file_read_directly(ctx, ask, &call, out, &error) || error != 0) {
+        return error;
+    }
     return send(ctx, ask, &call, out);
 }
 

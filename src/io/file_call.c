@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "actor/shortcut.h"
 #include "base/assert.h"
 #include "io/disk.h"
 #include "io/file.h"
@@ -86,6 +87,9 @@ static int submit(struct rim__file_call *call) {
 
 static int make_room(struct rim__file_call *call) {
     uint64_t size = size_of(call);
+    if (call->is_direct) {
+        return 0; /* it has it */
+    }
     if (call->ask.what == RIM_FILE_OP_READ || call->ask.what == RIM_FILE_OP_STAT) {
         call->msg = rim__msg_create(call->file->service->shard, RIM_KIND_TELL, 0, RIM_FILE_CALL, size);
         return call->msg != NULL ? 0 : -ENOMEM;
@@ -93,11 +97,24 @@ static int make_room(struct rim__file_call *call) {
     return 0;
 }
 
+static bool is_in_memory(struct rim__file_call *call) {
+    struct rim__file *file = call->file;
+    if (!rim__file_look(file, &call->ask, bytes_of(call), file->in_flight + file->waiting_count - 1)) {
+        return false;
+    }
+    call->moved = call->ask.length;
+    file->position = call->is_here ? call->ask.offset + call->moved : file->position;
+    return true;
+}
+
 int rim__file_call_start(struct rim__file_call *call) {
     if (call->is_here) {
         call->ask.offset = call->file->position;
     }
     int error = make_room(call);
+    if (error == 0 && call->ask.what == RIM_FILE_OP_READ && !call->is_direct && is_in_memory(call)) {
+        return 1;
+    }
     return error != 0 ? error : submit(call);
 }
 
@@ -200,13 +217,33 @@ static void answer(struct rim__file_call *call, int error) {
     rim__ctx_leave(ctx, previous);
 }
 
+/* Its request is not the actor's, and so did not go with it. */
+static void answer_directly(struct rim__file_call *call, int error) {
+    struct rim__file *file = call->file;
+    rim_ctx *ctx = file->service->ctx;
+    if (file->self_gone) {
+        error = -RIM_EDOWN;
+    }
+    if (error == 0) {
+        error = rim__shortcut_reply(ctx, file->self, call->token, call->msg, call->moved);
+        call->msg = error == 0 ? NULL : call->msg;
+    }
+    if (error != 0) {
+        char text[RIM_FAILURE_TEXT_MAX];
+        rim__file_explain(file, call, error, text, sizeof text);
+        rim__shortcut_fail(ctx, file->self, call->token, error, text);
+    }
+}
+
 void rim__file_call_end(struct rim__file_call *call, int error) {
     struct rim__shard *shard = call->file->service->shard;
-    if (!rim__file_is_cut(call->file)) { /* else its deferred request went with the actor */
+    if (call->is_direct && !call->file->service->detached) {
+        answer_directly(call, error);
+    } else if (!rim__file_is_cut(call->file)) { /* else its deferred request went with the actor */
         answer(call, error);
     }
     if (call->msg != NULL) {
         rim__msg_release(shard, call->msg);
     }
-    rim__memory_free(&shard->memory, call, sizeof *call);
+    rim__memory_free(&shard->memory, call, RIM_FILE_CALL_SPAN);
 }

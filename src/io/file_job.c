@@ -240,3 +240,10 @@ int rim__file_job_submit(struct rim__io *io, struct rim__op *op) {
     io->operations_open++;
     return 0;
 }
+
+/* ---- at once ---- */
+
+ssize_t rim__file_job_look(int fd, void *bytes, size_t size, uint64_t offset) {
+    struct iovec piece = {.iov_base = bytes, .iov_len = size};
+    return preadv2(fd, &piece, 1, (off_t)offset, RWF_NOWAIT);
+}

@@ -19,4 +19,7 @@
 /* 0, -ENOMEM, or the codes of rim__offload_submit. */
 int rim__file_job_submit(struct rim__io *io, struct rim__op *op);
 
+/* The function of struct rim__io_ops. Here, without a helper. */
+ssize_t rim__file_job_look(int fd, void *bytes, size_t size, uint64_t offset);
+
 #endif

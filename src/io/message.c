@@ -68,6 +68,8 @@ static void read_control(struct cmsghdr *at, uint64_t payload, struct rim__recei
     case SOL_SOCKET:
         if (at->cmsg_type == SO_RXQ_OVFL) {
             memcpy(&out->lost, CMSG_DATA(at), sizeof out->lost);
+        } else if (at->cmsg_type == SCM_RIGHTS) {
+            out->rights = at;
         }
         break;
     case IPPROTO_IP:
@@ -102,6 +104,8 @@ static void read_name(const struct msghdr *message, rim_address *out) {
 void rim__message_read(const struct msghdr *message, uint64_t payload, uint64_t size, struct rim__receipt *out) {
     out->result = (int32_t)(payload < size ? payload : size);
     out->is_truncated = payload > size || (message->msg_flags & MSG_TRUNC) != 0;
+    out->is_cut = (message->msg_flags & MSG_CTRUNC) != 0;
+    out->rights = NULL;
     out->lost = 0;
     out->segment = 0;
     out->hops = 0;

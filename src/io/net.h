@@ -25,6 +25,10 @@ int rim__net_shutdown(struct rim__io *io, int fd, int how);
 int rim__net_datagram(struct rim__io *io, const struct rim__datagram_plan *plan, rim_address *bound);
 int rim__net_send_to(struct rim__io *io, int fd, const rim_address *to, struct iovec bytes);
 void rim__net_receive_from(struct rim__io *io, int fd, struct rim__receipt *receipt);
+/* net_letters.c */
+int rim__net_send_letters(struct rim__io *io, int fd, const rim_datagram_letter *letters, uint32_t count);
+bool rim__net_segments(struct rim__io *io, int fd);
+/* net_datagram.c */
 bool rim__net_next_error(struct rim__io *io, int fd, struct rim__receipt *receipt);
 int rim__net_member(struct rim__io *io, int fd, const struct rim__membership *membership);
 void rim__net_close(struct rim__io *io, int fd, bool reset);

@@ -183,14 +183,13 @@ int rim__net_send_to(struct rim__io *io, int fd, const rim_address *to, struct i
 
 void rim__net_receive_from(struct rim__io *io, int fd, struct rim__receipt *receipt) {
     union rim__sockaddr name = {0};
-    _Alignas(struct cmsghdr) char control[CONTROL_MAX];
     struct iovec bytes = {receipt->bytes, receipt->size};
     struct msghdr message = {.msg_name = &name,
                              .msg_namelen = sizeof name,
                              .msg_iov = &bytes,
                              .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof control};
+                             .msg_control = receipt->control,
+                             .msg_controllen = receipt->control_size};
     (void)io;
     ssize_t count = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     receipt->result = count < 0 ? -errno : (int32_t)count;
@@ -225,6 +224,18 @@ bool rim__net_next_error(struct rim__io *io, int fd, struct rim__receipt *receip
     return true;
 }
 
+static int change_source(int fd, const struct rim__membership *membership, uint32_t index) {
+    union rim__sockaddr group, source;
+    struct group_source_req request = {.gsr_interface = index};
+    socklen_t length = rim__address_to_sockaddr(membership->group, &group);
+    memcpy(&request.gsr_group, &group, length);
+    length = rim__address_to_sockaddr(membership->source, &source);
+    memcpy(&request.gsr_source, &source, length);
+    int level = membership->group->family == 6 ? IPPROTO_IPV6 : IPPROTO_IP;
+    int option = membership->join ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP;
+    return setsockopt(fd, level, option, &request, sizeof request) == 0 ? 0 : -errno;
+}
+
 int rim__net_member(struct rim__io *io, int fd, const struct rim__membership *membership) {
     union rim__sockaddr name;
     int index;
@@ -234,6 +245,9 @@ int rim__net_member(struct rim__io *io, int fd, const struct rim__membership *me
         return error;
     }
     bool is_ipv6 = membership->group->family == 6;
+    if (membership->source != NULL) {
+        return change_source(fd, membership, (uint32_t)index);
+    }
     struct group_req request = {.gr_interface = (uint32_t)index};
     socklen_t length = rim__address_to_sockaddr(membership->group, &name);
     memcpy(&request.gr_group, &name, length);

@@ -17,12 +17,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include "ringmail/datagram.h"
+#include "ringmail/map.h"
 #include "ringmail/poll.h"
 #include "ringmail/signal.h"
-#include "ringmail/map.h"
 #include "ringmail/socket.h"
 #include "shard/message.h"
 
@@ -30,6 +31,7 @@ struct rim__disk;
 struct rim__io;
 struct rim__op;
 struct rim__lookup;
+struct cmsghdr;
 struct rim__mapping;
 struct rim__map_plan;
 
@@ -75,7 +77,8 @@ enum rim__map_what {
     RIM_MAP_OP_UNMAP,
 };
 
-#define RIM_OP_IOV_MAX 32
+#define RIM_OP_IOV_MAX     32
+#define RIM_OP_LETTERS_MAX 32u
 
 /* Receive buffers are scarce when less than this part of them is at home. */
 #define RIM_IO_BUFFERS_LOW 4u
@@ -96,6 +99,10 @@ struct rim__receipt {
     rim_datagram_way way;
     uint8_t hops, traffic_class;
     bool is_truncated;
+    bool is_cut;                  /* more descriptors came than there was room for */
+    const struct cmsghdr *rights; /* the descriptors, which are the callee's; NULL: none */
+    void *control;                /* for receive_from: room for what comes beside it */
+    size_t control_size;
 };
 
 struct rim__completion {
@@ -147,6 +154,8 @@ struct rim__op {
         } map;
     };
 };
+/* As much of an operation as one on a file has: what is behind it need not be there. */
+#define RIM_OP_FILE_SPAN (offsetof(struct rim__op, file) + sizeof((struct rim__op *)0)->file)
 
 /* A datagram socket to be opened. */
 struct rim__datagram_plan {
@@ -169,8 +178,9 @@ struct rim__pipe_plan {
 
 struct rim__membership {
     const rim_address *group;
-    const char *interface; /* NULL: any */
-    bool join;             /* else leave */
+    const rim_address *source; /* that alone is heard; NULL: all */
+    const char *interface;     /* NULL: any */
+    bool join;                 /* else leave */
 };
 
 struct rim__io_ops {
@@ -200,6 +210,11 @@ struct rim__io_ops {
     int (*datagram)(struct rim__io *io, const struct rim__datagram_plan *plan, rim_address *bound);
     /* One datagram, now, to `to` or, if that is NULL, the peer. 0 or negative errno. */
     int (*send_to)(struct rim__io *io, int fd, const rim_address *to, struct iovec bytes);
+    /* The first of these, at least one and at most RIM_OP_LETTERS_MAX; a train is at most what the kernel cuts at once.
+       How many were sent, or a negative errno about the first. */
+    int (*send_letters)(struct rim__io *io, int fd, const rim_datagram_letter *letters, uint32_t count);
+    /* Whether trains are cut below: else a letter's segment is 0. */
+    bool (*segments)(struct rim__io *io, int fd);
     void (*receive_from)(struct rim__io *io, int fd, struct rim__receipt *receipt);
     /* What the network has said about a datagram that was sent from here: result and from. False: nothing. */
     bool (*next_error)(struct rim__io *io, int fd, struct rim__receipt *receipt);
@@ -217,6 +232,9 @@ struct rim__io_ops {
     int (*signals)(struct rim__io *io, uint64_t mask);
     /* The next of them, now: fills in all but `watch`. 0, -EAGAIN: none, or another negative errno. */
     int (*fetch_signal)(struct rim__io *io, int fd, rim_signal_event *event);
+    /* Reads what is in memory, now and without waiting: how many bytes, 0 at the end of the file, or negative: an
+       error, or it is not there. NULL: a driver that never looks. */
+    ssize_t (*look)(int fd, void *bytes, size_t size, uint64_t offset);
     /* shutdown(2) with SHUT_RD, SHUT_WR or SHUT_RDWR; called directly. */
     int (*shutdown)(struct rim__io *io, int fd, int how);
     /* close(2). Nothing may be in flight on the descriptor. `reset`: the peer is to see a reset (linger 0). */
@@ -229,6 +247,7 @@ struct rim__io {
     const struct rim__disk *disk; /* folders and paths, for helpers: disk.h */
     struct rim__shard *shard;
     uint32_t message_max;     /* bytes that room and payload of a RECV_MSG may have; 0: there is no such operation */
+    bool reads_in_batches;    /* many reads together are cheaper than as many looks */
     uint64_t operations;      /* completed */
     uint64_t operations_open; /* in flight now */
     uint64_t descriptors;     /* sockets open now: counted by listen, socket, accepted descriptors, and close */

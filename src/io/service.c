@@ -108,6 +108,18 @@ void rim__service_tell(struct rim__service *service, rim_ref clerk, const struct
     }
 }
 
+static void after_turns(rim_ctx *ctx) {
+    struct rim__service *service = rim__ctx_io(ctx);
+    if (service != NULL) {
+        rim__socket_push_all(service);
+        rim__datagram_flush_all(service);
+    }
+}
+
+void rim__service_run_after(struct rim__service *service) {
+    rim__ctx_run_after(service->ctx, after_turns);
+}
+
 void *rim__service_enter(struct rim__service *service) {
     return rim__ctx_enter(service->ctx, service->clerk);
 }

@@ -36,10 +36,12 @@ struct rim__service {
     struct rim__listener *listeners;
     struct rim__file *files;
     struct rim__lookout *lookouts;
+    uint64_t looked_tick, looked_bytes; /* read from memory by file_look.c: in which tick, and how much */
     struct rim__region *regions;
     struct rim__socket *waiting;                      /* sockets whose owner has no room */
     struct rim__socket *pushes, **pushes_end;         /* those that were written to in this tick's turns */
     struct rim__socket *sockets[RIM_SERVICE_BUCKETS]; /* by reference */
+    struct rim__datagram *flushes;                    /* those that have gathered something */
     struct rim__datagram *datagrams[RIM_SERVICE_DATAGRAM_BUCKETS];
     /* How the driver takes back the buffers that it receives into; NULL until one was seen. */
     void (*buffer_release)(struct rim__shard *home, struct rim__body *body);
@@ -65,6 +67,8 @@ int rim__service_start(rim_ctx *ctx);
 void rim__service_forget(struct rim__service *service);
 /* Tells another shard's clerk RIM_SERVICE_ARMED. */
 void rim__service_tell(struct rim__service *service, rim_ref clerk, const struct rim__notice *notice);
+/* Once after this tick's turns: sends what sockets have gathered. */
+void rim__service_run_after(struct rim__service *service);
 /* Acts as the clerk, between enter and leave, as rim__ctx_enter. */
 void *rim__service_enter(struct rim__service *service);
 

@@ -2,6 +2,7 @@
 #include "io/sim_datagram.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,8 @@ struct rim__sim_packet {
     size_t size;
     uint8_t traffic_class;
     bool no_loop;
+    uint32_t descriptor_count;
+    int *descriptors; /* real ones: copies */
     char bytes[];
 };
 
@@ -48,9 +51,10 @@ static bool is_foreign(const rim_address *address, uint8_t a, uint8_t b, uint8_t
     return address->family == 4 && address->bytes[0] == a && address->bytes[1] == b && address->bytes[2] == c;
 }
 
-static bool is_member(const struct rim__sim_datagram *datagram, const rim_address *group) {
+static bool hears(const struct rim__sim_datagram *datagram, const rim_address *group, const rim_address *from) {
     for (uint32_t i = 0; i < datagram->group_count; i++) {
-        if (is_same(&datagram->groups[i], group)) {
+        const struct rim__sim_group *at = &datagram->groups[i];
+        if (is_same(&at->group, group) && (at->source.family == 0 || is_same(&at->source, from))) {
             return true;
         }
     }
@@ -73,12 +77,18 @@ static bool is_for(const struct rim__sim_datagram *there, const struct rim__sim_
         return false;
     }
     if (is_group(to)) {
-        return !packet->no_loop && is_member(there, to);
+        return !packet->no_loop && hears(there, to, &packet->from);
     }
     return is_broadcast(to) || rim__address_is_any(&there->local) || is_same(&there->local, to);
 }
 
 /* ---- life ---- */
+
+static void free_packet(struct rim__sim_packet *packet) {
+    rim__passing_close(packet->descriptors, packet->descriptor_count);
+    free(packet->descriptors);
+    free(packet);
+}
 
 static bool shares(const struct rim__sim_datagram *datagram) {
     return datagram->share || datagram->spread;
@@ -128,6 +138,7 @@ int rim__sim_datagram_open(struct rim__sim_net *net, const struct rim__datagram_
         .peer = plan->peer,
         .share = plan->options->share,
         .spread = plan->options->spread,
+        .descriptors = plan->options->descriptors,
         .tell_way = plan->options->tell_way,
         .tell_errors = plan->options->tell_errors,
         .traffic_class = plan->options->traffic_class,
@@ -151,7 +162,7 @@ void rim__sim_datagram_close(struct rim__sim_net *net, struct rim__sim_datagram 
     while (datagram->first != NULL) {
         struct rim__sim_packet *packet = datagram->first;
         datagram->first = packet->next;
-        free(packet);
+        free_packet(packet);
     }
     free(datagram);
 }
@@ -170,7 +181,7 @@ void rim__sim_datagram_finish(struct rim__sim_net *net) {
     while (net->packets != NULL) {
         struct rim__sim_packet *packet = net->packets;
         leave_way(packet);
-        free(packet);
+        free_packet(packet);
     }
 }
 
@@ -181,7 +192,8 @@ static void kick(struct rim__sim_datagram *datagram) {
     rim__sim_flight_kick(datagram->socket->flights[RIM_OP_RECV_MSG]);
 }
 
-static void put(struct rim__sim_datagram *there, const struct rim__sim_packet *packet) {
+/* Descriptors go to the first who gets it: there is no other. */
+static void put(struct rim__sim_datagram *there, struct rim__sim_packet *packet) {
     there->coming -= there->coming > 0; /* of a Unix socket; one that was closed meanwhile had a namesake */
     if (there->waiting == RIM_SIM_DATAGRAMS) {
         there->lost++;
@@ -190,6 +202,8 @@ static void put(struct rim__sim_datagram *there, const struct rim__sim_packet *p
     struct rim__sim_packet *copy = rim__sim_event_alloc(sizeof *copy + packet->size);
     memcpy(copy, packet, sizeof *copy + packet->size);
     copy->next = NULL;
+    packet->descriptors = NULL;
+    packet->descriptor_count = 0;
     *(there->first == NULL ? &there->first : &there->last->next) = copy;
     there->last = copy;
     there->waiting++;
@@ -239,7 +253,7 @@ static void fire_arrival(const struct rim__sim_event *event) {
     if (!has_come && !is_for_all && !is_foreign(&packet->to, 192, 0, 2)) {
         refuse(net, packet);
     }
-    free(packet);
+    free_packet(packet);
 }
 
 /* Any address means this machine. */
@@ -257,17 +271,35 @@ static void set_ends(struct rim__sim_packet *packet, const rim_address *from, co
     }
 }
 
+static void copy_descriptors(struct rim__sim_packet *packet, const rim_datagram_letter *letter) {
+    if (letter->descriptor_count > 0) {
+        packet->descriptors = rim__sim_event_alloc(letter->descriptor_count * sizeof(int));
+    }
+    for (uint32_t i = 0; i < letter->descriptor_count; i++) {
+        packet->descriptors[packet->descriptor_count++] = fcntl(letter->descriptors[i], F_DUPFD_CLOEXEC, 0);
+    }
+}
+
+/* The way of an answer is the sender's address. */
+static void set_way(struct rim__sim_packet *packet, const rim_datagram_way *way) {
+    if (way != NULL && way->family == packet->from.family && way->family != 0) {
+        memcpy(packet->from.bytes, way->bytes, sizeof packet->from.bytes);
+    }
+}
+
 static void send_one(struct rim__sim_net *net, const struct rim__sim_datagram *from, const rim_address *to,
-                     struct iovec bytes) {
-    struct rim__sim_packet *packet = rim__sim_event_alloc(sizeof *packet + bytes.iov_len);
+                     const rim_datagram_letter *letter) {
+    struct rim__sim_packet *packet = rim__sim_event_alloc(sizeof *packet + letter->size);
     packet->net = net;
-    packet->size = bytes.iov_len;
+    packet->size = letter->size;
     packet->no_loop = from->no_loop;
     packet->traffic_class = from->traffic_class;
     set_ends(packet, &from->local, to);
-    if (bytes.iov_len > 0) {
-        memcpy(packet->bytes, bytes.iov_base, bytes.iov_len);
+    set_way(packet, letter->way);
+    if (letter->size > 0) {
+        memcpy(packet->bytes, letter->bytes, letter->size);
     }
+    copy_descriptors(packet, letter);
     packet->next = net->packets;
     packet->link = &net->packets;
     if (packet->next != NULL) {
@@ -297,9 +329,19 @@ static int check_peer(const struct rim__sim_net *net, const struct rim__sim_data
     return rim__address_is_file(to) ? -ENOENT : -ECONNREFUSED;
 }
 
-int rim__sim_datagram_send(struct rim__sim_net *net, struct rim__sim_datagram *from, const rim_address *to,
-                           struct iovec bytes) {
-    const rim_address *target = to != NULL ? to : &from->peer;
+/* As the kernel finds them before anything is sent. */
+static int check_descriptors(const rim_address *to, const rim_datagram_letter *letter) {
+    for (uint32_t i = 0; i < letter->descriptor_count && to->family == RIM_FAMILY_UNIX; i++) {
+        if (fcntl(letter->descriptors[i], F_GETFD) < 0) {
+            return -EBADF;
+        }
+    }
+    return letter->descriptor_count > 0 && to->family != RIM_FAMILY_UNIX ? -EINVAL : 0;
+}
+
+int rim__sim_datagram_send(struct rim__sim_net *net, struct rim__sim_datagram *from,
+                           const rim_datagram_letter *letter) {
+    const rim_address *target = letter->to != NULL ? letter->to : &from->peer;
     if (from->error != 0) {
         int error = from->error;
         from->error = 0;
@@ -308,22 +350,23 @@ int rim__sim_datagram_send(struct rim__sim_net *net, struct rim__sim_datagram *f
     if (target->family == 0) {
         return -EDESTADDRREQ;
     }
-    if (bytes.iov_len > SIZE_MAX_UDP) {
+    if (letter->size > SIZE_MAX_UDP) {
         return -EMSGSIZE;
     }
     if (is_broadcast(target) && !from->broadcast) {
         return -EACCES;
     }
-    int error = check_peer(net, from, target);
+    int error = check_descriptors(target, letter);
+    error = error == 0 ? check_peer(net, from, target) : error;
     if (error != 0) {
         return error;
     }
     bool is_unix = target->family == RIM_FAMILY_UNIX; /* nothing is lost there, and nothing comes twice */
     if (is_unix || !rim__sim_strikes(net->sim, RIM_FAULT_lose_datagram)) {
-        send_one(net, from, target, bytes);
+        send_one(net, from, target, letter);
     }
     if (!is_unix && rim__sim_strikes(net->sim, RIM_FAULT_repeat_datagram)) {
-        send_one(net, from, target, bytes);
+        send_one(net, from, target, letter);
     }
     return 0;
 }
@@ -367,6 +410,23 @@ static void tell_way(const struct rim__sim_packet *packet, struct rim__receipt *
     receipt->traffic_class = packet->traffic_class;
 }
 
+/* What there is no room for is closed, with the packet. */
+static void hand_out(struct rim__sim_datagram *datagram, struct rim__sim_packet *packet, struct rim__receipt *receipt) {
+    uint32_t count =
+        packet->descriptor_count < datagram->descriptors ? packet->descriptor_count : datagram->descriptors;
+    receipt->is_cut = count < packet->descriptor_count;
+    if (count == 0) {
+        return;
+    }
+    struct cmsghdr *rights = (struct cmsghdr *)(void *)datagram->control;
+    rim__passing_head(rights, count);
+    memcpy(CMSG_DATA(rights), packet->descriptors, count * sizeof(int));
+    for (uint32_t i = 0; i < count; i++) {
+        packet->descriptors[i] = -1;
+    }
+    receipt->rights = rights;
+}
+
 void rim__sim_datagram_receive(struct rim__sim_datagram *datagram, struct rim__receipt *receipt) {
     struct rim__sim_packet *packet = datagram->first;
     int error = rim__sim_datagram_error(datagram);
@@ -383,31 +443,44 @@ void rim__sim_datagram_receive(struct rim__sim_datagram *datagram, struct rim__r
     receipt->is_truncated = size < packet->size;
     receipt->from = packet->from;
     receipt->lost = datagram->lost;
+    hand_out(datagram, packet, receipt);
     datagram->first = packet->next;
     datagram->waiting--;
-    free(packet);
+    free_packet(packet);
+}
+
+/* NULL: it is none of them. */
+static struct rim__sim_group *find_group(struct rim__sim_datagram *datagram, const struct rim__sim_group *group) {
+    for (uint32_t i = 0; i < datagram->group_count; i++) {
+        struct rim__sim_group *at = &datagram->groups[i];
+        bool is_alike = at->source.family == group->source.family;
+        if (is_alike && is_same(&at->group, &group->group) &&
+            (group->source.family == 0 || is_same(&at->source, &group->source))) {
+            return at;
+        }
+    }
+    return NULL;
 }
 
 int rim__sim_datagram_member(struct rim__sim_datagram *datagram, const struct rim__membership *membership) {
-    const rim_address *group = membership->group;
-    if (!is_group(group) || (membership->interface != NULL && strcmp(membership->interface, "lo") != 0)) {
+    struct rim__sim_group group = {.group = *membership->group};
+    if (!is_group(&group.group) || (membership->interface != NULL && strcmp(membership->interface, "lo") != 0)) {
         return -EINVAL;
     }
-    bool is_there = is_member(datagram, group);
-    if (membership->join == is_there) {
-        return is_there ? -EADDRINUSE : -EADDRNOTAVAIL;
+    if (membership->source != NULL) {
+        group.source = *membership->source;
     }
-    if (membership->join) {
-        if (datagram->group_count == RIM_SIM_GROUPS) {
-            return -ENOBUFS;
-        }
-        datagram->groups[datagram->group_count++] = *group;
+    struct rim__sim_group *there = find_group(datagram, &group);
+    if (membership->join == (there != NULL)) {
+        return there == NULL || membership->source != NULL ? -EADDRNOTAVAIL : -EADDRINUSE;
+    }
+    if (there != NULL) {
+        *there = datagram->groups[--datagram->group_count];
         return 0;
     }
-    uint32_t at = 0;
-    while (!is_same(&datagram->groups[at], group)) {
-        at++;
+    if (datagram->group_count == RIM_SIM_GROUPS) {
+        return -ENOBUFS;
     }
-    datagram->groups[at] = datagram->groups[--datagram->group_count];
+    datagram->groups[datagram->group_count++] = group;
     return 0;
 }

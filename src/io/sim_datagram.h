@@ -14,6 +14,7 @@
 #define RINGMAIL_IO_SIM_DATAGRAM_H
 
 #include "io/op.h"
+#include "io/passing.h"
 
 struct rim__sim_net;
 struct rim__sim_packet;
@@ -27,13 +28,17 @@ struct rim__sim_datagram {
     struct rim__sim_datagram *next; /* in the net's list */
     struct rim__sim_socket *socket;
     rim_address local, peer; /* peer.family 0: not connected */
-    rim_address groups[RIM_SIM_GROUPS];
+    struct rim__sim_group {
+        rim_address group, source; /* source.family 0: any */
+    } groups[RIM_SIM_GROUPS];
     uint32_t group_count, waiting, lost;
     uint32_t coming;                                    /* to a Unix socket, which has room for them */
     struct rim__sim_packet *first, *last;               /* arrived */
     int error;                                          /* to be told once */
     struct rim__receipt complaints[RIM_SIM_COMPLAINTS]; /* with tell_errors: what came back, the oldest first */
     uint32_t complaint_count;
+    uint32_t descriptors;                                                             /* that may come with one */
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(RIM_PASSING_MAX * sizeof(int))]; /* of the one received last */
     bool share, spread, broadcast, ipv6_only, no_loop, tell_way, tell_errors;
     uint8_t traffic_class;
 };
@@ -42,8 +47,7 @@ struct rim__sim_datagram {
 int rim__sim_datagram_open(struct rim__sim_net *net, const struct rim__datagram_plan *plan, rim_address *bound);
 void rim__sim_datagram_close(struct rim__sim_net *net, struct rim__sim_datagram *datagram);
 bool rim__sim_datagram_is_ready(const struct rim__sim_datagram *datagram);
-int rim__sim_datagram_send(struct rim__sim_net *net, struct rim__sim_datagram *from, const rim_address *to,
-                           struct iovec bytes);
+int rim__sim_datagram_send(struct rim__sim_net *net, struct rim__sim_datagram *from, const rim_datagram_letter *letter);
 /* The error that is to be told now, or 0; it is told by that. */
 int rim__sim_datagram_error(struct rim__sim_datagram *datagram);
 /* Of the one that is received next, which is there. */

@@ -361,7 +361,27 @@ static int open_datagram(struct rim__io *io, const struct rim__datagram_plan *pl
 }
 
 static int send_to(struct rim__io *io, int fd, const rim_address *to, struct iovec bytes) {
-    return rim__sim_datagram_send(&of(io)->sim->net, find(io, fd)->datagram, to, bytes);
+    const rim_datagram_letter letter = {.to = to, .bytes = bytes.iov_base, .size = bytes.iov_len};
+    return rim__sim_datagram_send(&of(io)->sim->net, find(io, fd)->datagram, &letter);
+}
+
+static int send_letters(struct rim__io *io, int fd, const rim_datagram_letter *letters, uint32_t count) {
+    struct rim__sim_datagram *datagram = find(io, fd)->datagram;
+    for (uint32_t i = 0; i < count; i++) {
+        rim__assert(letters[i].segment == 0);
+        int error = rim__sim_datagram_send(&of(io)->sim->net, datagram, &letters[i]);
+        if (error != 0) {
+            return i > 0 ? (int)i : error;
+        }
+    }
+    return (int)count;
+}
+
+/* Nothing would be saved here. */
+static bool segments(struct rim__io *io, int fd) {
+    (void)io;
+    (void)fd;
+    return false;
 }
 
 static void receive_from(struct rim__io *io, int fd, struct rim__receipt *receipt) {
@@ -414,6 +434,8 @@ const struct rim__io_ops rim__sim_io_ops = {
     .unname = unname,
     .datagram = open_datagram,
     .send_to = send_to,
+    .send_letters = send_letters,
+    .segments = segments,
     .receive_from = receive_from,
     .next_error = next_error,
     .member = member,

@@ -466,9 +466,8 @@ void rim__socket_push(struct rim__socket *socket) {
     }
 }
 
-static void push_all(rim_ctx *ctx) {
-    struct rim__service *service = rim__ctx_io(ctx);
-    while (service != NULL && service->pushes != NULL) {
+void rim__socket_push_all(struct rim__service *service) {
+    while (service->pushes != NULL) {
         struct rim__socket *socket = service->pushes;
         unlist_push(socket);
         rim__socket_push(socket);
@@ -484,7 +483,7 @@ void rim__socket_push_later(struct rim__socket *socket) {
     socket->push_link = service->pushes_end;
     *service->pushes_end = socket;
     service->pushes_end = &socket->next_push;
-    rim__ctx_run_after(service->ctx, push_all);
+    rim__service_run_after(service);
 }
 
 void rim__socket_room(struct rim__service *service, rim_ref who) {

@@ -131,6 +131,8 @@ void rim__socket_settle(struct rim__socket *socket);
 void rim__socket_push(struct rim__socket *socket);
 /* rim__socket_push, when the turns of this tick have been taken: one send for all that they write. */
 void rim__socket_push_later(struct rim__socket *socket);
+/* After the turns: starts them all. */
+void rim__socket_push_all(struct rim__service *service);
 
 /* Changes of state; the caller settles. Each is allowed in every state, and does nothing where it comes too late. */
 void rim__socket_opened(struct rim__socket *socket);

@@ -333,6 +333,19 @@
     X(datagram_sockets_spread_their_senders)                                                                           \
     X(datagram_refusal_says_who_refused)                                                                               \
     X(datagram_to_all_needs_the_option)                                                                                \
+    X(datagrams_leave_together)                                                                                        \
+    X(datagram_train_is_cut_on_its_way)                                                                                \
+    X(datagram_train_may_come_whole)                                                                                   \
+    X(datagrams_of_a_turn_leave_together_and_failures_are_told)                                                        \
+    X(datagram_that_was_gathered_leaves_though_its_sender_stops)                                                       \
+    X(datagrams_are_sent_from_other_shards)                                                                            \
+    X(datagram_is_answered_by_the_address_that_was_meant)                                                              \
+    X(datagram_of_one_source_is_heard_on_a_dual_stack)                                                                 \
+    X(datagram_that_cannot_be_sent_says_why)                                                                           \
+    X(passing_with_a_datagram)                                                                                         \
+    X(passing_more_than_are_taken_closes_the_others_and_says_so)                                                       \
+    X(passing_to_a_socket_that_takes_none_closes_them)                                                                 \
+    X(passing_with_a_datagram_into_memory_of_its_own)                                                                  \
     X(socket_connects_by_name)                                                                                         \
     X(socket_connect_goes_on_where_an_address_is_silent)                                                               \
     X(socket_connect_tells_of_a_name_that_nobody_has)                                                                  \
@@ -504,6 +517,12 @@
     X(file_write_that_is_cut_short_says_so)                                                                            \
     X(file_calls_take_effect_in_order)                                                                                 \
     X(file_does_what_was_asked_before_its_owner_ended)                                                                 \
+    X(file_gives_the_same_bytes_to_one_read_and_to_many)                                                               \
+    X(file_read_never_overtakes_a_write)                                                                               \
+    X(file_is_read_on_from_where_the_last_read_ended)                                                                  \
+    X(file_read_that_is_cancelled_has_no_outcome)                                                                      \
+    X(file_that_is_stopped_answers_the_reads_that_it_has)                                                              \
+    X(file_reads_end_with_their_asker)                                                                                 \
     X(file_that_is_stopped_waits_for_what_it_does)                                                                     \
     X(file_takes_only_so_many_calls_at_once)                                                                           \
     X(file_cannot_be_opened_without_a_descriptor)                                                                      \

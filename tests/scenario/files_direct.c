@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads by actors of the file's own shard, once it is open: they begin within the call. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+
+#include "file_play.h"
+
+#define PAGE   4096u
+#define PAGES  64u
+#define ROUNDS 2000u
+
+struct hall {
+    rim_ref file, clerk;
+    unsigned made, outcomes, errors, closed;
+    uint64_t next;
+    rim_msg *kept;
+    char path[128];
+    char pages[PAGES * PAGE];
+};
+static struct hall hall;
+
+static rim_file_ask ask_of(uint64_t offset, rim_outcome on_outcome, uint64_t cookie) {
+    return (rim_file_ask){
+        .file = hall.file, .offset = offset, .timeout_ns = FILE_LIMIT_NS, .on_outcome = on_outcome, .cookie = cookie};
+}
+
+static void open_file(rim_ctx *ctx) {
+    rim_file_options options = {.path = hall.path, .flags = O_RDWR | O_CREAT | O_TRUNC};
+    CHECK(rim_file_open(ctx, &options, &hall.file) == 0);
+}
+
+static void run(struct scenario *s, const rim_behaviour *behaviour, const char *name) {
+    hall = (struct hall){0};
+    for (uint64_t i = 0; i < sizeof hall.pages; i++) {
+        hall.pages[i] = file_pattern(i);
+    }
+    file_path(s, name, hall.path);
+    (void)scenario_system(s);
+    hall.clerk = role_spawn(s, behaviour, 0, (struct role_cast){.index = 0});
+    role_go(s, hall.clerk);
+    scenario_run(s, ROLE_LIMIT_NS);
+}
+
+ROLE_ON(go_open) {
+    open_file(ctx);
+    return RIM_DONE;
+}
+
+/* The file is written, and `then` is what happens next. */
+static void fill(rim_ctx *ctx, rim_outcome then) {
+    rim_file_ask ask = ask_of(0, then, 0);
+    CHECK(rim_file_write(ctx, &ask, hall.pages, sizeof hall.pages, NULL) == 0);
+}
+
+static bool is_right(uint64_t offset, const void *body, size_t size) {
+    return memcmp(body, hall.pages + offset, size) == 0;
+}
+
+/* ---- one after the other, and many at once ---- */
+
+static void read_more(rim_ctx *ctx, unsigned at_once);
+
+ROLE_OUTCOME(one_read) {
+    uint64_t offset = cookie >> 32, size = cookie & 0xffffffff;
+    CHECK(error == 0 && rim_size(msg) == size && is_right(offset, body, size));
+    hall.outcomes++;
+    if (hall.outcomes == ROUNDS) {
+        scenario_done(ctx);
+    } else if (hall.outcomes == hall.made) {
+        read_more(ctx, hall.outcomes % 7 == 0 ? 40 : 1);
+    }
+    return RIM_DONE;
+}
+
+/* Sizes on both sides of what is inline, and some that end with the file, or behind it. */
+static void read_more(rim_ctx *ctx, unsigned at_once) {
+    static const uint32_t sizes[] = {1, 1000, 1024, 1025, PAGE, 3 * PAGE, 40000};
+    for (unsigned i = 0; i < at_once && hall.made < ROUNDS; i++) {
+        uint64_t size = sizes[hall.made % RIM_COUNT(sizes)], offset = hall.made * 977u % (sizeof hall.pages + 1);
+        uint64_t left = sizeof hall.pages - offset;
+        rim_file_ask ask = ask_of(offset, one_read, offset << 32 | (size < left ? size : left));
+        CHECK(rim_file_read(ctx, &ask, size, NULL) == 0);
+        hall.made++;
+    }
+}
+
+ROLE_OUTCOME(begin_reading) {
+    CHECK(error == 0);
+    read_more(ctx, 1);
+    return RIM_DONE;
+}
+
+ROLE_ON(reader_open) {
+    fill(ctx, begin_reading);
+    return RIM_DONE;
+}
+static const rim_handler reader_on[] = {[GO] = go_open, [RIM_FILE_OPEN] = reader_open};
+ROLE(file_reader, reader_on);
+
+void file_gives_the_same_bytes_to_one_read_and_to_many(struct scenario *s) {
+    run(s, &file_reader, "bytes");
+    CHECK(hall.outcomes == ROUNDS);
+}
+
+/* ---- order ---- */
+
+static void next_round(rim_ctx *ctx);
+
+ROLE_OUTCOME(order_read) {
+    CHECK(error == 0 && role_number(body) == cookie);
+    hall.outcomes++;
+    if (hall.outcomes == 2 * hall.next) {
+        next_round(ctx);
+    }
+    return RIM_DONE;
+}
+
+ROLE_OUTCOME(order_written) {
+    CHECK(error == 0);
+    return RIM_DONE;
+}
+
+/* The first read finds a write before it, in the mailbox or at work; the second may find nothing. */
+static void next_round(rim_ctx *ctx) {
+    uint64_t number = hall.next++;
+    if (number == ROUNDS / 4) {
+        scenario_done(ctx);
+        return;
+    }
+    rim_file_ask write = ask_of(0, order_written, number), read = ask_of(0, order_read, number);
+    CHECK(rim_file_write(ctx, &write, &number, sizeof number, NULL) == 0);
+    CHECK(rim_file_read_exact(ctx, &read, sizeof number, NULL) == 0);
+    CHECK(rim_file_read_exact(ctx, &read, sizeof number, NULL) == 0);
+}
+
+ROLE_ON(order_open) {
+    next_round(ctx);
+    return RIM_DONE;
+}
+static const rim_handler order_on[] = {[GO] = go_open, [RIM_FILE_OPEN] = order_open};
+ROLE(file_orderly, order_on);
+
+void file_read_never_overtakes_a_write(struct scenario *s) {
+    run(s, &file_orderly, "overtake");
+}
+
+/* ---- the position ---- */
+
+ROLE_OUTCOME(onward) {
+    uint64_t size = cookie, left = sizeof hall.pages - hall.next;
+    CHECK(error == 0 && rim_size(msg) == (size < left ? size : left) && is_right(hall.next, body, rim_size(msg)));
+    hall.next += rim_size(msg);
+    if (rim_size(msg) == 0) {
+        scenario_done(ctx);
+        return RIM_DONE;
+    }
+    rim_file_ask ask = ask_of(RIM_FILE_HERE, onward, 1 + hall.next % 5000);
+    CHECK(rim_file_read(ctx, &ask, 1 + hall.next % 5000, NULL) == 0);
+    return RIM_DONE;
+}
+
+ROLE_OUTCOME(begin_onward) {
+    CHECK(error == 0);
+    rim_file_ask ask = ask_of(RIM_FILE_HERE, onward, 7);
+    CHECK(rim_file_read(ctx, &ask, 7, NULL) == 0);
+    return RIM_DONE;
+}
+
+ROLE_ON(onward_open) {
+    fill(ctx, begin_onward);
+    return RIM_DONE;
+}
+static const rim_handler onward_on[] = {[GO] = go_open, [RIM_FILE_OPEN] = onward_open};
+ROLE(file_onward, onward_on);
+
+void file_is_read_on_from_where_the_last_read_ended(struct scenario *s) {
+    run(s, &file_onward, "onward");
+    CHECK(hall.next == sizeof hall.pages);
+}
+
+/* ---- ends ---- */
+
+ROLE_OUTCOME(never) {
+    CHECK(!"an outcome of a request that was cancelled");
+    return RIM_DONE;
+}
+
+ROLE_OUTCOME(last) {
+    CHECK(error == 0);
+    scenario_done(ctx);
+    return RIM_DONE;
+}
+
+ROLE_OUTCOME(cancel_some) {
+    CHECK(error == 0);
+    for (unsigned i = 0; i < 20; i++) {
+        rim_token token = RIM_NIL;
+        rim_file_ask ask = ask_of(i * PAGE, never, i);
+        CHECK(rim_file_read(ctx, &ask, PAGE, &token) == 0);
+        CHECK(token != RIM_NIL && rim_cancel(ctx, token));
+    }
+    rim_file_ask ask = ask_of(0, last, 0);
+    CHECK(rim_file_sync(ctx, &ask, true, NULL) == 0); /* after all of them */
+    return RIM_DONE;
+}
+
+ROLE_ON(cancel_open) {
+    fill(ctx, cancel_some);
+    return RIM_DONE;
+}
+static const rim_handler cancel_on[] = {[GO] = go_open, [RIM_FILE_OPEN] = cancel_open};
+ROLE(file_canceller, cancel_on);
+
+void file_read_that_is_cancelled_has_no_outcome(struct scenario *s) {
+    run(s, &file_canceller, "cancelled");
+}
+
+static void check_end(rim_ctx *ctx) {
+    if (hall.outcomes == hall.made && hall.closed > 0) {
+        scenario_done(ctx);
+    }
+}
+
+ROLE_OUTCOME(stopped_read) {
+    CHECK(error == 0 || error == -RIM_EDOWN);
+    CHECK(error != 0 || is_right(cookie * PAGE, body, PAGE));
+    hall.outcomes++;
+    check_end(ctx);
+    return RIM_DONE;
+}
+
+ROLE_OUTCOME(stop_it) {
+    CHECK(error == 0);
+    for (uint64_t i = 0; i < 20; i++) {
+        rim_file_ask ask = ask_of(i * PAGE, stopped_read, i);
+        CHECK(rim_file_read_exact(ctx, &ask, PAGE, NULL) == 0);
+        hall.made++;
+    }
+    CHECK(rim_stop(ctx, hall.file) == 0);
+    return RIM_DONE;
+}
+
+ROLE_ON(stop_open) {
+    fill(ctx, stop_it);
+    return RIM_DONE;
+}
+
+ROLE_ON(stop_closed) {
+    hall.closed++;
+    check_end(ctx);
+    return RIM_DONE;
+}
+static const rim_handler stop_on[] = {[GO] = go_open, [RIM_FILE_OPEN] = stop_open, [RIM_FILE_CLOSED] = stop_closed};
+ROLE(file_stopping, stop_on);
+
+void file_that_is_stopped_answers_the_reads_that_it_has(struct scenario *s) {
+    run(s, &file_stopping, "answers");
+    CHECK(hall.outcomes == 20);
+}
+
+ROLE_OUTCOME(leave) {
+    CHECK(error == 0);
+    for (uint64_t i = 0; i < 20; i++) {
+        rim_file_ask ask = ask_of(i * PAGE, never, i);
+        CHECK(rim_file_read_exact(ctx, &ask, PAGE, NULL) == 0);
+    }
+    scenario_done(ctx);
+    return RIM_STOP;
+}
+
+ROLE_ON(leave_open) {
+    fill(ctx, leave);
+    return RIM_DONE;
+}
+static const rim_handler leave_on[] = {[GO] = go_open, [RIM_FILE_OPEN] = leave_open};
+ROLE(file_leaving, leave_on);
+
+void file_reads_end_with_their_asker(struct scenario *s) {
+    run(s, &file_leaving, "leaving");
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors that travel over Unix sockets: taken, not taken, too many, to nobody. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "socket_world.h"
+
+#define CHECK(expression) SCENARIO_CHECK(scenario_current(), expression)
+
+#define PIPES 3
+
+struct gift {
+    uint32_t allowed; /* descriptors that the receiver takes */
+    uint32_t sent;
+    rim_ref here, there;
+    int ends[PIPES][2]; /* the second of each is sent, and closed here */
+    bool is_over;
+};
+
+static struct gift *gift_of(void *self) {
+    return *(struct gift **)self;
+}
+
+static struct gift *begin(void *self, const void *arg) {
+    struct gift *gift = socket_world_of(arg);
+    *(struct gift **)self = gift;
+    for (int i = 0; i < PIPES; i++) {
+        CHECK(pipe2(gift->ends[i], O_CLOEXEC | O_NONBLOCK) == 0);
+    }
+    return gift;
+}
+
+static void name_socket(char host[64], const char *what) {
+    snprintf(host, 64, "unix:@ringmail-%d-%s", (int)getpid(), what);
+}
+
+static void give_away(struct gift *gift) {
+    for (int i = 0; i < PIPES; i++) {
+        close(gift->ends[i][1]);
+    }
+}
+
+/* Whether all that writes into this pipe is closed. */
+static bool is_closed(const struct gift *gift, int pipe) {
+    char byte;
+    return read(gift->ends[pipe][0], &byte, 1) == 0;
+}
+
+static bool says(const struct gift *gift, int pipe, char what) {
+    char byte = 0;
+    return read(gift->ends[pipe][0], &byte, 1) == 1 && byte == what;
+}
+
+/* What came with a message: the first is taken and used, the others are left. */
+static void unpack(const struct gift *gift, rim_msg *msg) {
+    uint32_t count = gift->sent < gift->allowed ? gift->sent : gift->allowed;
+    CHECK(rim_passed_count(msg) == count);
+    CHECK(rim_passed_is_cut(msg) == (gift->allowed > 0 && gift->sent > gift->allowed));
+    CHECK(rim_passed_take(msg, count) == -EBADF);
+    if (count > 0) {
+        int fd = rim_passed_take(msg, 0);
+        CHECK(fd >= 0 && rim_passed_take(msg, 0) == -EBADF && rim_passed_count(msg) == count);
+        CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+        CHECK(write(fd, "!", 1) == 1 && says(gift, 0, '!'));
+        close(fd);
+    }
+}
+
+/* After the message is gone. */
+static rim_verdict on_timer(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct gift *gift = gift_of(self);
+    (void)body;
+    (void)msg;
+    for (int i = 0; i < PIPES; i++) {
+        CHECK(is_closed(gift, i));
+        close(gift->ends[i][0]);
+    }
+    gift->is_over = true;
+    scenario_done(ctx);
+    return RIM_DONE;
+}
+
+#define BEHAVIOUR(id, init_fn, ...)                                                                                    \
+    static const rim_handler id##_rows[] = {__VA_ARGS__, [RIM_TIMER] = on_timer};                                      \
+    static const rim_behaviour id = {                                                                                  \
+        .name = #id,                                                                                                   \
+        .state_size = sizeof(struct gift *),                                                                           \
+        .on = id##_rows,                                                                                               \
+        .on_count = RIM_COUNT(id##_rows),                                                                              \
+        .init = init_fn,                                                                                               \
+    }
+
+static void pass(struct scenario *s, const rim_behaviour *boss, struct gift *gift) {
+    socket_world_run(s, boss, gift);
+    SCENARIO_CHECK(s, gift->is_over);
+}
+
+/* ---- datagrams ---- */
+
+static rim_verdict letter_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    struct gift *gift = begin(self, arg);
+    char host[64];
+    (void)size;
+    name_socket(host, "letter");
+    CHECK(rim_datagram_open(ctx, &(rim_datagram_options){.host = host, .descriptors = gift->allowed}, &gift->here) ==
+          0);
+    CHECK(rim_datagram_open(ctx, &(rim_datagram_options){.peer = host}, &gift->there) == 0);
+    int descriptors[PIPES] = {gift->ends[0][1], gift->ends[1][1], gift->ends[2][1]};
+    rim_datagram_letter letters[] = {
+        {.bytes = "before", .size = 6},
+        {.bytes = "with", .size = 4, .descriptors = descriptors, .descriptor_count = gift->sent},
+        {.bytes = "after!", .size = 6},
+    };
+    CHECK(rim_datagram_send_many(ctx, gift->there, letters, RIM_COUNT(letters), NULL) == 0);
+    letters[1].descriptors = (int[]){-1};
+    letters[1].descriptor_count = 1;
+    CHECK(rim_datagram_send_many(ctx, gift->there, &letters[1], 1, NULL) == -EBADF);
+    give_away(gift);
+    return RIM_DONE;
+}
+
+static rim_verdict letter_datagram(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct gift *gift = gift_of(self);
+    const rim_datagram_event *event = body;
+    CHECK(event->error == 0);
+    if (event->size == 6) {
+        CHECK(rim_passed_count(msg) == 0 && !rim_passed_is_cut(msg) && rim_passed_take(msg, 0) == -EBADF);
+        return RIM_DONE;
+    }
+    CHECK(event->size == 4 && memcmp(rim_datagram_bytes(event), "with", 4) == 0);
+    unpack(gift, msg);
+    CHECK(rim_after(ctx, RIM_MS(1), 0) != 0);
+    return RIM_DONE;
+}
+
+BEHAVIOUR(letter, letter_init, [RIM_DATAGRAM] = letter_datagram);
+
+void passing_with_a_datagram(struct scenario *s) {
+    static struct gift gift;
+    gift = (struct gift){.allowed = RIM_PASSING_MAX, .sent = PIPES};
+    pass(s, &letter, &gift);
+}
+
+void passing_more_than_are_taken_closes_the_others_and_says_so(struct scenario *s) {
+    static struct gift gift;
+    gift = (struct gift){.allowed = 1, .sent = PIPES};
+    pass(s, &letter, &gift);
+}
+
+void passing_to_a_socket_that_takes_none_closes_them(struct scenario *s) {
+    static struct gift gift;
+    gift = (struct gift){.allowed = 0, .sent = PIPES};
+    pass(s, &letter, &gift);
+}
+
+/* Where datagrams may be larger than receive buffers they are received by another way. */
+void passing_with_a_datagram_into_memory_of_its_own(struct scenario *s) {
+    static struct gift gift;
+    gift = (struct gift){.allowed = 2, .sent = 2};
+    scenario_system_with(s, &(rim_config){.shards = 1, .buffer_bytes = 1024});
+    pass(s, &letter, &gift);
+}
