@@ -13,6 +13,7 @@
 #include "io/net.h"
 #include "io/outside.h"
 #include "io/uring.h"
+#include "io/uring_fixed.h"
 #include "io/uring_ops.h"
 #include "ringmail/error.h"
 
@@ -382,6 +383,8 @@ static const struct rim__io_ops io_ops = {
     .signals = rim__outside_signals,
     .fetch_signal = rim__outside_fetch_signal,
     .look = rim__file_job_look,
+    .fix = rim__uring_fixed_add,
+    .unfix = rim__uring_fixed_drop,
     .shutdown = rim__net_shutdown,
     .close = rim__net_close,
 };

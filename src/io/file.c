@@ -179,6 +179,10 @@ static void tell_owner(struct rim__file *file) {
 static void finish(struct rim__file *file) {
     struct rim__service *service = file->service;
     file->state = RIM_FILE_IS_CLOSED;
+    if (file->fixed != 0) {
+        service->io->ops->unfix(service->io, file->fixed);
+        file->fixed = 0;
+    }
     if (file->fd >= 0) {
         service->io->ops->close(service->io, file->fd, false);
         file->fd = -1;
@@ -242,6 +246,10 @@ static void work(struct rim__file *file) {
 }
 
 void rim__file_settle(struct rim__file *file) {
+    bool flows = file->in_flight > 0 && file->waiting == NULL && !file->held;
+    if (flows && file->state == RIM_FILE_IS_OPEN && !rim__file_is_cut(file)) {
+        return; /* there is nothing to be done but to wait */
+    }
     if (file->state == RIM_FILE_IS_OPEN) {
         work(file);
     }

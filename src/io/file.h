@@ -73,6 +73,8 @@ struct rim__file {
     uint32_t in_flight;
     uint32_t misses; /* looks in vain, one after the other */
     uint32_t blind;  /* so many reads to come do without */
+    uint32_t reads;  /* that the driver was given, up to when it was asked for a number */
+    uint32_t fixed;  /* the number; 0: none */
     uint32_t waiting_count;
     uint64_t waiting_bytes;
     uint64_t position; /* RIM_FILE_HERE */

@@ -12,6 +12,7 @@
 #include "io/disk.h"
 #include "io/file.h"
 
+#define FIX_AFTER  64u  /* reads */
 #define PATH_SHOWN 120u /* bytes of a path, from its end, that a text has room for */
 
 static void done(struct rim__op *op, const struct rim__completion *completion);
@@ -64,6 +65,15 @@ static uint64_t size_of(const struct rim__file_call *call) {
     }
 }
 
+/* A file that is read often gets a number, if the driver has one. */
+static uint32_t number_of(struct rim__file *file) {
+    const struct rim__io *io = file->service->io;
+    if (file->reads < FIX_AFTER && ++file->reads == FIX_AFTER && io->ops->fix != NULL) {
+        file->fixed = io->ops->fix(file->service->io, file->fd);
+    }
+    return file->fixed;
+}
+
 /* Also for the rest, after a short read or write. */
 static int submit(struct rim__file_call *call) {
     const struct rim__file_ask *ask = &call->ask;
@@ -82,6 +92,7 @@ static int submit(struct rim__file_call *call) {
     op->file.length = ask->length;
     op->file.path = ask->what == RIM_FILE_OP_REPLACE ? call->file->path : NULL;
     op->file.bytes = size > 0 ? bytes_of(call) + call->moved : NULL;
+    op->file.fixed = ask->what == RIM_FILE_OP_READ ? number_of(call->file) : 0;
     return io->ops->submit(io, op);
 }
 

@@ -144,6 +144,7 @@ struct rim__op {
             uint64_t offset, length;
             const char *path;
             void *bytes;
+            uint32_t fixed; /* the number that `fix` gave the descriptor; 0: none */
         } file;
         struct {
             enum rim__map_what what;
@@ -235,6 +236,10 @@ struct rim__io_ops {
     /* Reads what is in memory, now and without waiting: how many bytes, 0 at the end of the file, or negative: an
        error, or it is not there. NULL: a driver that never looks. */
     ssize_t (*look)(int fd, void *bytes, size_t size, uint64_t offset);
+    /* The file is read a lot: a number by which reads may name it beside its descriptor, or 0. NULL: there are none. */
+    uint32_t (*fix)(struct rim__io *io, int fd);
+    /* Before its descriptor is closed; nothing is in flight on it. */
+    void (*unfix)(struct rim__io *io, uint32_t number);
     /* shutdown(2) with SHUT_RD, SHUT_WR or SHUT_RDWR; called directly. */
     int (*shutdown)(struct rim__io *io, int fd, int how);
     /* close(2). Nothing may be in flight on the descriptor. `reset`: the peer is to see a reset (linger 0). */

@@ -64,6 +64,9 @@ struct rim__uring_list {
     uint32_t count;
 };
 
+#define RIM_URING_FIXED_MAX 64u
+enum rim__uring_fixed_state { RIM_URING_FIXED_UNTRIED, RIM_URING_FIXED_THERE, RIM_URING_FIXED_NONE };
+
 #define RIM_URING_CHUNK 128u /* slots, which never move */
 
 struct rim__uring {
@@ -78,6 +81,9 @@ struct rim__uring {
     bool event_is_armed;
     bool is_embedded; /* registered with the ring instead, and read before each rest */
     bool is_closing;  /* nothing is submitted any more */
+
+    enum rim__uring_fixed_state fixed_state;
+    uint64_t fixed; /* numbers of files that are taken (uring_fixed.h) */
 
     struct rim__clock clock;
 

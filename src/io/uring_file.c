@@ -27,6 +27,10 @@ void rim__uring_file_fill(struct rim__op *op, struct io_uring_sqe *sqe) {
         return;
     case RIM_FILE_OP_READ:
         io_uring_prep_read(sqe, op->fd, op->file.bytes, op->file.size, op->file.offset);
+        if (op->file.fixed != 0) {
+            sqe->fd = (int)op->file.fixed - 1;
+            io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE);
+        }
         return;
     case RIM_FILE_OP_WRITE:
         fill_write(op, sqe);

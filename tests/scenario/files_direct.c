@@ -278,3 +278,68 @@ ROLE(file_leaving, leave_on);
 void file_reads_end_with_their_asker(struct scenario *s) {
     run(s, &file_leaving, "leaving");
 }
+
+/* ---- a file that is read often ---- */
+
+static void read_often(rim_ctx *ctx);
+
+ROLE_OUTCOME(often_locked) {
+    CHECK(error == 0);
+    if (hall.closed > 0) {
+        scenario_done(ctx);
+        return RIM_DONE;
+    }
+    read_often(ctx);
+    return RIM_DONE;
+}
+
+static void lock_it(rim_ctx *ctx) {
+    rim_file_ask ask = ask_of(0, often_locked, 0);
+    CHECK(rim_file_lock(ctx, &ask, 0, RIM_FILE_LOCK_EXCLUSIVE, NULL) == 0);
+}
+
+ROLE_OUTCOME(often_read) {
+    CHECK(error == 0 && is_right(cookie * PAGE, body, PAGE));
+    if (++hall.outcomes == 8 * PAGES) {
+        CHECK(rim_file_close(ctx, hall.file) == 0);
+    } else if (hall.outcomes == hall.made) {
+        read_often(ctx);
+    }
+    return RIM_DONE;
+}
+
+static void read_often(rim_ctx *ctx) {
+    for (uint64_t i = 0; i < PAGES; i++) {
+        rim_file_ask ask = ask_of(i * PAGE, often_read, i);
+        CHECK(rim_file_read_exact(ctx, &ask, PAGE, NULL) == 0);
+        hall.made++;
+    }
+}
+
+ROLE_OUTCOME(often_written) {
+    CHECK(error == 0);
+    lock_it(ctx);
+    return RIM_DONE;
+}
+
+ROLE_ON(often_open) {
+    fill(ctx, often_written);
+    return RIM_DONE;
+}
+
+/* Whatever names the file had, none is left that would keep its lock. */
+ROLE_ON(often_closed) {
+    hall.closed++;
+    if (hall.closed == 1) {
+        open_file(ctx);
+        lock_it(ctx);
+    }
+    return RIM_DONE;
+}
+static const rim_handler often_on[] = {[GO] = go_open, [RIM_FILE_OPEN] = often_open, [RIM_FILE_CLOSED] = often_closed};
+ROLE(file_often, often_on);
+
+void file_that_was_read_often_lets_go_of_its_locks(struct scenario *s) {
+    run(s, &file_often, "often");
+    CHECK(hall.closed == 1 && hall.outcomes == 8 * PAGES);
+}
