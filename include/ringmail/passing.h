@@ -8,7 +8,8 @@
  * who takes a descriptor closes it, and what nobody has taken is closed with the message. All are closed by exec. None
  * comes unless the receiving socket's options say how many may.
  *
- *     Order     of a stream: those that were sent with some bytes come with the first of these
+ *     Order     of a stream: those that were sent with some bytes come with the message that has the first of these;
+ *               it may begin with earlier bytes, and of later ones those of the next write are not in it
  *     Threads   whoever has the message
  */
 #ifndef RINGMAIL_PASSING_H

@@ -21,6 +21,7 @@
 #include <sys/uio.h>
 
 #include "ringmail/actor.h"
+#include "ringmail/passing.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -60,8 +61,10 @@ typedef struct rim_socket_options {
     uint64_t idle_ns;              /* nothing came and nothing left for so long: it ends, -ETIMEDOUT; 0: never */
     uint64_t read_ns;              /* nothing came, although it was asked for: a paused socket has time; 0: never */
     uint64_t write_ns;             /* nothing left of what was written; 0: never */
-    uint64_t linger_ns; /* how long a close, when all is sent, reads on from a peer that still sends, so that what we
-                           sent is not lost in a reset; 0: 500 ms */
+    uint64_t linger_ns;   /* how long a close, when all is sent, reads on from a peer that still sends, so that what we
+                             sent is not lost in a reset; 0: 500 ms */
+    uint32_t descriptors; /* that may come with one message over a Unix socket, without TLS (passing.h): Linux 6.0; 0:
+                             none, what is sent is closed */
 } rim_socket_options;
 
 /* Who of the shards gets an accepted connection. */
@@ -169,6 +172,13 @@ typedef struct rim_closed_event {
 RIM_API int rim_socket_write(rim_ctx *ctx, rim_ref socket, const void *bytes, size_t size);
 /* Writes copies of all the pieces, as one write: nothing of another writer's comes in between. */
 RIM_API int rim_socket_writev(rim_ctx *ctx, rim_ref socket, const struct iovec *pieces, size_t count);
+/*
+ * Writes a copy of the bytes, at least one, with which copies of these descriptors go over a Unix socket: passing.h. As
+ * rim_socket_write, or -EINVAL, -EBADF, -EMFILE, and -EOPNOTSUPP: it is no Unix socket, or has TLS. For a socket on
+ * another shard that is found out there: then nothing is written, and the log says so.
+ */
+RIM_API int rim_socket_write_with(rim_ctx *ctx, rim_ref socket, const void *bytes, size_t size, const int *descriptors,
+                                  uint32_t count);
 /* Writes the body of a message, whatever its tag, without a copy; consumes the message whatever it returns. */
 RIM_API int rim_socket_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg *msg);
 /* The same, but consumes the message (and sets *msg to NULL) only on success. -EINVAL if there is none. */

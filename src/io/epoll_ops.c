@@ -23,8 +23,8 @@
 #include "io/epoll_files.h"
 #include "io/epoll_message.h"
 #include "io/file_job.h"
-#include "io/outside.h"
 #include "io/map_job.h"
+#include "io/outside.h"
 #include "ringmail/error.h"
 
 #define READS_MAX   4u  /* of one descriptor before others get their turn */
@@ -381,11 +381,16 @@ static void try_send(struct rim__epoll *epoll, struct rim__epoll_side *side) {
     epoll->driver.enters++;
     if (rim__unlikely(op->is_plain)) {
         count = writev(op->fd, iov, (int)op->send.iov_count);
-    } else if (op->send.iov_count == 1) {
+    } else if (op->send.iov_count == 1 && op->send.control == NULL) {
         size_t length = iov->iov_len < INT32_MAX ? iov->iov_len : INT32_MAX; /* a short send, as any */
         count = send_now(op->fd, iov->iov_base, length);
     } else {
-        const struct msghdr message = {.msg_iov = op->send.iov, .msg_iovlen = op->send.iov_count};
+        const struct msghdr message = {
+            .msg_iov = op->send.iov,
+            .msg_iovlen = op->send.iov_count,
+            .msg_control = op->send.control,
+            .msg_controllen = op->send.control_size,
+        };
         count = sendmsg(op->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     if (count < 0) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/assert.h"
+#include "io/passing.h"
 #include "io/socket.h"
 
 struct rim__arrival {
@@ -155,10 +156,28 @@ void rim__input_pass(struct rim__socket *socket, struct rim__body *body) {
     }
 }
 
+/* The bytes alone, and the descriptors that came with them. NULL: out of memory. */
+static struct rim__body *unpack(struct rim__socket *socket, const struct rim__completion *completion) {
+    const struct rim__receipt *receipt = completion->receipt;
+    struct rim__body *body = completion->body;
+    body->data = receipt->bytes;
+    body->size = (uint32_t)receipt->result;
+    if (receipt->rights == NULL && !receipt->is_cut) {
+        return body;
+    }
+    uint32_t max = socket->options.descriptors;
+    struct rim__body *both = rim__passing_wrap(rim__socket_shard(socket), body, receipt->rights, max, receipt->is_cut);
+    if (both == NULL) {
+        rim__body_release(rim__socket_shard(socket), body);
+        socket->input.ended = true;
+        rim__socket_lose(socket, -ENOMEM);
+    }
+    return both;
+}
+
 static void take_in(struct rim__socket *socket, struct rim__body *body) {
     struct rim__input *input = &socket->input;
     struct rim__service *service = socket->service;
-    service->buffer_release = body->release;
     if (rim__unlikely(socket->patience.is_timed)) {
         rim__patience_note_heard(socket);
     }
@@ -181,7 +200,12 @@ static void received(struct rim__op *op, const struct rim__completion *completio
     struct rim__socket *socket = rim__container_of(op, struct rim__socket, input.op);
     int result = completion->result;
     if (completion->body != NULL) {
-        take_in(socket, completion->body);
+        socket->service->buffer_release = completion->body->release;
+        struct rim__body *body =
+            rim__unlikely(completion->receipt != NULL) ? unpack(socket, completion) : completion->body;
+        if (body != NULL) {
+            take_in(socket, body);
+        }
     } else if (rim__unlikely(op->kind == RIM_OP_READY)) {
         socket->input.waits_first = result <= 0;
     } else if (is_end(completion)) {
@@ -225,6 +249,21 @@ void rim__input_cancel(struct rim__socket *socket) {
     }
 }
 
+/* Where there is no such operation, or no room for so many, none are taken. */
+static void expect_descriptors(struct rim__socket *socket) {
+    struct rim__op *op = &socket->input.op;
+    uint32_t room = RIM_OP_ROOM_MIN + rim__passing_room(socket->options.descriptors);
+    uint32_t max = socket->service->io->message_max;
+    if (socket->peer.family != RIM_FAMILY_UNIX || socket->tls != NULL || room >= max) {
+        return;
+    }
+    op->kind = RIM_OP_RECV_MSG;
+    op->message.room = room;
+    op->message.size = max - room;
+    op->message.is_stream = true;
+    op->message.expected = 0;
+}
+
 void rim__input_update(struct rim__socket *socket) {
     struct rim__io *io = socket->service->io;
     struct rim__op *op = &socket->input.op;
@@ -239,6 +278,9 @@ void rim__input_update(struct rim__socket *socket) {
     if (rim__unlikely(socket->input.waits_first)) {
         op->kind = RIM_OP_READY;
         op->ready.events = RIM_POLL_READ;
+    }
+    if (rim__unlikely(socket->options.descriptors > 0)) {
+        expect_descriptors(socket);
     }
     op->fd = socket->fd;
     op->done = received;

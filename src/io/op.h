@@ -124,6 +124,8 @@ struct rim__op {
         struct {
             struct iovec iov[RIM_OP_IOV_MAX];
             uint32_t iov_count;
+            uint32_t control_size;
+            void *control; /* what goes with the first byte (sendmsg(2)); NULL: nothing */
         } send;
         struct {
             rim_address address;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "io/passing.h"
 
 static void push(struct rim__outgoing *out, struct rim_msg *item) {
     item->next = NULL;
@@ -23,6 +24,20 @@ void rim__outgoing_append(struct rim__outgoing *out, struct rim_msg *msg) {
     push(out, msg);
     out->open = NULL;
     out->bytes += msg->size;
+}
+
+void rim__outgoing_append_gift(struct rim__outgoing *out, struct rim_msg *msg) {
+    rim__assert(rim__passing_to_send(msg) != NULL);
+    rim__outgoing_append(out, msg);
+    out->gifts++;
+}
+
+static bool is_gift(const struct rim__outgoing *out, const struct rim_msg *item) {
+    return rim__unlikely(out->gifts > 0) && rim__passing_to_send(item) != NULL;
+}
+
+struct rim__passing *rim__outgoing_gift(const struct rim__outgoing *out) {
+    return out->gifts > 0 && out->offset == 0 ? rim__passing_to_send(out->head) : NULL;
 }
 
 static void fill(struct rim__outgoing *out, struct rim_msg *item, const void *bytes, uint32_t size) {
@@ -61,6 +76,9 @@ uint32_t rim__outgoing_gather(const struct rim__outgoing *out, struct iovec *iov
     uint32_t count = 0;
     uint32_t offset = out->offset;
     for (struct rim_msg *at = out->head; at != NULL && count < max; at = at->next) {
+        if (count > 0 && is_gift(out, at)) {
+            break;
+        }
         iov[count].iov_base = (char *)rim__msg_body(at) + offset;
         iov[count].iov_len = at->tag - offset;
         count++;
@@ -73,6 +91,7 @@ static void pop(struct rim__outgoing *out, struct rim__shard *shard) {
     struct rim_msg *item = out->head;
     out->head = item->next;
     out->count--;
+    out->gifts -= is_gift(out, item);
     if (out->open == item) {
         out->open = NULL;
     }

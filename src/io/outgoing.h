@@ -21,19 +21,26 @@
 /* Room in a block: with the header it is one of the pools' 4 KiB. */
 #define RIM_OUTGOING_BLOCK (4096u - (uint32_t)sizeof(struct rim_msg))
 
+struct rim__passing;
+
 struct rim__outgoing {
     struct rim_msg *head, *last;
     struct rim_msg *open; /* the last item, if it is a block with room; else NULL */
     uint32_t offset;      /* bytes of the head that are gone */
     uint32_t count;       /* items */
+    uint32_t gifts;       /* items with descriptors */
     uint64_t bytes;       /* yet to be sent */
 };
 
 /* Takes over a message that its caller owns. */
 void rim__outgoing_append(struct rim__outgoing *out, struct rim_msg *msg);
+/* The same for one with descriptors (passing.h), which go with its first byte. */
+void rim__outgoing_append_gift(struct rim__outgoing *out, struct rim_msg *msg);
 /* Copies. 0 or -ENOMEM. */
 int rim__outgoing_copy(struct rim__outgoing *out, struct rim__shard *shard, const void *bytes, uint32_t size);
-/* The first pieces, at most `max`. Returns how many. */
+/* The descriptors that go with the first piece; NULL: none, or they are gone. */
+struct rim__passing *rim__outgoing_gift(const struct rim__outgoing *out);
+/* The first pieces, at most `max`, and none behind the first that has descriptors. Returns how many. */
 uint32_t rim__outgoing_gather(const struct rim__outgoing *out, struct iovec *iov, uint32_t max);
 /* So many bytes have been sent. */
 void rim__outgoing_consume(struct rim__outgoing *out, struct rim__shard *shard, uint64_t bytes);

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/assert.h"
+#include "io/passing.h"
 #include "io/region.h"
 #include "io/socket.h"
 
@@ -57,6 +58,31 @@ void rim__output_append(struct rim__socket *socket, rim_msg *msg) {
     check_pressure(socket);
 }
 
+bool rim__output_may_give(const struct rim__socket *socket) {
+    return socket->peer.family == RIM_FAMILY_UNIX && socket->tls == NULL;
+}
+
+void rim__output_give(struct rim__socket *socket, rim_msg *msg) {
+    note_begin(socket);
+    rim__outgoing_append_gift(&socket->output.out, msg);
+    check_pressure(socket);
+}
+
+/* One with descriptors that came through the mailbox. */
+static int write_gift(struct rim__socket *socket, rim_msg *msg) {
+    rim_ctx *ctx = socket->service->ctx;
+    if (!rim__output_may_give(socket)) {
+        socket->output.unwritten += rim_size(msg);
+        rim_log(ctx, RIM_LOG_WARNING, "descriptors go over Unix sockets only, without TLS: nothing is written");
+        return 0;
+    }
+    rim_msg *taken = rim_take(ctx, msg);
+    if (taken != NULL) {
+        rim__output_give(socket, taken);
+    }
+    return taken != NULL ? 0 : -ENOMEM;
+}
+
 void rim__output_write(struct rim__socket *socket, const void *body, rim_msg *msg) {
     size_t size = rim_size(msg);
     if (size == 0) {
@@ -67,7 +93,9 @@ void rim__output_write(struct rim__socket *socket, const void *body, rim_msg *ms
         return;
     }
     int result = 0;
-    if (size <= RIM_OUTGOING_SMALL && !rim__region_is_view(msg)) {
+    if (rim__unlikely(rim__passing_to_send(msg) != NULL)) {
+        result = write_gift(socket, msg);
+    } else if (size <= RIM_OUTGOING_SMALL && !rim__region_is_view(msg)) {
         result = rim__output_copy(socket, body, size);
     } else {
         rim_msg *taken = rim_take(socket->service->ctx, msg);
@@ -173,6 +201,13 @@ static void sent(struct rim__op *op, const struct rim__completion *completion) {
     rim__socket_push(socket);
 }
 
+/* What goes with the first byte of this send. */
+static void add_gift(struct rim__output *output) {
+    struct rim__passing *gift = rim__outgoing_gift(&output->out);
+    output->op.send.control = gift != NULL ? gift->control : NULL;
+    output->op.send.control_size = gift != NULL ? rim__passing_room(gift->count) : 0;
+}
+
 static void start_send(struct rim__socket *socket) {
     struct rim__output *output = &socket->output;
     struct rim__io *io = socket->service->io;
@@ -181,8 +216,10 @@ static void start_send(struct rim__socket *socket) {
     output->op.done = sent;
     if (rim__unlikely(socket->tls != NULL)) {
         output->op.send.iov_count = rim__tls_gather(socket->tls, output->op.send.iov, RIM_OP_IOV_MAX);
+        output->op.send.control = NULL;
     } else {
         output->op.send.iov_count = rim__outgoing_gather(&output->out, output->op.send.iov, RIM_OP_IOV_MAX);
+        add_gift(output);
     }
     int result = io->ops->submit(io, &output->op);
     if (result != 0) {

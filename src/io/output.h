@@ -35,6 +35,10 @@ struct rim__output {
 bool rim__output_is_open(const struct rim__socket *socket);
 /* The message that is being handled: its body is to be sent, after everything written before. */
 void rim__output_write(struct rim__socket *socket, const void *body, rim_msg *msg);
+/* Whether descriptors may go over this socket. */
+bool rim__output_may_give(const struct rim__socket *socket);
+/* Takes over a message with descriptors (passing.h). */
+void rim__output_give(struct rim__socket *socket, rim_msg *msg);
 /* Copies. 0 or -ENOMEM. */
 int rim__output_copy(struct rim__socket *socket, const void *bytes, size_t size);
 /* Takes over a message of the caller's. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include "io/address.h"
 #include "io/driver_sim.h"
 #include "io/lookup.h"
+#include "io/passing.h"
 #include "io/sim_datagram.h"
 #include "io/sim_file.h"
 #include "io/sim_stream.h"
@@ -90,6 +92,34 @@ static size_t shorten(struct rim__sim *sim, enum rim__sim_fault fault, size_t si
     return size > 1 && rim__sim_strikes(sim, fault) ? (size_t)rim__sim_between(sim, 1, size - 1) : size;
 }
 
+/* Bytes, and the descriptors that came with the first of them: as many as there is room for. */
+static void receive_with(struct rim__sim_flight *flight, struct rim__completion *out) {
+    struct rim__sim *sim = flight->owner->sim;
+    struct rim__sim_socket *socket = flight->socket;
+    uint32_t room = flight->op->message.room;
+    int descriptors[RIM_PASSING_MAX];
+    size_t size = rim__sim_stream_batch(socket->conn, socket->side);
+    size = size < flight->op->message.size ? size : flight->op->message.size;
+    size = shorten(sim, RIM_FAULT_short_read, size);
+    uint32_t count = rim__sim_stream_unpack(socket->conn, socket->side, size, descriptors);
+    uint32_t max = (uint32_t)((room - RIM_OP_ROOM_MIN - CMSG_LEN(0)) / sizeof(int));
+    max = max < count ? max : count;
+    rim__passing_close(descriptors + max, count - max);
+    out->body = rim__sim_pool_take(&flight->owner->pool, room + (uint32_t)size);
+    char *start = out->body->data;
+    flight->receipt = (struct rim__receipt){.bytes = start + room, .result = (int32_t)size, .is_cut = max < count};
+    if (max > 0) {
+        struct cmsghdr *rights = (struct cmsghdr *)(void *)(start + RIM_OP_ROOM_MIN);
+        rim__passing_head(rights, max);
+        memcpy(CMSG_DATA(rights), descriptors, max * sizeof(int));
+        flight->receipt.rights = rights;
+    }
+    rim__sim_stream_take(socket->conn, socket->side, start + room, size);
+    out->receipt = &flight->receipt;
+    out->result = (int32_t)size;
+    out->more = !rim__sim_strikes(sim, RIM_FAULT_drop_more);
+}
+
 static bool receive(struct rim__sim_flight *flight, size_t arrived, struct rim__completion *out) {
     struct rim__sim *sim = flight->owner->sim;
     struct rim__sim_pool *pool = &flight->owner->pool;
@@ -100,6 +130,10 @@ static bool receive(struct rim__sim_flight *flight, size_t arrived, struct rim__
     }
     if (rim__sim_pool_is_empty(pool) || rim__sim_strikes(sim, RIM_FAULT_no_buffers)) {
         return finish_with(out, -ENOBUFS);
+    }
+    if (flight->kind == RIM_OP_RECV_MSG) {
+        receive_with(flight, out);
+        return true;
     }
     size_t size = arrived < pool->bytes ? arrived : pool->bytes;
     size = shorten(sim, RIM_FAULT_short_read, size);
@@ -130,6 +164,9 @@ static bool perform_recv(struct rim__sim_flight *flight, struct rim__completion 
 }
 
 static bool perform_recv_msg(struct rim__sim_flight *flight, struct rim__completion *out) {
+    if (flight->op->message.is_stream) {
+        return perform_recv(flight, out);
+    }
     struct rim__sim_datagram *datagram = flight->socket->datagram;
     struct rim__sim *sim = flight->owner->sim;
     struct rim__sim_pool *pool = &flight->owner->pool;
@@ -310,6 +347,7 @@ static int shut_stream(struct rim__sim_socket *socket, int how) {
     if (how != SHUT_WR) {
         end->deaf = true;
         rim__sim_flight_kick(socket->flights[RIM_OP_RECV]);
+        rim__sim_flight_kick(socket->flights[RIM_OP_RECV_MSG]);
     }
     if (how != SHUT_RD) {
         rim__sim_stream_end(socket->conn, socket->side);

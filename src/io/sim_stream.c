@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include "io/sim_stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "io/passing.h"
 #include "io/sim_world.h"
 
 #define SEGMENT_MAX 16384u
@@ -15,6 +18,8 @@ struct rim__sim_segment {
     uint64_t due_ns;
     size_t offset, size; /* bytes[offset] to bytes[size - 1] are unread */
     bool is_end;         /* of the stream; has no bytes */
+    uint32_t descriptor_count;
+    int *descriptors; /* that come with the first byte: real ones, copies */
     char bytes[];
 };
 
@@ -35,11 +40,17 @@ struct rim__sim_conn *rim__sim_stream_create(struct rim__sim *sim, const rim_add
     return conn;
 }
 
+static void free_segment(struct rim__sim_segment *segment) {
+    rim__passing_close(segment->descriptors, segment->descriptor_count);
+    free(segment->descriptors);
+    free(segment);
+}
+
 static void drop_segments(struct rim__sim_end *end) {
     struct rim__sim_segment *segment;
     while ((segment = end->first) != NULL) {
         end->first = segment->next;
-        free(segment);
+        free_segment(segment);
     }
     end->last = NULL;
     end->unread = 0;
@@ -81,6 +92,9 @@ bool rim__sim_stream_land(struct rim__sim_conn *conn) {
 static void kick(struct rim__sim_end *end, enum rim__op_kind kind) {
     if (end->socket != NULL) {
         rim__sim_flight_kick(end->socket->flights[kind]);
+    }
+    if (end->socket != NULL && kind == RIM_OP_RECV) {
+        rim__sim_flight_kick(end->socket->flights[RIM_OP_RECV_MSG]);
     }
 }
 
@@ -153,6 +167,32 @@ size_t rim__sim_stream_arrived(const struct rim__sim_conn *conn, int side) {
     return size;
 }
 
+size_t rim__sim_stream_batch(const struct rim__sim_conn *conn, int side) {
+    size_t size = 0;
+    bool is_gift = false;
+    const struct rim__sim_segment *segment = conn->end[side].first;
+    while (segment != NULL && segment->due_ns <= conn->sim->now_ns && !is_gift) {
+        size += segment->size - segment->offset;
+        is_gift = segment->descriptor_count > 0;
+        segment = segment->next;
+    }
+    return size;
+}
+
+uint32_t rim__sim_stream_unpack(struct rim__sim_conn *conn, int side, size_t size, int *descriptors) {
+    struct rim__sim_segment *segment = conn->end[side].first;
+    while (segment->descriptor_count == 0 && segment->size - segment->offset < size) {
+        size -= segment->size - segment->offset;
+        segment = segment->next;
+    }
+    uint32_t count = segment->descriptor_count;
+    if (count > 0) {
+        memcpy(descriptors, segment->descriptors, count * sizeof(int));
+    }
+    segment->descriptor_count = 0;
+    return count;
+}
+
 void rim__sim_stream_take(struct rim__sim_conn *conn, int side, char *to, size_t size) {
     struct rim__sim_end *end = &conn->end[side];
     rim__assert(size <= end->unread);
@@ -169,7 +209,7 @@ void rim__sim_stream_take(struct rim__sim_conn *conn, int side, char *to, size_t
         if (segment->offset == segment->size) {
             end->first = segment->next;
             end->last = end->first == NULL ? NULL : end->last;
-            free(segment);
+            free_segment(segment);
         }
     }
     struct rim__sim_end *sender = &conn->end[!side];
@@ -215,6 +255,16 @@ static void fill(struct rim__sim_segment *segment, const struct rim__op *op, siz
     }
 }
 
+/* Copies, as the kernel makes them. */
+static void enclose(struct rim__sim_segment *segment, const struct cmsghdr *rights) {
+    uint32_t count = (uint32_t)((rights->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    const int *descriptors = (const int *)(const void *)CMSG_DATA(rights);
+    segment->descriptors = rim__sim_event_alloc(count * sizeof(int));
+    for (uint32_t i = 0; i < count; i++) {
+        segment->descriptors[segment->descriptor_count++] = fcntl(descriptors[i], F_DUPFD_CLOEXEC, 0);
+    }
+}
+
 void rim__sim_stream_put(struct rim__sim_conn *conn, int side, const struct rim__op *op, size_t size) {
     if (conn->end[!side].closed) {
         send_reset(conn, side); /* the peer's answer to bytes for nobody */
@@ -228,6 +278,9 @@ void rim__sim_stream_put(struct rim__sim_conn *conn, int side, const struct rim_
         struct rim__sim_segment *segment = rim__sim_event_alloc(sizeof *segment + part);
         segment->size = part;
         fill(segment, op, done);
+        if (done == 0 && op->send.control != NULL) {
+            enclose(segment, op->send.control);
+        }
         append(conn, !side, segment);
         done += part;
     }

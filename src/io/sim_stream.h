@@ -26,6 +26,7 @@
 struct rim__sim;
 struct rim__sim_socket;
 struct rim__sim_segment;
+struct rim__passing;
 
 #define RIM_SIM_WINDOW 65536u
 
@@ -63,8 +64,13 @@ bool rim__sim_stream_land(struct rim__sim_conn *conn);
 
 /* Bytes that can be read at this end now. */
 size_t rim__sim_stream_arrived(const struct rim__sim_conn *conn, int side);
-/* Takes so many of them. */
+/* Takes so many of them. Descriptors that came with them are closed. */
 void rim__sim_stream_take(struct rim__sim_conn *conn, int side, char *to, size_t size);
+/* Bytes that can be read at once: up to the end of the first segment that brings descriptors, as the kernel has it. */
+size_t rim__sim_stream_batch(const struct rim__sim_conn *conn, int side);
+/* The descriptors that come with one of the first `size` bytes, which are the caller's; returns how many, at most
+   RIM_PASSING_MAX. */
+uint32_t rim__sim_stream_unpack(struct rim__sim_conn *conn, int side, size_t size, int *descriptors);
 /* Nothing can be read, and nothing will be. */
 bool rim__sim_stream_is_over(const struct rim__sim_conn *conn, int side);
 /* Bytes that this end may send now. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "io/passing.h"
 #include "io/region.h"
 #include "io/socket.h"
 
@@ -58,6 +59,44 @@ int rim_socket_write(rim_ctx *ctx, rim_ref socket, const void *bytes, size_t siz
     }
     struct rim__socket *direct = size <= RIM_BODY_MAX ? find_direct(ctx, socket) : NULL;
     return write_copy(ctx, socket, direct, (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = size});
+}
+
+/* By pointer: the body closes the descriptors wherever it ends. */
+static int give(rim_ctx *ctx, rim_ref socket, struct rim__socket *direct, struct rim__body *body) {
+    struct rim__shard *shard = rim__ctx_shard(ctx);
+    if (direct == NULL) {
+        int result = rim__send_body(ctx, rim_self(ctx), socket, RIM_SOCKET_WRITE, body);
+        if (result == -RIM_EFULL) {
+            rim__body_release(shard, body);
+        }
+        return result;
+    }
+    rim_msg *msg = rim__msg_create(shard, RIM_KIND_TELL, RIM_MSG_OUT, RIM_SOCKET_WRITE, body->size);
+    if (msg == NULL) {
+        rim__body_release(shard, body);
+        return -ENOMEM;
+    }
+    *(struct rim__body **)rim__msg_after(msg) = body;
+    rim__output_give(direct, msg);
+    start_send(direct);
+    return 0;
+}
+
+int rim_socket_write_with(rim_ctx *ctx, rim_ref socket, const void *bytes, size_t size, const int *descriptors,
+                          uint32_t count) {
+    const struct rim__socket *here = find_here(ctx, socket);
+    struct rim__body *body;
+    if (size == 0 || bytes == NULL || count == 0 || count > RIM_PASSING_MAX || descriptors == NULL) {
+        return -EINVAL;
+    }
+    if (size > RIM_BODY_MAX) {
+        return -RIM_ETOOBIG;
+    }
+    if (here != NULL && !rim__output_may_give(here)) {
+        return rim__ctx_error(ctx, -EOPNOTSUPP, "descriptors go over Unix sockets only, without TLS");
+    }
+    int result = rim__passing_make(rim__ctx_shard(ctx), &body, descriptors, count, bytes, size);
+    return result != 0 ? result : give(ctx, socket, find_direct(ctx, socket), body);
 }
 
 static void gather(char *to, const struct iovec *pieces, size_t count) {

@@ -6,8 +6,8 @@
 
 #include "base/assert.h"
 #include "io/file_job.h"
-#include "io/outside.h"
 #include "io/map_job.h"
+#include "io/outside.h"
 #include "io/uring_file.h"
 #include "io/uring_message.h"
 #include "ringmail/error.h"
@@ -140,13 +140,18 @@ static void fill_send(struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
         io_uring_prep_writev(sqe, op->fd, op->send.iov, op->send.iov_count, RIM_URING_HERE);
         return;
     }
-    if (op->send.iov_count == 1) {
+    if (op->send.iov_count == 1 && op->send.control == NULL) {
         size_t length = op->send.iov[0].iov_len;
         length = length < INT32_MAX ? length : INT32_MAX; /* a short send, as any */
         io_uring_prep_send(sqe, op->fd, op->send.iov[0].iov_base, length, MSG_NOSIGNAL);
         return;
     }
-    slot->message = (struct msghdr){.msg_iov = op->send.iov, .msg_iovlen = op->send.iov_count};
+    slot->message = (struct msghdr){
+        .msg_iov = op->send.iov,
+        .msg_iovlen = op->send.iov_count,
+        .msg_control = op->send.control,
+        .msg_controllen = op->send.control_size,
+    };
     io_uring_prep_sendmsg(sqe, op->fd, &slot->message, MSG_NOSIGNAL);
 }
 

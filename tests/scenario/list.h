@@ -346,6 +346,12 @@
     X(passing_more_than_are_taken_closes_the_others_and_says_so)                                                       \
     X(passing_to_a_socket_that_takes_none_closes_them)                                                                 \
     X(passing_with_a_datagram_into_memory_of_its_own)                                                                  \
+    X(passing_with_the_bytes_of_a_stream)                                                                              \
+    X(passing_more_than_a_stream_takes_closes_the_others)                                                              \
+    X(passing_to_a_stream_that_takes_none_closes_them)                                                                 \
+    X(passing_from_another_shard)                                                                                      \
+    X(passing_what_is_never_sent_closes_the_copies)                                                                    \
+    X(passing_is_of_unix_sockets_alone)                                                                                \
     X(socket_connects_by_name)                                                                                         \
     X(socket_connect_goes_on_where_an_address_is_silent)                                                               \
     X(socket_connect_tells_of_a_name_that_nobody_has)                                                                  \

@@ -164,3 +164,207 @@ void passing_with_a_datagram_into_memory_of_its_own(struct scenario *s) {
     scenario_system_with(s, &(rim_config){.shards = 1, .buffer_bytes = 1024});
     pass(s, &letter, &gift);
 }
+
+/* ---- streams ---- */
+
+static rim_verdict taker_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    const rim_connection *connection = arg;
+    (void)ctx;
+    (void)size;
+    *(struct gift **)self = (struct gift *)(uintptr_t)connection->arg;
+    return RIM_DONE;
+}
+
+/* "a", then "b..." with the descriptors, then "c": those that belong to the "b" come with it, maybe behind the "a". */
+static rim_verdict taker_data(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct gift *gift = gift_of(self);
+    const char *bytes = body;
+    bool has_gift = memchr(bytes, 'b', rim_size(msg)) != NULL;
+    if (has_gift) {
+        unpack(gift, msg);
+    } else {
+        CHECK(rim_passed_count(msg) == 0);
+    }
+    if (memchr(bytes, 'c', rim_size(msg)) != NULL) {
+        return rim_socket_close(ctx, rim_from(msg)) == 0 ? RIM_DONE : RIM_FAIL;
+    }
+    return RIM_DONE;
+}
+
+static const rim_handler taker_rows[] = {[RIM_SOCKET_DATA] = taker_data};
+static const rim_behaviour taker = {
+    .name = "taker",
+    .state_size = sizeof(struct gift *),
+    .on = taker_rows,
+    .on_count = RIM_COUNT(taker_rows),
+    .init = taker_init,
+};
+
+static rim_verdict giver_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    struct gift *gift = begin(self, arg);
+    char host[64];
+    (void)size;
+    name_socket(host, "stream");
+    rim_listen_options options = {.host = host, .owner = &taker, .arg = gift, .socket = {.descriptors = gift->allowed}};
+    CHECK(rim_listen(ctx, &options, &gift->here) == 0);
+    return RIM_DONE;
+}
+
+static rim_verdict giver_listening(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    char host[64];
+    (void)self;
+    (void)body;
+    (void)msg;
+    name_socket(host, "stream");
+    rim_connect_options options = {.host = host, .timeout_ns = RIM_SECONDS(5)};
+    CHECK(rim_connect(ctx, &options, NULL) == 0);
+    return RIM_DONE;
+}
+
+static void give(rim_ctx *ctx, const struct gift *gift, rim_ref socket) {
+    static char large[20000] = {'b'};
+    const int descriptors[PIPES] = {gift->ends[0][1], gift->ends[1][1], gift->ends[2][1]};
+    CHECK(rim_socket_write(ctx, socket, "a", 1) == 0);
+    CHECK(rim_socket_write_with(ctx, socket, large, sizeof large, descriptors, gift->sent) == 0);
+    CHECK(rim_socket_write(ctx, socket, "c", 1) == 0);
+}
+
+static rim_verdict giver_open(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct gift *gift = gift_of(self);
+    const rim_open_event *event = body;
+    const int one[] = {gift->ends[0][1]};
+    const int bad[] = {-1};
+    (void)msg;
+    CHECK(rim_socket_write_with(ctx, event->socket, "b", 1, bad, 1) == -EBADF);
+    CHECK(rim_socket_write_with(ctx, event->socket, "b", 0, one, 1) == -EINVAL);
+    CHECK(rim_socket_write_with(ctx, event->socket, "b", 1, one, 0) == -EINVAL);
+    CHECK(rim_socket_write_with(ctx, event->socket, "b", 1, NULL, 1) == -EINVAL);
+    CHECK(rim_socket_write_with(ctx, event->socket, "b", 1, one, RIM_PASSING_MAX + 1) == -EINVAL);
+    CHECK(rim_socket_write_with(ctx, RIM_NIL, "b", 1, one, 1) == -RIM_EBADREF);
+    give(ctx, gift, event->socket);
+    give_away(gift);
+    return RIM_DONE;
+}
+
+static rim_verdict giver_closed(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    const struct gift *gift = gift_of(self);
+    const rim_closed_event *event = body;
+    (void)msg;
+    CHECK(event->error == 0 && event->unwritten == 0);
+    CHECK(rim_stop(ctx, gift->here) == 0);
+    CHECK(rim_after(ctx, RIM_MS(1), 0) != 0);
+    return RIM_DONE;
+}
+
+BEHAVIOUR(
+    giver,
+    giver_init, [RIM_LISTENING] = giver_listening, [RIM_SOCKET_OPEN] = giver_open, [RIM_SOCKET_CLOSED] = giver_closed);
+
+void passing_with_the_bytes_of_a_stream(struct scenario *s) {
+    static struct gift gift;
+    gift = (struct gift){.allowed = RIM_PASSING_MAX, .sent = PIPES};
+    pass(s, &giver, &gift);
+}
+
+void passing_more_than_a_stream_takes_closes_the_others(struct scenario *s) {
+    static struct gift gift;
+    gift = (struct gift){.allowed = 2, .sent = PIPES};
+    pass(s, &giver, &gift);
+}
+
+void passing_to_a_stream_that_takes_none_closes_them(struct scenario *s) {
+    static struct gift gift;
+    gift = (struct gift){.allowed = 0, .sent = PIPES};
+    pass(s, &giver, &gift);
+}
+
+/* ---- from another shard ---- */
+
+struct errand {
+    struct gift *gift;
+    rim_ref socket;
+};
+
+static rim_verdict far_giver_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    struct errand errand;
+    (void)self;
+    CHECK(size == sizeof errand);
+    memcpy(&errand, arg, sizeof errand);
+    CHECK(rim_shard_index(ctx) != rim_shard_of(errand.socket));
+    give(ctx, errand.gift, errand.socket);
+    give_away(errand.gift);
+    return RIM_STOP;
+}
+
+static const rim_behaviour far_giver = {.name = "far giver", .init = far_giver_init};
+
+static rim_verdict sender_open(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    const rim_open_event *event = body;
+    const struct errand errand = {.gift = gift_of(self), .socket = event->socket};
+    rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = !rim_shard_index(ctx)};
+    rim_ref ignored;
+    (void)msg;
+    CHECK(rim_spawn(ctx, &far_giver, &options, &errand, sizeof errand, &ignored) == 0);
+    return RIM_DONE;
+}
+
+BEHAVIOUR(
+    sender,
+    giver_init, [RIM_LISTENING] = giver_listening, [RIM_SOCKET_OPEN] = sender_open, [RIM_SOCKET_CLOSED] = giver_closed);
+
+void passing_from_another_shard(struct scenario *s) {
+    static struct gift gift;
+    gift = (struct gift){.allowed = RIM_PASSING_MAX, .sent = PIPES};
+    scenario_open_lanes(s);
+    pass(s, &sender, &gift);
+}
+
+/* ---- never sent, never handled ---- */
+
+static rim_verdict fickle_open(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct gift *gift = gift_of(self);
+    const rim_open_event *event = body;
+    (void)msg;
+    give(ctx, gift, event->socket);
+    give_away(gift);
+    CHECK(rim_socket_abort(ctx, event->socket) == 0);
+    return RIM_DONE;
+}
+
+static rim_verdict fickle_closed(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)body;
+    (void)msg;
+    CHECK(rim_stop(ctx, gift_of(self)->here) == 0);
+    CHECK(rim_after(ctx, RIM_MS(50), 0) != 0); /* the other side has ended as well, by the simulated clock at least */
+    return RIM_DONE;
+}
+
+BEHAVIOUR(fickle, giver_init, [RIM_LISTENING] = giver_listening, [RIM_SOCKET_OPEN] = fickle_open,
+          [RIM_SOCKET_CLOSED] = fickle_closed);
+
+void passing_what_is_never_sent_closes_the_copies(struct scenario *s) {
+    static struct gift gift;
+    gift = (struct gift){.allowed = RIM_PASSING_MAX, .sent = PIPES};
+    pass(s, &fickle, &gift);
+}
+
+/* ---- not over TCP ---- */
+
+static rim_verdict wrong_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    const int one[] = {0};
+    (void)self;
+    (void)arg;
+    (void)size;
+    rim_ref socket = socket_world_connect(ctx, scenario_current(), "127.0.0.1", 1);
+    CHECK(rim_socket_write_with(ctx, socket, "x", 1, one, 1) == -EOPNOTSUPP);
+    rim_listen_options options = {.host = "127.0.0.1", .owner = &taker, .socket = {.descriptors = RIM_PASSING_MAX + 1}};
+    CHECK(rim_listen(ctx, &options, NULL) == -EINVAL);
+    scenario_done(ctx);
+    return RIM_DONE;
+}
+
+static const rim_behaviour wrong = {.name = "wrong", .init = wrong_init};
+
+void passing_is_of_unix_sockets_alone(struct scenario *s) {
+    socket_world_run(s, &wrong, s);
+}
