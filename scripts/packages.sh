@@ -2,6 +2,8 @@
 # Sourced by ./dev. need WHAT...: sees to it that commands and headers are there, and installs their Debian packages
 # where they are not. A WHAT is a command (cmake), or a header (liburing.h).
 
+PATH=$PATH:/usr/sbin # where nginx is, for who is not root
+
 package_of() {
     case $1 in
     cc) echo gcc ;;
