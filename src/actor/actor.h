@@ -67,8 +67,9 @@ struct rim__watch {
 int rim__actor_watch(rim_ctx *ctx, rim_ref who, struct rim__watch *watch);
 void rim__actor_unwatch(struct rim__watch *watch);
 
-/* Messages that wait for an actor of this shard; 0 if there is no such actor. */
-uint32_t rim__actor_backlog(rim_ctx *ctx, rim_ref who);
+/* The state of an actor of this shard, if it is alive and has this behaviour, and how many messages wait for it; else
+   NULL. */
+void *rim__actor_own(rim_ctx *ctx, rim_ref who, const rim_behaviour *behaviour, uint32_t *backlog);
 
 /* Runs fn once, when all turns of this tick have been taken. There is one fn for a shard: the I/O layer's. */
 void rim__ctx_run_after(rim_ctx *ctx, void (*fn)(rim_ctx *ctx));

@@ -259,9 +259,13 @@ void rim__actor_hold(rim_ctx *ctx, rim_ref who, bool held) {
     }
 }
 
-uint32_t rim__actor_backlog(rim_ctx *ctx, rim_ref who) {
-    const struct rim__actor *actor = rim__actor_get(ctx, who);
-    return actor != NULL ? actor->count : 0;
+void *rim__actor_own(rim_ctx *ctx, rim_ref who, const rim_behaviour *behaviour, uint32_t *backlog) {
+    struct rim__actor *actor = rim__actor_get(ctx, who);
+    if (actor == NULL || actor->behaviour != behaviour || actor->stage != RIM_STAGE_ALIVE) {
+        return NULL;
+    }
+    *backlog = actor->count;
+    return RIM_ACTOR_STATE(actor);
 }
 
 void rim__ctx_run_after(rim_ctx *ctx, void (*fn)(rim_ctx *ctx)) {

@@ -131,7 +131,10 @@ static void poll_epoll(struct rim__driver *driver, uint64_t wait_ns) {
         rim__epoll_ops_advance(epoll);
     }
     run_ops(epoll);
-    wait_ns = driver->completions == before ? shorten(epoll, wait_ns) : 0;
+    if (wait_ns != 0 && driver->completions != before) {
+        return; /* the shard may have something to do now: if not, its next poll asks epoll and waits, in one call */
+    }
+    wait_ns = shorten(epoll, wait_ns);
     if (epoll->due_left == 0 && (wait_ns != 0 || is_worth_a_look(epoll))) {
         look(epoll, wait_ns);
         run_ops(epoll);

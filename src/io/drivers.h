@@ -68,6 +68,10 @@ uint32_t rim__drivers_buffers_out(const struct rim__driver_choice *choice, const
 const char *rim__drivers_name(const struct rim__driver_choice *choice);
 const char *rim__drivers_wake(const struct rim__driver_choice *choice);
 
+/* From one receive buffer to the next: at a distance of a power of two, the first bytes of all would be in the way of
+   each other in the cache. */
+#define RIM_DRIVERS_STRIDE(bytes) ((size_t)(bytes) + 320u)
+
 /* The receive buffers that the configuration asks for; `bytes` is of each. 0 or -EINVAL. */
 int rim__drivers_buffers(const rim_config *config, uint32_t *count, uint32_t *bytes);
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "base/assert.h"
+#include "io/drivers.h"
 
 static void come_home(struct rim__shard *home, struct rim__body *body) {
     (void)home;
@@ -26,7 +27,7 @@ static void unmap(struct rim__epoll_buffers *buffers) {
 static void fill(struct rim__epoll_buffers *buffers, uint32_t home) {
     for (uint32_t id = 0; id < buffers->count; id++) {
         buffers->bodies[id] = (struct rim__body){
-            .data = buffers->memory + (size_t)id * buffers->bytes,
+            .data = buffers->memory + id * RIM_DRIVERS_STRIDE(buffers->bytes),
             .home = home,
             .release = come_home,
             .arg = {buffers, NULL},
@@ -41,7 +42,7 @@ int rim__epoll_buffers_open(struct rim__epoll_buffers *buffers, const struct rim
     *buffers = (struct rim__epoll_buffers){
         .count = options->count,
         .bytes = options->bytes,
-        .memory_size = (size_t)options->count * options->bytes,
+        .memory_size = options->count * RIM_DRIVERS_STRIDE(options->bytes),
     };
     void *at = mmap(NULL, buffers->memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     buffers->memory = at != MAP_FAILED ? at : NULL;

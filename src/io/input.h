@@ -19,16 +19,16 @@ struct rim__service;
 struct rim__arrival;
 
 struct rim__input {
-    struct rim__op op;
     struct rim__arrival *held, *last;                 /* bodies that wait for room at the owner */
     struct rim__socket *next_waiting, **waiting_link; /* in the service's list; link NULL: does not wait */
     uint64_t received;                                /* bytes */
     bool paused;                                      /* by the owner */
-    bool waits_first; /* a FIFO has had no writer as yet: a read would say that it ends */
-    bool ended;       /* the peer has sent all it will */
-    bool end_told;    /* and the owner knows, or will when its turn comes */
-    bool deaf;        /* what comes is dropped: nobody wants it any more */
-    bool dropped;     /* something was */
+    bool waits_first;  /* a FIFO has had no writer as yet: a read would say that it ends */
+    bool ended;        /* the peer has sent all it will */
+    bool end_told;     /* and the owner knows, or will when its turn comes */
+    bool deaf;         /* what comes is dropped: nobody wants it any more */
+    bool dropped;      /* something was */
+    struct rim__op op; /* last: see output.h */
 };
 
 /* Arms or cancels the receive, as the socket's state wants it. */

@@ -122,10 +122,10 @@ struct rim__op {
     void (*done)(struct rim__op *op, const struct rim__completion *completion);
     union {
         struct {
-            struct iovec iov[RIM_OP_IOV_MAX];
             uint32_t iov_count;
             uint32_t control_size;
             void *control; /* what goes with the first byte (sendmsg(2)); NULL: nothing */
+            struct iovec iov[RIM_OP_IOV_MAX];
         } send;
         struct {
             rim_address address;

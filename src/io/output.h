@@ -21,7 +21,6 @@ struct rim__mark;
 #define RIM_OUTPUT_HIGH_COUNT 256u
 
 struct rim__output {
-    struct rim__op op; /* the connect, then the sends */
     struct rim__outgoing out;
     struct rim__mark *marks, *last_mark; /* first come first served */
     uint64_t sent;                       /* bytes */
@@ -29,6 +28,7 @@ struct rim__output {
     bool held;                           /* the actor is */
     bool ended;                          /* nothing more is to be written: shutdown or close was asked for */
     bool shut;                           /* and the peer has been told */
+    struct rim__op op; /* the connect, then the sends. Last: few of its bytes are used, and those lie in front */
 };
 
 /* Whether a write would be taken now. */

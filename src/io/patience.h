@@ -19,10 +19,10 @@
 struct rim__socket;
 
 struct rim__patience {
-    struct rim__timer timer;
+    bool is_timed;     /* one of the time-outs is set */
     uint64_t heard_ns; /* when something came last, or receiving began */
     uint64_t left_ns;  /* when something left last, or the queue was empty */
-    bool is_timed;     /* one of the time-outs is set */
+    struct rim__timer timer;
 };
 
 /* The connection is open, or its options have changed: all time begins anew. */

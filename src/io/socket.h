@@ -54,34 +54,35 @@ enum rim__socket_state {
 
 #define RIM_SOCKET_LINGER_NS RIM_MS(500) /* unless its options say otherwise */
 
+/* In the order of use: with hundreds of connections, what costs are the cache lines that a message touches. */
 struct rim__socket {
     struct rim__service *service;
-    struct rim__socket *next, **link;           /* in its bucket of the service; link NULL: not registered */
-    struct rim__socket *next_push, **push_link; /* in the service's list; link NULL: is not to be pushed */
-    rim_ref self, owner;                        /* owner RIM_NIL: there is none, or it has ended */
-    struct rim__watch self_watch, owner_watch;
+    struct rim__socket *next, **link; /* in its bucket of the service; link NULL: not registered */
+    rim_ref self, owner;              /* owner RIM_NIL: there is none, or it has ended */
     enum rim__socket_state state;
-    const char *label; /* of a pipe (pipe.c), "standard output"; NULL: a connection */
-    int flags;         /* of a pipe: to be set again before the close (F_SETFL); -1: none */
-    int fd;            /* -1: closed */
-    int error;         /* why it closes; 0: because it was asked to */
-    bool self_gone;    /* the actor has ended */
-    bool settling;     /* settle runs: a nested one has nothing to do */
-    bool busy;         /* counted by rim__ctx_busy */
-    bool reset;        /* close so that the peer sees a reset */
-    bool connecting;   /* the error, if one comes, is one of connect */
-    bool quiet;        /* the owner is not told: it never heard of the socket, or is cut off as well */
+    int fd;          /* -1: closed */
+    int error;       /* why it closes; 0: because it was asked to */
+    bool self_gone;  /* the actor has ended */
+    bool settling;   /* settle runs: a nested one has nothing to do */
+    bool busy;       /* counted by rim__ctx_busy */
+    bool reset;      /* close so that the peer sees a reset */
+    bool connecting; /* the error, if one comes, is one of connect */
+    bool quiet;      /* the owner is not told: it never heard of the socket, or is cut off as well */
+    struct rim__socket *next_push, **push_link; /* in the service's list; link NULL: is not to be pushed */
+    struct rim__tls *tls;                       /* NULL: plain */
+    struct rim__patience patience;
+    struct rim__output output;
+    struct rim__input input;
+    struct rim__watch self_watch, owner_watch;
     rim_address local, peer;
     struct rim__timer linger;
     rim_socket_options options;
-    struct rim__patience patience;
     struct rim__dial *dial;          /* for a peer that was given by name; else NULL */
-    struct rim__tls *tls;            /* NULL: plain */
     struct rim__socket_birth *birth; /* accepted with TLS: of the owner to be spawned; NULL: it was, or is no such */
-    struct rim__output output;
-    struct rim__input input;
-    struct rim_msg *farewell; /* RIM_SOCKET_CLOSED, made beforehand; NULL: sent */
-    struct rim__body *gone;   /* to be released when it is closed; NULL for an outgoing connection */
+    struct rim_msg *farewell;        /* RIM_SOCKET_CLOSED, made beforehand; NULL: sent */
+    struct rim__body *gone;          /* to be released when it is closed; NULL for an outgoing connection */
+    const char *label;               /* of a pipe (pipe.c), "standard output"; NULL: a connection */
+    int flags;                       /* of a pipe: to be set again before the close (F_SETFL); -1: none */
 };
 
 /* The init argument of the actor. */
@@ -117,6 +118,8 @@ int rim__socket_own(struct rim__socket *socket, rim_ref owner);
 int rim__socket_raise(struct rim__socket *socket, const struct rim__socket_birth *birth);
 /* Frees a socket without a word; its descriptor, if it is still open, is the caller's. */
 void rim__socket_discard(struct rim__socket *socket);
+/* The socket of a living actor of this shard, and how many messages wait for that; else NULL. socket_actor.c */
+struct rim__socket *rim__socket_of_actor(rim_ctx *ctx, rim_ref self, uint32_t *backlog);
 /* NULL if there is no such socket on this shard, or none any more. */
 struct rim__socket *rim__socket_find(const struct rim__service *service, rim_ref self);
 

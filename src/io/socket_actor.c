@@ -16,6 +16,11 @@ static struct rim__socket *of_state(void *self) {
     return ((struct state *)self)->socket;
 }
 
+struct rim__socket *rim__socket_of_actor(rim_ctx *ctx, rim_ref self, uint32_t *backlog) {
+    struct state *state = rim__actor_own(ctx, self, &rim__socket_behaviour, backlog);
+    return state != NULL ? state->socket : NULL;
+}
+
 /* ---- an accepted connection ---- */
 
 int rim__socket_raise(struct rim__socket *socket, const struct rim__socket_birth *birth) {

@@ -12,10 +12,6 @@
  * writer's shard, takes more, and has nothing in its mailbox that would be overtaken, they go straight to its queue:
  * small ones are copied once, behind one another, and one send is started for all that the turns of a tick write.
  */
-static bool has_empty_mailbox(rim_ctx *ctx, const struct rim__socket *socket) {
-    return socket->self_gone || rim__actor_backlog(ctx, socket->self) == 0;
-}
-
 static struct rim__socket *find_here(rim_ctx *ctx, rim_ref socket) {
     struct rim__service *service = rim__ctx_io(ctx);
     if (service == NULL || rim_shard_of(socket) != rim_shard_index(ctx)) {
@@ -25,11 +21,14 @@ static struct rim__socket *find_here(rim_ctx *ctx, rim_ref socket) {
 }
 
 static struct rim__socket *find_direct(rim_ctx *ctx, rim_ref socket) {
-    struct rim__socket *found = find_here(ctx, socket);
-    if (found == NULL || found->output.held || !rim__output_is_open(found) || !has_empty_mailbox(ctx, found)) {
-        return NULL;
+    uint32_t backlog = 0;
+    struct rim__socket *found = rim__socket_of_actor(ctx, socket, &backlog);
+    if (found == NULL) { /* but an actor that is not born yet has one, or that has ended */
+        found = find_here(ctx, socket);
+        backlog = found != NULL && !found->self_gone;
     }
-    return found;
+    bool is_taken = found != NULL && backlog == 0 && !found->output.held && rim__output_is_open(found);
+    return is_taken ? found : NULL;
 }
 
 /* Starts the send: now where it must be, else when the turns have been taken, with all that is written until then. */
@@ -129,20 +128,23 @@ int rim_socket_writev(rim_ctx *ctx, rim_ref socket, const struct iovec *pieces, 
     return rim_socket_write_msg(ctx, socket, msg);
 }
 
-/* A received message keeps one of the shard's few receive buffers: while it waits for a slow peer, others starve. That
-   is allowed as long as enough are left. */
-static bool keeps_scarce_buffer(rim_ctx *ctx, const rim_msg *msg) {
+/*
+ * A large message is sent from where it lies. So is a small one that was received, if nothing waits before it: that
+ * saves a block. But a received message keeps one of the shard's few receive buffers; while it waits for a slow peer,
+ * others starve. That is allowed as long as enough are left.
+ */
+static bool is_to_be_copied(rim_ctx *ctx, const struct rim__socket *direct, const rim_msg *msg) {
     const struct rim__service *service = rim__ctx_io(ctx);
-    return service != NULL && (msg->flags & RIM_MSG_OUT) != 0 &&
-           rim__msg_out(msg)->release == service->buffer_release && !service->io->ops->has_buffers(service->io);
-}
-
-/* Of a map only the kernel reads: its pages may be gone. */
-static bool is_to_be_copied(rim_ctx *ctx, const rim_msg *msg) {
-    if (msg->size <= RIM_OUTGOING_SMALL) {
-        return (msg->flags & RIM_MSG_OUT) == 0 || !rim__region_is_view(msg);
+    bool was_received =
+        service != NULL && (msg->flags & RIM_MSG_OUT) != 0 && rim__msg_out(msg)->release == service->buffer_release;
+    if (was_received && !service->io->ops->has_buffers(service->io)) {
+        return true;
     }
-    return keeps_scarce_buffer(ctx, msg);
+    if ((msg->flags & RIM_MSG_OUT) != 0 && rim__region_is_view(msg)) {
+        return false; /* of a map only the kernel reads: its pages may be gone */
+    }
+    bool is_small = msg->size <= RIM_OUTGOING_SMALL;
+    return is_small && !(was_received && direct != NULL && direct->output.out.bytes == 0 && msg->size > 0);
 }
 
 /* Through the mailbox, as a message of the socket's own. */
@@ -162,7 +164,7 @@ int rim_socket_try_write_msg(rim_ctx *ctx, rim_ref socket, rim_msg **msg) {
     }
     struct rim__socket *direct = find_direct(ctx, socket);
     uint32_t size = (*msg)->size;
-    if (is_to_be_copied(ctx, *msg)) {
+    if (is_to_be_copied(ctx, direct, *msg)) {
         struct iovec bytes = {.iov_base = rim__msg_body(*msg), .iov_len = size};
         int result = size > 0 ? write_copy(ctx, socket, direct, bytes) : 0;
         if (result == 0) {

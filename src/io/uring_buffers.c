@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "base/assert.h"
+#include "io/drivers.h"
 
 static void come_home(struct rim__shard *home, struct rim__body *body) {
     (void)home;
@@ -42,7 +43,7 @@ static void unmap(struct rim__uring_buffers *buffers) {
 static void fill(struct rim__uring_buffers *buffers, uint32_t home) {
     for (uint32_t id = 0; id < buffers->count; id++) {
         buffers->bodies[id] = (struct rim__body){
-            .data = buffers->memory + (size_t)id * buffers->bytes,
+            .data = buffers->memory + id * RIM_DRIVERS_STRIDE(buffers->bytes),
             .home = home,
             .release = come_home,
             .arg = {buffers, (void *)(uintptr_t)id},
@@ -58,7 +59,7 @@ int rim__uring_buffers_open(struct rim__uring_buffers *buffers, struct rim__urin
         .count = options->count,
         .bytes = options->bytes,
         .ring_size = options->count * sizeof(struct io_uring_buf),
-        .memory_size = (size_t)options->count * options->bytes,
+        .memory_size = options->count * RIM_DRIVERS_STRIDE(options->bytes),
     };
     buffers->ring = map(buffers->ring_size);
     buffers->memory = map(buffers->memory_size);
@@ -106,7 +107,7 @@ struct rim__body *rim__uring_buffers_take(struct rim__uring_buffers *buffers, ui
 void rim__uring_buffers_put(struct rim__uring_buffers *buffers, uint32_t id) {
     rim__assert(id < buffers->count);
     rim__assert(buffers->unpublished < buffers->count);
-    char *at = buffers->memory + (size_t)id * buffers->bytes;
+    char *at = buffers->memory + id * RIM_DRIVERS_STRIDE(buffers->bytes);
     int mask = io_uring_buf_ring_mask(buffers->count);
     io_uring_buf_ring_add(buffers->ring, at, buffers->bytes, (uint16_t)id, mask, (int)buffers->unpublished);
     buffers->unpublished++;
