@@ -8,6 +8,10 @@
 #include "base/assert.h"
 #include "io/drivers.h"
 
+static char *at(const struct rim__epoll_buffers *buffers, uint32_t id) {
+    return buffers->memory + id * RIM_DRIVERS_STRIDE(buffers->bytes);
+}
+
 static void come_home(struct rim__shard *home, struct rim__body *body) {
     (void)home;
     rim__assert(body->size != 0); /* else it was released twice */
@@ -27,7 +31,7 @@ static void unmap(struct rim__epoll_buffers *buffers) {
 static void fill(struct rim__epoll_buffers *buffers, uint32_t home) {
     for (uint32_t id = 0; id < buffers->count; id++) {
         buffers->bodies[id] = (struct rim__body){
-            .data = buffers->memory + id * RIM_DRIVERS_STRIDE(buffers->bytes),
+            .data = at(buffers, id),
             .home = home,
             .release = come_home,
             .arg = {buffers, NULL},
@@ -44,8 +48,8 @@ int rim__epoll_buffers_open(struct rim__epoll_buffers *buffers, const struct rim
         .bytes = options->bytes,
         .memory_size = options->count * RIM_DRIVERS_STRIDE(options->bytes),
     };
-    void *at = mmap(NULL, buffers->memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    buffers->memory = at != MAP_FAILED ? at : NULL;
+    void *mapped = mmap(NULL, buffers->memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    buffers->memory = mapped != MAP_FAILED ? mapped : NULL;
     buffers->bodies = calloc(options->count, sizeof *buffers->bodies);
     buffers->home = calloc(options->count, sizeof *buffers->home);
     if (buffers->memory == NULL || buffers->bodies == NULL || buffers->home == NULL) {
@@ -68,7 +72,7 @@ struct rim__body *rim__epoll_buffers_take(struct rim__epoll_buffers *buffers) {
     }
     struct rim__body *body = &buffers->bodies[buffers->home[--buffers->home_count]];
     rim__assert(body->size == 0);
-    body->data = buffers->memory + (body - buffers->bodies) * (ptrdiff_t)buffers->bytes;
+    body->data = at(buffers, (uint32_t)(body - buffers->bodies)); /* its user may have cut something off in front */
     return body;
 }
 

@@ -452,7 +452,7 @@ void rim__socket_settle(struct rim__socket *socket) {
 }
 
 void rim__socket_push(struct rim__socket *socket) {
-    if (socket->state != RIM_SOCKET_IS_OPEN || socket->output.ended || socket->settling) {
+    if (socket->state != RIM_SOCKET_IS_OPEN || socket->output.ended || socket->settling || socket->tls != NULL) {
         rim__socket_settle(socket);
         return;
     }

@@ -8,6 +8,10 @@
 #include "base/assert.h"
 #include "io/drivers.h"
 
+static char *at(const struct rim__uring_buffers *buffers, uint32_t id) {
+    return buffers->memory + id * RIM_DRIVERS_STRIDE(buffers->bytes);
+}
+
 static void come_home(struct rim__shard *home, struct rim__body *body) {
     (void)home;
     struct rim__uring_buffers *buffers = body->arg[0];
@@ -20,13 +24,13 @@ static void come_home(struct rim__shard *home, struct rim__body *body) {
 
 /* Also the ring's own memory: io_uring_setup_buf_ring, which would map it, came with liburing 2.4. */
 static void *map(size_t size) {
-    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED) {
+    void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) {
         return NULL;
     }
     /* The kernel writes here by itself: what a fork would copy is of no use to the child. */
-    (void)madvise(at, size, MADV_DONTFORK);
-    return at;
+    (void)madvise(mapped, size, MADV_DONTFORK);
+    return mapped;
 }
 
 static void unmap(struct rim__uring_buffers *buffers) {
@@ -43,7 +47,7 @@ static void unmap(struct rim__uring_buffers *buffers) {
 static void fill(struct rim__uring_buffers *buffers, uint32_t home) {
     for (uint32_t id = 0; id < buffers->count; id++) {
         buffers->bodies[id] = (struct rim__body){
-            .data = buffers->memory + id * RIM_DRIVERS_STRIDE(buffers->bytes),
+            .data = at(buffers, id),
             .home = home,
             .release = come_home,
             .arg = {buffers, (void *)(uintptr_t)id},
@@ -98,7 +102,7 @@ struct rim__body *rim__uring_buffers_take(struct rim__uring_buffers *buffers, ui
     rim__assert(size <= buffers->bytes);
     struct rim__body *body = &buffers->bodies[id];
     rim__assert(body->size == 0);
-    body->data = buffers->memory + (size_t)id * buffers->bytes; /* its user may have cut something off in front */
+    body->data = at(buffers, id); /* its user may have cut something off in front */
     body->size = size;
     buffers->out++;
     return body;
@@ -107,9 +111,9 @@ struct rim__body *rim__uring_buffers_take(struct rim__uring_buffers *buffers, ui
 void rim__uring_buffers_put(struct rim__uring_buffers *buffers, uint32_t id) {
     rim__assert(id < buffers->count);
     rim__assert(buffers->unpublished < buffers->count);
-    char *at = buffers->memory + id * RIM_DRIVERS_STRIDE(buffers->bytes);
     int mask = io_uring_buf_ring_mask(buffers->count);
-    io_uring_buf_ring_add(buffers->ring, at, buffers->bytes, (uint16_t)id, mask, (int)buffers->unpublished);
+    io_uring_buf_ring_add(buffers->ring, at(buffers, id), buffers->bytes, (uint16_t)id, mask,
+                          (int)buffers->unpublished);
     buffers->unpublished++;
 }
 
