@@ -217,6 +217,7 @@ static void start_send(struct rim__socket *socket) {
     if (rim__unlikely(socket->tls != NULL)) {
         output->op.send.iov_count = rim__tls_gather(socket->tls, output->op.send.iov, RIM_OP_IOV_MAX);
         output->op.send.control = NULL;
+        output->op.send.control_size = 0;
     } else {
         output->op.send.iov_count = rim__outgoing_gather(&output->out, output->op.send.iov, RIM_OP_IOV_MAX);
         add_gift(output);
