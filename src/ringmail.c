@@ -95,6 +95,7 @@ static void add_io_stats(rim_ctx *ctx, rim_stats *stats) {
         stats->bytes_out = io->bytes_out;
         stats->tls_handshakes = io->tls_handshakes;
         stats->tls_failures = io->tls_failures;
+        stats->tls_kernel = io->tls_kernel;
     }
 }
 

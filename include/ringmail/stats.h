@@ -56,6 +56,7 @@ extern "C" {
     X(bytes_out, "bytes sent")                                                                                         \
     X(tls_handshakes, "TLS handshakes that succeeded")                                                                 \
     X(tls_failures, "TLS handshakes that failed, or were given up")                                                    \
+    X(tls_kernel, "TLS connections whose bytes the kernel seals")                                                      \
     X(memory_bytes, "bytes of pools and arenas in use now")                                                            \
     X(blocks, "pool blocks in use now")                                                                                \
     X(slept_ns, "time spent asleep")

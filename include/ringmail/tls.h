@@ -59,6 +59,8 @@ typedef struct rim_tls_options {
     uint64_t handshake_ns;       /* how long an accepted connection's may take; 0: 10 s. A client's is part of the
                                     timeout of rim_connect */
     bool no_resumption;          /* every handshake is a full one */
+    bool kernel;                 /* let the kernel seal what is sent, where it can (kernel TLS): TLS 1.3 over TCP. Where
+                                    it cannot, which is logged once, all is as without */
 } rim_tls_options;
 
 #define RIM_TLS_TEXT_MAX 256
@@ -82,7 +84,7 @@ RIM_API void rim_tls_destroy(rim_tls *tls);
 typedef struct rim_tls_state {
     uint16_t version;                /* enum rim_tls_version */
     bool resumed;                    /* an earlier session went on */
-    bool kernel_sends;               /* the kernel encrypts (kernel TLS) */
+    bool kernel_sends;               /* the kernel seals (kernel TLS): it begins with the first byte written */
     bool has_certificate;            /* the peer has shown one */
     bool verified;                   /* and it was found good: by whom, and of clients the server's name */
     char protocol[RIM_TLS_NAME_MAX]; /* by ALPN; "": none */

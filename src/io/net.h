@@ -21,6 +21,9 @@ int rim__net_names(struct rim__io *io, int fd, rim_address *local, rim_address *
 int rim__net_credentials(struct rim__io *io, int fd, rim_credentials *out);
 int rim__net_tune(struct rim__io *io, int fd, const rim_socket_options *options, const rim_socket_options *before);
 int rim__net_shutdown(struct rim__io *io, int fd, int how);
+/* net_tls.c */
+int rim__net_seal(struct rim__io *io, int fd, const struct rim__tls_keys *keys);
+void rim__net_say_end(struct rim__io *io, int fd);
 /* net_datagram.c */
 int rim__net_datagram(struct rim__io *io, const struct rim__datagram_plan *plan, rim_address *bound);
 int rim__net_send_to(struct rim__io *io, int fd, const rim_address *to, struct iovec bytes);

@@ -31,6 +31,7 @@ struct rim__disk;
 struct rim__io;
 struct rim__op;
 struct rim__lookup;
+struct rim__tls_keys;
 struct cmsghdr;
 struct rim__mapping;
 struct rim__map_plan;
@@ -242,6 +243,11 @@ struct rim__io_ops {
     uint32_t (*fix)(struct rim__io *io, int fd);
     /* Before its descriptor is closed; nothing is in flight on it. */
     void (*unfix)(struct rim__io *io, uint32_t number);
+    /* Kernel TLS: from now on what is sent is sealed with these keys. 0; -ENOENT: the kernel has it not; -EOPNOTSUPP,
+       ...: not for this descriptor, which is as before. Nothing is in flight. */
+    int (*seal)(struct rim__io *io, int fd, const struct rim__tls_keys *keys);
+    /* On such a descriptor: close_notify. */
+    void (*say_end)(struct rim__io *io, int fd);
     /* shutdown(2) with SHUT_RD, SHUT_WR or SHUT_RDWR; called directly. */
     int (*shutdown)(struct rim__io *io, int fd, int how);
     /* close(2). Nothing may be in flight on the descriptor. `reset`: the peer is to see a reset (linger 0). */
@@ -259,7 +265,7 @@ struct rim__io {
     uint64_t operations_open; /* in flight now */
     uint64_t descriptors;     /* sockets open now: counted by listen, socket, accepted descriptors, and close */
     uint64_t bytes_in, bytes_out;
-    uint64_t tls_handshakes, tls_failures;
+    uint64_t tls_handshakes, tls_failures, tls_kernel;
 };
 
 #endif

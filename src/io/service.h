@@ -32,6 +32,7 @@ struct rim__service {
     bool closing;       /* the system stops: nothing new is received or accepted */
     bool detached;      /* the actors are gone: nothing is sent any more */
     uint64_t objects;   /* sockets, listeners, files and refusals that live; the service is freed after the last */
+    bool has_no_tls;    /* the kernel */
     uint64_t logged_ns; /* when a handshake that failed was last logged; 0: never */
     struct rim__listener *listeners;
     struct rim__file *files;

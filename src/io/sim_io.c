@@ -12,6 +12,7 @@
 #include "io/sim_datagram.h"
 #include "io/sim_file.h"
 #include "io/sim_stream.h"
+#include "io/sim_tls.h"
 #include "io/sim_world.h"
 #include "ringmail/poll.h"
 
@@ -214,6 +215,7 @@ static bool perform_send(struct rim__sim_flight *flight, struct rim__completion 
     }
     size_t size = size_of(flight->op);
     size_t room = rim__sim_stream_room(socket->conn, socket->side);
+    room = socket->keys != NULL ? rim__sim_tls_room(room) : room;
     if (size > 0 && room == 0) {
         return false;
     }
@@ -222,7 +224,11 @@ static bool perform_send(struct rim__sim_flight *flight, struct rim__completion 
         return finish_with(out, rim__sim_stream_error(end, -EPIPE));
     }
     size = shorten(sim, RIM_FAULT_short_write, size < room ? size : room);
-    rim__sim_stream_put(socket->conn, socket->side, flight->op, size);
+    if (socket->keys != NULL) {
+        rim__sim_tls_put(socket, flight->op, size);
+    } else {
+        rim__sim_stream_put(socket->conn, socket->side, flight->op, size);
+    }
     return finish_with(out, (int32_t)size);
 }
 
@@ -312,6 +318,14 @@ static void unname(struct rim__io *io, const rim_address *bound, bool is_datagra
 static int credentials(struct rim__io *io, int fd, rim_credentials *out) {
     *out = (rim_credentials){.pid = getpid(), .uid = getuid(), .gid = getgid()};
     return find(io, fd) != NULL ? 0 : -EBADF;
+}
+
+static int seal(struct rim__io *io, int fd, const struct rim__tls_keys *keys) {
+    return rim__sim_tls_begin(find(io, fd), keys);
+}
+
+static void say_end(struct rim__io *io, int fd) {
+    rim__sim_tls_end(find(io, fd));
 }
 
 static int names(struct rim__io *io, int fd, rim_address *local, rim_address *peer) {
@@ -469,6 +483,8 @@ const struct rim__io_ops rim__sim_io_ops = {
     .listen = listen_on,
     .socket = open_socket,
     .names = names,
+    .seal = seal,
+    .say_end = say_end,
     .unname = unname,
     .datagram = open_datagram,
     .send_to = send_to,

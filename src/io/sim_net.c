@@ -9,6 +9,7 @@
 #include "io/address.h"
 #include "io/sim_datagram.h"
 #include "io/sim_stream.h"
+#include "io/sim_tls.h"
 #include "io/sim_world.h"
 
 #define BACKLOG_MAX        4096u
@@ -97,6 +98,7 @@ void rim__sim_net_close(struct rim__sim_net *net, struct rim__sim_socket *socket
         rim__sim_stream_close(socket->conn, socket->side, reset && !socket->is_pipe);
     }
     net->sockets[socket->fd - RIM_SIM_FIRST_FD] = NULL;
+    rim__sim_tls_forget(socket);
     free(socket);
 }
 

@@ -49,6 +49,7 @@ struct rim__sim_socket {
     int side;
     struct rim__sim_datagram *datagram; /* DATAGRAM */
     struct rim__sim_thing *thing;       /* THING */
+    struct rim__tls_keys *keys;         /* STREAM: the kernel seals what is sent; else NULL */
     bool is_pipe;                       /* STREAM: the end of one, which is never reset */
     /* LISTENER */
     struct rim__sim_socket *next_listener;

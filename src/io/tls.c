@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "io/socket.h"
+#include "io/tls_keys.h"
 #include "io/tls_link.h"
 
 /* ---- between OpenSSL and the socket ---- */
@@ -17,6 +18,10 @@
 static int put(BIO *bio, const char *bytes, int size) {
     struct rim__tls *tls = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
+    if (tls->kernel_sends) { /* an alert is lost, and the rest is a fault */
+        tls->said_too_much = true;
+        return size;
+    }
     if (size <= 0 || rim__outgoing_copy(&tls->cipher, rim__socket_shard(tls->socket), bytes, (uint32_t)size) != 0) {
         tls->starved = size > 0;
         return -1;
@@ -110,6 +115,15 @@ static int explain(struct rim__tls *tls) {
     return is_about_certificates(reason) ? -RIM_ECERTIFICATE : -RIM_ETLS;
 }
 
+static void fail(struct rim__tls *tls, int error) {
+    tls->failed = true;
+    if (tls->kernel_sends) {
+        rim__socket_lose(tls->socket, error); /* what was written is the kernel's, and there is no last word */
+    } else {
+        rim__socket_refuse(tls->socket, error);
+    }
+}
+
 /* OpenSSL wants something, or nothing any more. It has put the alert for the peer into `cipher` already. */
 static void take_result(struct rim__tls *tls, int result) {
     struct rim__socket *socket = tls->socket;
@@ -120,9 +134,7 @@ static void take_result(struct rim__tls *tls, int result) {
     } else if (kind == SSL_ERROR_ZERO_RETURN && tls->shaken) {
         socket->input.ended = true;
     } else if (kind != SSL_ERROR_WANT_READ) {
-        tls->failed = true;
-        int error = explain(tls);
-        rim__socket_refuse(socket, error);
+        fail(tls, explain(tls));
     }
     ERR_clear_error();
 }
@@ -232,6 +244,10 @@ void rim__tls_feed(struct rim__socket *socket, struct rim__body *body) {
     while (tls->shaken && !tls->failed && !socket->input.ended && socket->state == RIM_SOCKET_IS_OPEN &&
            open_record(tls)) {
     }
+    if (tls->said_too_much && !tls->failed) { /* the peer wants new keys, which the kernel would have to know */
+        snprintf(tls->text, sizeof tls->text, "kernel TLS does not change keys");
+        fail(tls, -RIM_ETLS);
+    }
     tls->in_size = 0; /* what is left is of no use: it failed, or has ended */
     rim__body_release(rim__socket_shard(socket), body);
 }
@@ -288,6 +304,36 @@ static void seal_batch(struct rim__tls *tls) {
     tls->batch_end = tls->sent + tls->cipher.bytes;
 }
 
+/* Nothing that is sealed waits any more: from here the kernel may do it. */
+static void ask_kernel(struct rim__tls *tls) {
+    struct rim__service *service = tls->socket->service;
+    struct rim__tls_keys keys;
+    tls->kernel_tried = true;
+    if (service->has_no_tls || rim__tls_keys_of(tls, &keys) != 0) {
+        return;
+    }
+    int result = service->io->ops->seal(service->io, tls->socket->fd, &keys);
+    tls->kernel_sends = result == 0;
+    service->io->tls_kernel += result == 0;
+    if (result == -ENOENT) {
+        service->has_no_tls = true;
+        rim__log_write(&service->shard->log, RIM_LOG_NOTICE,
+                       "kernel TLS: this kernel does not have it (module tls, CONFIG_TLS): OpenSSL seals");
+    }
+    OPENSSL_cleanse(&keys, sizeof keys);
+    OPENSSL_cleanse(tls->secret, sizeof tls->secret);
+    tls->secret_size = 0;
+}
+
+/* The kernel seals: there is only the end to say. */
+static void end_by_kernel(struct rim__tls *tls) {
+    struct rim__socket *socket = tls->socket;
+    if (socket->output.ended && socket->output.out.bytes == 0) {
+        tls->said_end = true;
+        socket->service->io->ops->say_end(socket->service->io, socket->fd);
+    }
+}
+
 void rim__tls_seal(struct rim__socket *socket) {
     struct rim__tls *tls = socket->tls;
     const struct rim__output *output = &socket->output;
@@ -295,6 +341,16 @@ void rim__tls_seal(struct rim__socket *socket) {
         return;
     }
     ERR_clear_error();
+    if (tls->setup->options.kernel && !tls->kernel_tried && output->out.bytes > 0) {
+        if (tls->cipher.bytes > 0) {
+            return; /* that first */
+        }
+        ask_kernel(tls);
+    }
+    if (tls->kernel_sends) {
+        end_by_kernel(tls);
+        return;
+    }
     if (output->out.bytes > 0 && tls->batch_size == 0) {
         seal_batch(tls);
     }
@@ -306,16 +362,20 @@ void rim__tls_seal(struct rim__socket *socket) {
 }
 
 bool rim__tls_waits(const struct rim__tls *tls) {
-    return tls->cipher.bytes > 0;
+    return tls->cipher.bytes > 0 || (tls->kernel_sends && tls->socket->output.out.bytes > 0);
 }
 
 uint32_t rim__tls_gather(const struct rim__tls *tls, struct iovec *iov, uint32_t max) {
-    return rim__outgoing_gather(&tls->cipher, iov, max);
+    const struct rim__outgoing *from = tls->kernel_sends ? &tls->socket->output.out : &tls->cipher;
+    return rim__outgoing_gather(from, iov, max);
 }
 
 uint32_t rim__tls_left(struct rim__tls *tls, struct rim__shard *shard, uint32_t size) {
-    rim__outgoing_consume(&tls->cipher, shard, size);
     tls->sent += size;
+    if (tls->kernel_sends) {
+        return size;
+    }
+    rim__outgoing_consume(&tls->cipher, shard, size);
     if (tls->failed || tls->batch_size == 0 || tls->sent < tls->batch_end) {
         return 0;
     }
@@ -400,6 +460,7 @@ void rim__tls_free(struct rim__tls *tls, struct rim__shard *shard) {
         return;
     }
     SSL_free(tls->ssl);
+    OPENSSL_cleanse(tls->secret, sizeof tls->secret);
     rim__outgoing_drop(&tls->cipher, shard);
     rim__tls_setup_return(tls->setup, tls->set);
     rim__tls_let_go(tls->setup);

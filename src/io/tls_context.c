@@ -153,6 +153,10 @@ static int fill(SSL_CTX *context, const rim_tls *setup, uint32_t index, char *te
     if (options->server) {
         SSL_CTX_set_tlsext_servername_callback(context, rim__tls_choose_name);
     }
+    if (options->kernel) {
+        SSL_CTX_set_keylog_callback(context, rim__tls_note_secret);
+        SSL_CTX_set_msg_callback(context, rim__tls_count_record);
+    }
     int result = set_protocols(context, setup);
     if (result != 0) {
         return fail(text, result, "protocols", rim_strerror(result));

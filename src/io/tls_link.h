@@ -33,6 +33,12 @@ struct rim__tls {
     bool failed;   /* nothing more is done with `ssl` */
     bool starved;  /* for want of memory */
     bool said_end; /* close_notify is sealed */
+    bool kernel_tried;
+    bool kernel_sends;               /* what is written goes out as it is */
+    bool said_too_much;              /* OpenSSL wanted to send something all the same */
+    uint8_t secret_size;             /* 0: there is none */
+    uint8_t secret[EVP_MAX_MD_SIZE]; /* for kernel TLS: by which this end sends, until the keys were made of it */
+    uint64_t records;                /* that were sealed with it */
     uint16_t port;
     char name[RIM_TLS_NAME_MAX]; /* of a client: its server's */
     char text[96];               /* why it failed */

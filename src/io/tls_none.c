@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "io/tls.h"
+#include "io/tls_keys.h"
 
 static int refuse(char *text) {
     if (text != NULL) {
@@ -125,4 +126,13 @@ int rim__tls_certificate(const struct rim__tls *tls, void *bytes, size_t room) {
 void rim__tls_free(struct rim__tls *tls, struct rim__shard *shard) {
     (void)shard;
     rim__assert(tls == NULL);
+}
+
+int rim__tls_keys_seal(struct rim__tls_keys *keys, uint8_t type, const void *bytes, size_t size, uint8_t *out) {
+    (void)keys;
+    (void)type;
+    (void)bytes;
+    (void)size;
+    (void)out;
+    return -ENOTSUP;
 }

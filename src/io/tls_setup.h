@@ -69,5 +69,8 @@ BIO_METHOD *rim__tls_make_method(void);
 /* Callbacks of the contexts. */
 int rim__tls_choose_name(SSL *ssl, int *alert, void *arg);
 int rim__tls_new_session(SSL *ssl, SSL_SESSION *session);
+/* tls_keys.c, for kernel TLS */
+void rim__tls_note_secret(const SSL *ssl, const char *line);
+void rim__tls_count_record(int is_sent, int version, int type, const void *bytes, size_t size, SSL *ssl, void *arg);
 
 #endif

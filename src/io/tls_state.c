@@ -37,6 +37,7 @@ void rim__tls_describe(const struct rim__tls *tls, rim_tls_state *out) {
     if (size > 0) {
         memcpy(out->protocol, protocol, size); /* 255 at most */
     }
+    out->kernel_sends = tls->kernel_sends;
     const char *name = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
     snprintf(out->name, sizeof out->name, "%s", name != NULL ? name : "");
     snprintf(out->cipher, sizeof out->cipher, "%s", SSL_get_cipher_name(tls->ssl));

@@ -372,6 +372,8 @@
     X(tls_slow_reader_throttles_the_writer)                                                                            \
     X(tls_goes_over_unix_sockets)                                                                                      \
     X(tls_reload_changes_what_comes_later)                                                                             \
+    X(tls_kernel_is_not_asked_where_it_cannot)                                                                         \
+    X(tls_kernel_seals_where_it_can)                                                                                   \
     X(tls_wrong_name_is_refused)                                                                                       \
     X(tls_wrong_address_is_refused)                                                                                    \
     X(tls_unknown_authority_is_refused)                                                                                \

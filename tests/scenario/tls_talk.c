@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* TLS between two who like each other: bytes there and back, what was agreed on, and the ends. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tls_play.h"
@@ -201,6 +202,51 @@ void tls_reload_changes_what_comes_later(struct scenario *s) {
         play.total = 300000;
         play.opened = check_live;
         play.halfway = change_certificate;
+        tls_play_run(play);
+    }
+}
+
+/* ---- kernel TLS ---- */
+
+static void note_kernel(rim_ctx *ctx, struct tls_play *play) {
+    rim_tls_state state;
+    SCENARIO_CHECK(play->s, rim_socket_tls(ctx, rim_sender(ctx), &state) == 0);
+    SCENARIO_CHECK(play->s, state.kernel_sends || !scenario_is_sim(play->s));
+    if (!state.kernel_sends) {
+        puts("skipped: kernel TLS, which this kernel does not have (CONFIG_TLS): OpenSSL sealed instead");
+    }
+}
+
+static struct tls_play by_kernel(struct scenario *s) {
+    struct tls_play play = tls_play_plain(s);
+    play.server.kernel = play.client.kernel = true;
+    return play;
+}
+
+/* In simulation there always is one: what it seals, OpenSSL opens at the other end. */
+void tls_kernel_seals_where_it_can(struct scenario *s) {
+    if (tls_papers(s)) {
+        struct tls_play play = by_kernel(s);
+        play.halfway = note_kernel;
+        tls_play_run(play);
+        play = by_kernel(s);
+        play.ending = TLS_SHUTDOWN_WHEN_WRITTEN;
+        play.server.no_resumption = true;
+        play.total = 100000;
+        tls_play_run(play);
+    }
+}
+
+void tls_kernel_is_not_asked_where_it_cannot(struct scenario *s) {
+    if (tls_papers(s)) {
+        struct tls_play play = by_kernel(s);
+        play.client.newest = RIM_TLS_1_2;
+        play.total = 100000;
+        tls_play_run(play);
+        play = by_kernel(s);
+        play.is_unix = true;
+        play.name = "localhost";
+        play.total = 100000;
         tls_play_run(play);
     }
 }
