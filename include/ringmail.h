@@ -21,6 +21,7 @@
  *     ringmail/poll.h     somebody else's descriptors
  *     ringmail/signal.h   signals as messages
  *     ringmail/map.h      mapped files
+ *     ringmail/stage.h    many files into memory
  *     ringmail/offload.h  blocking work on helper threads
  *     ringmail/name.h     names of actors
  *     ringmail/group.h    groups, publishing, pools
@@ -66,6 +67,7 @@
 #include "ringmail/signal.h"
 #include "ringmail/sim.h"
 #include "ringmail/socket.h"
+#include "ringmail/stage.h"
 #include "ringmail/stats.h"
 #include "ringmail/stream.h"
 #include "ringmail/supervisor.h"

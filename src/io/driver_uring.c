@@ -362,6 +362,7 @@ static int open_pipe(struct rim__io *io, struct rim__pipe_plan *plan) {
 static const struct rim__io_ops io_ops = {
     .submit = rim__uring_ops_submit,
     .cancel = rim__uring_ops_cancel,
+    .fetch = RIM_FETCH_WHOLE,
     .has_buffers = has_buffers,
     .listen = rim__net_listen,
     .socket = rim__net_socket,

@@ -133,6 +133,35 @@ static int replace(const struct job *job) {
     return sync_folder(path);
 }
 
+/* ---- fetching: open, read, close ---- */
+
+static ssize_t read_all(int fd, char *bytes, size_t size) {
+    size_t done = 0;
+    while (done < size) {
+        ssize_t count = read(fd, bytes + done, size - done);
+        if (count < 0 && errno != EINTR) {
+            return -1;
+        }
+        if (count == 0) {
+            break;
+        }
+        done += count > 0 ? (size_t)count : 0;
+    }
+    return (ssize_t)done;
+}
+
+static int64_t fetch(struct job *job) {
+    int fd = open(job->bytes + job->size, (int)job->flags);
+    if (fd < 0) {
+        return -1;
+    }
+    int64_t result = read_all(fd, job->bytes, job->size);
+    int error = errno;
+    close(fd);
+    errno = error;
+    return result;
+}
+
 static int64_t perform(struct job *job) {
     switch (job->what) {
     case RIM_FILE_OP_OPEN:
@@ -158,6 +187,8 @@ static int64_t perform(struct job *job) {
         return lock(job);
     case RIM_FILE_OP_REPLACE:
         return replace(job);
+    case RIM_FILE_OP_FETCH:
+        return fetch(job);
     }
     rim__unreachable("what is done to a file");
 }
@@ -184,7 +215,8 @@ static void done(struct rim__shard *home, struct rim__offload_job *offload) {
     struct rim__op *op = job->op;
     struct rim__io *io = job->io;
     struct rim__completion completion = {.result = (int32_t)job->result};
-    if (job->what == RIM_FILE_OP_READ && job->result > 0) {
+    bool reads = job->what == RIM_FILE_OP_READ || job->what == RIM_FILE_OP_FETCH;
+    if (reads && job->result > 0) {
         memcpy(op->file.bytes, job->bytes, (size_t)job->result);
     } else if (job->what == RIM_FILE_OP_STAT && job->result == 0) {
         memcpy(op->file.bytes, job->bytes, op->file.size);

@@ -64,6 +64,8 @@ enum rim__file_what {
     RIM_FILE_OP_ADVISE,   /* offset, length; flags as of posix_fadvise(3) */
     RIM_FILE_OP_LOCK,     /* offset, length; flags F_RDLCK, F_WRLCK or F_UNLCK: does not wait, -EAGAIN */
     RIM_FILE_OP_REPLACE,  /* path, mode; bytes, size: in one step. Needs no descriptor. Result 0 or negative */
+    RIM_FILE_OP_FETCH, /* path, flags; into bytes, size: opens, reads from the beginning on, closes. Result is the count
+                        */
 };
 #define RIM_FILE_OP_END  UINT64_MAX  /* the offset of a write that appends */
 #define RIM_FILE_OP_SIZE 0x7ffff000u /* the kernel moves no more at once */
@@ -187,6 +189,13 @@ struct rim__membership {
     bool join;                 /* else leave */
 };
 
+/* How a whole file is read best. */
+enum rim__fetch {
+    RIM_FETCH_BY_HELPER = 0, /* RIM_FILE_OP_FETCH */
+    RIM_FETCH_WHOLE,         /* OPEN and READ; a read that is short has come to the end */
+    RIM_FETCH_IN_PIECES,     /* the same, but only a read of nothing has */
+};
+
 struct rim__io_ops {
     /* 0, or -ENOMEM / -EMFILE / ...: then the op stays idle and done is not called. */
     int (*submit)(struct rim__io *io, struct rim__op *op);
@@ -252,6 +261,7 @@ struct rim__io_ops {
     int (*shutdown)(struct rim__io *io, int fd, int how);
     /* close(2). Nothing may be in flight on the descriptor. `reset`: the peer is to see a reset (linger 0). */
     void (*close)(struct rim__io *io, int fd, bool reset);
+    enum rim__fetch fetch;
 };
 
 /* The I/O half of a driver. */

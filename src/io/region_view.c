@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "io/guard.h"
 #include "io/region.h"
+#include "io/staging.h"
 
 struct view {
     struct rim__body body;
@@ -88,10 +89,15 @@ struct part {
 /* Any thread: it reads what is constant while the view lives. */
 static int find_part(const rim_msg *msg, struct part *part) {
     const struct rim__body *body = msg != NULL ? rim__msg_origin(msg) : NULL;
-    if (body == NULL || body->release != release) {
+    if (body == NULL) {
         return -EINVAL;
     }
-    part->mapping = &rim__container_of(body, const struct view, body)->region->mapping;
+    bool is_view = body->release == release;
+    part->mapping =
+        is_view ? &rim__container_of(body, const struct view, body)->region->mapping : rim__staging_mapping(body);
+    if (part->mapping == NULL) {
+        return -EINVAL;
+    }
     part->at = (uint64_t)((const char *)rim__msg_body(msg) - part->mapping->bytes);
     part->size = msg->size;
     return 0;

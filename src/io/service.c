@@ -11,6 +11,7 @@
 #include "io/lookout.h"
 #include "io/region.h"
 #include "io/socket.h"
+#include "io/staging.h"
 
 static struct rim__service *of_state(void *self) {
     return *(struct rim__service **)self;
@@ -160,6 +161,10 @@ void rim__service_close(struct rim__service *service) {
     for (struct rim__region *at = service->regions, *next; at != NULL; at = next) {
         next = at->next;
         rim__region_cut(at);
+    }
+    for (struct rim__staging *at = service->stages, *next; at != NULL; at = next) {
+        next = at->next;
+        rim__staging_cut(at);
     }
     rim__service_forget(service);
 }

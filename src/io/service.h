@@ -15,6 +15,7 @@
 
 struct rim__file;
 struct rim__region;
+struct rim__staging;
 struct rim__datagram;
 struct rim__lookout;
 struct rim__listener;
@@ -39,6 +40,7 @@ struct rim__service {
     struct rim__lookout *lookouts;
     uint64_t looked_tick, looked_bytes; /* read from memory by file_look.c: in which tick, and how much */
     struct rim__region *regions;
+    struct rim__staging *stages;
     struct rim__socket *waiting;                      /* sockets whose owner has no room */
     struct rim__socket *pushes, **pushes_end;         /* those that were written to in this tick's turns */
     struct rim__socket *sockets[RIM_SERVICE_BUCKETS]; /* by reference */

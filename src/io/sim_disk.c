@@ -337,6 +337,7 @@ static int32_t perform(struct rim__sim *sim, const struct rim__sim_opening *open
         return lock_file(opening, op);
     case RIM_FILE_OP_OPEN:
     case RIM_FILE_OP_REPLACE:
+    case RIM_FILE_OP_FETCH:
         break;
     }
     rim__unreachable("what is done to a file");

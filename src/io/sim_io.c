@@ -479,6 +479,7 @@ static int fetch_signal(struct rim__io *io, int fd, rim_signal_event *event) {
 const struct rim__io_ops rim__sim_io_ops = {
     .submit = submit,
     .cancel = cancel,
+    .fetch = RIM_FETCH_IN_PIECES,
     .has_buffers = has_buffers,
     .listen = listen_on,
     .socket = open_socket,

@@ -51,6 +51,7 @@ void rim__uring_file_fill(struct rim__op *op, struct io_uring_sqe *sqe) {
     case RIM_FILE_OP_TRUNCATE:
     case RIM_FILE_OP_LOCK:
     case RIM_FILE_OP_REPLACE:
+    case RIM_FILE_OP_FETCH:
         break;
     }
     rim__unreachable("what is done to a file");

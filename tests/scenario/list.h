@@ -5,6 +5,8 @@
 #ifndef LIST_H
 #define LIST_H
 
+#include "scenario/list_maps.h"
+
 #define SCENARIOS(X)                                                                                                   \
     X(contract_01_state_is_touched_by_one_thread)                                                                      \
     X(contract_01_every_callback_runs_on_the_shards_thread)                                                            \
@@ -558,40 +560,7 @@
     X(path_calls_at_once_make_the_same_folders)                                                                        \
     X(path_each_call_has_one_outcome_whatever_fails)                                                                   \
     X(path_calls_when_the_system_is_cut_off)                                                                           \
-    X(map_shows_what_is_in_the_file)                                                                                   \
-    X(map_shows_a_part_that_begins_anywhere)                                                                           \
-    X(map_shows_as_many_bytes_as_were_asked_for)                                                                       \
-    X(map_of_an_empty_file_is_empty)                                                                                   \
-    X(map_is_unmapped_when_the_last_view_is_released)                                                                  \
-    X(map_view_outlives_its_map_and_its_owner)                                                                         \
-    X(map_that_is_written_writes_the_file)                                                                             \
-    X(map_that_is_loaded_for_writing_writes_the_file)                                                                  \
-    X(map_that_is_private_leaves_the_file_as_it_is)                                                                    \
-    X(map_that_is_read_is_not_stored_into)                                                                             \
-    X(map_may_make_the_file_and_extend_it)                                                                             \
-    X(map_of_a_file_that_is_not_there_fails)                                                                           \
-    X(map_beyond_the_end_fails)                                                                                        \
-    X(map_of_more_than_there_is_fails)                                                                                 \
-    X(map_of_a_folder_fails)                                                                                           \
-    X(map_of_a_device_fails)                                                                                           \
-    X(map_of_what_may_not_be_read_fails)                                                                               \
-    X(map_without_a_descriptor_fails)                                                                                  \
-    X(map_bad_arguments_are_refused)                                                                                   \
-    X(map_is_loaded_in_steps_that_are_told)                                                                            \
-    X(map_is_loaded_where_the_kernel_cannot_populate)                                                                  \
-    X(map_is_waited_for_with_a_deadline)                                                                               \
-    X(map_that_fails_fails_all_that_wait_for_it)                                                                       \
-    X(map_that_is_closed_while_it_loads_lets_go_of_who_waits)                                                          \
-    X(map_takes_every_advice)                                                                                          \
-    X(map_for_which_there_is_no_room_fails)                                                                            \
-    X(map_each_is_ready_or_fails_whatever_happens)                                                                     \
-    X(map_that_loads_does_not_hold_up_a_stop)                                                                          \
-    X(map_that_is_cut_short_is_an_error_to_its_reader)                                                                 \
-    X(map_that_is_written_and_cut_short_is_an_error)                                                                   \
-    X(map_that_is_private_and_cut_short_is_an_error)                                                                   \
-    X(map_that_is_cut_short_while_it_loads_fails)                                                                      \
-    X(map_that_is_cut_short_fails_the_socket_that_sends_it)                                                            \
-    X(map_that_is_cut_short_fails_the_socket_that_sends_a_little_of_it)
+    SCENARIOS_OF_MAPS(X)
 
 struct scenario;
 #define LIST_DECLARE(name) void name(struct scenario *s);

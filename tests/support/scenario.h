@@ -9,10 +9,10 @@
  *         SCENARIO_CHECK(s, answers == 1);
  *     }
  *
- * The scenario's name is in tests/scenario/list.h. After it the harness stops the system and checks that nothing was
- * lost, that the counters add up, and that nothing leaked. In simulation it runs once for each seed, with mild faults
- * (delays, short reads, full lanes: what a program must not notice) for every second one. A failure prints the
- * command that replays it. Each scenario runs in a process of its own, under a time limit.
+ * The scenario's name is in tests/scenario/list.h, or a list that it includes. After it the harness stops the system
+ * and checks that nothing was lost, that the counters add up, and that nothing leaked. In simulation it runs once for
+ * each seed, with mild faults (delays, short reads, full lanes: what a program must not notice) for every second one. A
+ * failure prints the command that replays it. Each scenario runs in a process of its own, under a time limit.
  *
  *     Threads  checks may be made by actors on any shard
  */
