@@ -34,7 +34,7 @@ static void pass_on(int number, siginfo_t *info, void *context) {
         before.sa_sigaction(number, info, context);
     } else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
         before.sa_handler(number);
-    } else {
+    } else if (info->si_code > 0 || before.sa_handler == SIG_DFL) {
         /* Back to what it would have been: the instruction is tried again, and fails again. One that was only sent is
            sent once more. */
         (void)sigaction(number, &before, NULL);
