@@ -32,3 +32,16 @@ if(RIM_LTO AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
 elseif(RIM_LTO)
     message(STATUS "No link-time optimisation: it is for gcc, and this is ${CMAKE_C_COMPILER_ID}")
 endif()
+
+# A profile: `./dev build pgo` builds twice in one folder, and runs rimbench in between. The counts lie beside the objects.
+if(RIM_PROFILE STREQUAL "make")
+    target_compile_options(rim_flags INTERFACE -fprofile-generate -fprofile-update=atomic)
+    target_link_options(rim_flags_link INTERFACE -fprofile-generate)
+elseif(RIM_PROFILE STREQUAL "use")
+    # What was not run has no counts, and what was run by threads may have odd ones.
+    target_compile_options(rim_flags INTERFACE -fprofile-use -fprofile-correction -Wno-missing-profile
+        -Wno-coverage-mismatch)
+    target_link_options(rim_flags_link INTERFACE -fprofile-use)
+elseif(RIM_PROFILE)
+    message(FATAL_ERROR "RIM_PROFILE: make or use, and not ${RIM_PROFILE}")
+endif()

@@ -448,6 +448,7 @@ int rim_kit_crash(rim_kit *kit, rim_ref who, uint32_t after) {
         return -RIM_EDOWN;
     }
     actor->budget = 1; /* a turn is a message */
+    rim__system_expect_crash(kit->system);
     return rim__sim_plan_crash(kit->system->sim, who, after);
 }
 

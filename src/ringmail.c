@@ -116,6 +116,12 @@ static bool crashes_in_sim(rim_ctx *ctx, rim_ref who) {
     return rim__sim_crashes(ctx->system->sim, who);
 }
 
+void rim__system_expect_crash(struct rim_system *system) {
+    for (uint32_t i = 0; i < system->count; i++) {
+        system->members[i].ctx->crashes = crashes_in_sim;
+    }
+}
+
 static void set_spin(const struct rim_system *system, struct rim__shard *shard) {
     int32_t us = system->config.spin_us;
     bool crowded = system->count > rim_usable_cpus() || rim__cpu_quota() != 0;
@@ -165,7 +171,7 @@ static int make_member(struct rim_system *system, uint32_t index) {
     if (system->sim != NULL) {
         member->shard->mesh.lane_full = is_sim_lane_full;
         member->shard->mesh.lane_full_arg = system->sim;
-        member->ctx->crashes = crashes_in_sim;
+        member->ctx->crashes = config->sim != NULL && config->sim->crash > 0 ? crashes_in_sim : NULL;
     }
     rim__allotment_range(system->count, system->count, &system->foreign[index].fresh, &system->foreign[index].limit);
     set_spin(system, member->shard);

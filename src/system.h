@@ -72,6 +72,8 @@ struct rim_system {
     bool leaks; /* found at the end */
 };
 
+/* ringmail.c: of a simulated one: from now on turns may be planned to crash (rim__sim_plan_crash). */
+void rim__system_expect_crash(struct rim_system *system);
 /* ringmail.c: a shard's driver, on the thread that is to have it. */
 int rim__member_open(struct rim__member *member);
 void rim__member_close(struct rim__member *member);
