@@ -143,6 +143,7 @@ enum rim_tag {
     RIM_FILE_OPEN = 32,     /* file.h */
     RIM_FILE_CLOSED = 33,   /* file.h; default: ignored */
     RIM_DATAGRAM = 22,      /* datagram.h; default: ignored */
+    RIM_DRAINED = 23,       /* socket.h; default: ignored */
     RIM_SIGNAL = 40,        /* signal.h; default: ignored */
     RIM_POLL = 41,          /* poll.h; default: ignored */
     RIM_MAP_READY = 48,     /* map.h; default: ignored */

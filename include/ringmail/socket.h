@@ -83,7 +83,14 @@ typedef struct rim_listen_options {
     const rim_spawn_options *owner_options; /* its mailbox and so on (place is ignored); NULL: defaults */
     const void *arg;                        /* handed on in rim_connection; must outlive the listener */
     enum rim_distribute distribute;
-    uint32_t backlog;          /* 0: 4,096, which the kernel may cut (net.core.somaxconn) */
+    uint32_t backlog;     /* 0: 4,096, which the kernel may cut (net.core.somaxconn) */
+    bool adopt;           /* no address is bound: the listener works on a duplicate of `adopted` */
+    int adopted;          /* with `adopt`: a listening descriptor, which another process has left or handed over, and
+                             which stays the caller's to close. host, port, backlog, mode and reuse_port are not
+                             looked at */
+    bool reuse_port;      /* SO_REUSEPORT: other processes of the same user may listen on the port as well */
+    uint32_t accept_rate; /* connections accepted in a second at most, on average, and at once; others wait in the
+                             kernel's queue; 0: no limit */
     uint32_t max_connections;  /* at once; one more is accepted, told `full_text` and closed; 0: no limit */
     const char *full_text;     /* NULL: nothing; with TLS nothing either */
     bool ipv6_only;            /* an IPv6 address is not to take IPv4 as well */
@@ -115,6 +122,34 @@ typedef struct rim_listening_event {
     rim_ref listener;
     rim_address address; /* with the port that the kernel chose */
 } rim_listening_event;
+
+/*
+ * What follows is for the listener's own shard, and not for RIM_DISTRIBUTE_REUSEPORT: 0, -RIM_EDOWN (it is closed, or
+ * being drained), -RIM_EBADREF, -RIM_ECONTEXT (elsewhere), -EOPNOTSUPP.
+ */
+
+/* Stops or resumes accepting: connections wait in the kernel's queue meanwhile, as many as the backlog allows. */
+RIM_API int rim_listener_pause(rim_ctx *ctx, rim_ref listener, bool paused);
+/*
+ * A duplicate of the listening descriptor, the caller's: to be handed to another process, which adopts it, before this
+ * one drains its listener. Both accept then, and what waits in the kernel's queue is nobody's alone, so nobody is
+ * refused. Closed on exec. Also -EMFILE.
+ */
+RIM_API RIM_MUST_CHECK int rim_listener_share(rim_ctx *ctx, rim_ref listener, int *out);
+/*
+ * Accepts no more, closes the listening descriptor and waits for the connections to end; what is still open after
+ * `timeout_ns` is aborted. The caller gets RIM_DRAINED when all have ended, and the listener has ended then. Also
+ * -ENOMEM.
+ */
+RIM_API RIM_MUST_CHECK int rim_listener_drain(rim_ctx *ctx, rim_ref listener, uint64_t timeout_ns);
+
+/* RIM_DRAINED: to the caller of rim_listener_drain, the last word about the listener. Default: ignored. */
+typedef struct rim_drained_event {
+    rim_ref listener;
+    uint32_t ended;   /* connections that ended by themselves */
+    uint32_t aborted; /* and those that did not in time */
+    uint32_t left;    /* and those that live on, because the listener was ended before */
+} rim_drained_event;
 
 typedef struct rim_connect_options {
     const char *host; /* an address, "unix:/a/file" or "unix:@name" (no port then), or a name, which is looked up on a

@@ -370,6 +370,7 @@ static const struct rim__io_ops io_ops = {
     .seal = rim__net_seal,
     .say_end = rim__net_say_end,
     .unname = rim__net_unname,
+    .duplicate = rim__net_duplicate,
     .datagram = rim__net_datagram,
     .send_to = rim__net_send_to,
     .send_letters = rim__net_send_letters,

@@ -92,6 +92,11 @@ static void become_due(struct rim__epoll *epoll, struct rim__epoll_side *side) {
     move(is_incoming(side->op) ? &epoll->due : &epoll->sends, side);
 }
 
+/* Whatever is known of the descriptor. */
+static bool is_asked_anew(const struct rim__op *op) {
+    return op->kind == RIM_OP_READY || (op->kind == RIM_OP_ACCEPT && op->nowait);
+}
+
 int rim__epoll_ops_submit(struct rim__io *io, struct rim__op *op) {
     struct rim__epoll *epoll = rim__epoll_of_io(io);
     if (rim__unlikely(!rim__epoll_is_ours(epoll))) {
@@ -120,7 +125,7 @@ int rim__epoll_ops_submit(struct rim__io *io, struct rim__op *op) {
     io->operations_open++;
     if ((op->kind == RIM_OP_RECV || op->kind == RIM_OP_RECV_MSG) && epoll->starved.count > 0) {
         append(&epoll->starved, side);                       /* behind those that have waited longer for a buffer */
-    } else if (!side->blocked || op->kind == RIM_OP_READY) { /* which is asked about anew each time */
+    } else if (!side->blocked || is_asked_anew(op)) {
         become_due(epoll, side);
     }
     return 0;
@@ -258,13 +263,18 @@ static void try_accept(struct rim__epoll *epoll, struct rim__epoll_side *side) {
     for (uint32_t i = 0; i < ACCEPTS_MAX; i++) {
         epoll->driver.enters++;
         int fd = accept4(op->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0 && op->nowait) {
+            end(epoll, side, -errno);
+            return;
+        }
         if (fd < 0) {
             fail(epoll, side, EPOLLIN);
             return;
         }
         epoll->io.descriptors++;
-        tell(epoll, side, &(struct rim__completion){.result = fd, .more = true});
-        if (op->cancelling) {
+        bool once = op->once;
+        tell(epoll, side, &(struct rim__completion){.result = fd, .more = !once});
+        if (once || op->cancelling) {
             return;
         }
     }

@@ -47,6 +47,10 @@ static const char *advice(int error) {
 
 static int explain(rim_ctx *ctx, const rim_address *address, int error) {
     char text[RIM_ADDRESS_TEXT_MAX];
+    if (address->family == 0) {
+        return rim__ctx_error(ctx, error, "adopt a listener: %s%s", rim_strerror(error),
+                              error == -EINVAL ? ": the descriptor is no stream socket that listens" : "");
+    }
     return rim__ctx_error(ctx, error, "listen on %s: %s%s", rim_address_format(address, text), rim_strerror(error),
                           address->family == RIM_FAMILY_UNIX ? unix_advice(error) : advice(error));
 }
@@ -104,6 +108,11 @@ static int make_plan(rim_ctx *ctx, const rim_listen_options *options, struct rim
         plan->owner_options = *options->owner_options;
     }
     plan->caller = rim_self(ctx);
+    if (options->adopt) {
+        return options->distribute == RIM_DISTRIBUTE_REUSEPORT
+                   ? rim__ctx_error(ctx, -EINVAL, "adopt a listener: it cannot be RIM_DISTRIBUTE_REUSEPORT")
+                   : 0;
+    }
     result = rim_address_parse(host, options->port, &plan->address);
     if (result == -ENAMETOOLONG) {
         return rim__ctx_error(ctx, result, "listen on %s: the path has over 107 bytes", host);

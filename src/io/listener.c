@@ -9,15 +9,6 @@
 #include "io/refusal.h"
 #include "io/socket.h"
 
-/* One connection, on its listener's shard. */
-struct rim__record {
-    struct rim__record *next, **link; /* in records or in waiting */
-    struct rim__listener *listener;
-    int fd; /* -1: taken over */
-    uint32_t shard;
-    struct rim__body taken, gone; /* the socket's words */
-};
-
 static void link_record(struct rim__record **list, struct rim__record *record) {
     record->next = *list;
     record->link = list;
@@ -63,35 +54,43 @@ static void set_busy(struct rim__listener *listener, bool busy) {
     }
 }
 
+void rim__listener_shut(struct rim__listener *listener) {
+    struct rim__io *io = listener->service->io;
+    rim__assert(!listener->accept.in_flight);
+    if (listener->fd >= 0) {
+        io->ops->close(io, listener->fd, false);
+        io->ops->unname(io, &listener->address, false);
+        listener->fd = -1;
+    }
+}
+
 /* To be called last: the listener may be gone afterwards. */
 static void settle(struct rim__listener *listener) {
-    struct rim__io *io = listener->service->io;
     if (!listener->closing) {
+        if (listener->drain != NULL) {
+            rim__drain_look(listener);
+        }
         return;
     }
     set_busy(listener, listener->accept.in_flight);
     if (listener->accept.in_flight) {
         return;
     }
-    if (listener->fd >= 0) {
-        io->ops->close(io, listener->fd, false);
-        io->ops->unname(io, &listener->address, false);
-        listener->fd = -1;
-    }
+    rim__listener_shut(listener);
     bool is_needed = listener->records != NULL || listener->unarmed > 0;
     if (listener->service->detached || (listener->self_gone && !is_needed)) {
         destroy(listener);
     }
 }
 
-static void cancel_accept(struct rim__listener *listener) {
+void rim__listener_stop(struct rim__listener *listener) {
     struct rim__io *io = listener->service->io;
     if (listener->accept.in_flight && !listener->accept.cancelling) {
         io->ops->cancel(io, &listener->accept);
     }
 }
 
-static void drop_record(struct rim__record *record) {
+void rim__listener_drop(struct rim__record *record) {
     struct rim__listener *listener = record->listener;
     struct rim__service *service = listener->service;
     if (record->fd >= 0) {
@@ -99,6 +98,7 @@ static void drop_record(struct rim__record *record) {
     }
     unlink_record(record);
     listener->total--;
+    listener->ended++;
     listener->on[record->shard].connections--;
     rim__memory_free(&service->shard->memory, record, sizeof *record);
 }
@@ -125,10 +125,11 @@ void rim__listener_close(struct rim__listener *listener) {
         listener->closing = true;
         rim__timer_disarm(&listener->service->shard->timers, &listener->retry);
         while (listener->waiting != NULL) {
-            drop_record(listener->waiting);
+            rim__listener_drop(listener->waiting);
         }
+        rim__drain_finish(listener);
         stop_further(listener);
-        cancel_accept(listener);
+        rim__listener_stop(listener);
     }
     settle(listener);
 }
@@ -145,7 +146,7 @@ void rim__listener_cut(struct rim__listener *listener) {
     rim__actor_unwatch(&listener->self_watch);
     listener->self_gone = true;
     while (listener->records != NULL) {
-        drop_record(listener->records);
+        rim__listener_drop(listener->records);
     }
     rim__listener_close(listener);
 }
@@ -172,13 +173,24 @@ static void tell_caller(struct rim__listener *listener) {
 
 static int arm(struct rim__listener *listener) {
     struct rim__io *io = listener->service->io;
-    if (listener->closing || listener->accept.in_flight || listener->waiting != NULL ||
-        rim__timer_is_armed(&listener->retry)) {
+    bool may_not = listener->closing || listener->paused || listener->drain != NULL || listener->fd < 0;
+    if (may_not || listener->accept.in_flight || listener->waiting != NULL || rim__timer_is_armed(&listener->retry)) {
         return 0;
     }
     listener->accept.kind = RIM_OP_ACCEPT;
     listener->accept.fd = listener->fd;
     listener->accept.done = accepted;
+    listener->accept.nowait = false;
+    listener->accept.once = listener->options.accept_rate != 0; /* else the kernel takes all that wait */
+    return io->ops->submit(io, &listener->accept);
+}
+
+int rim__listener_sweep(struct rim__listener *listener) {
+    struct rim__io *io = listener->service->io;
+    listener->accept.kind = RIM_OP_ACCEPT;
+    listener->accept.fd = listener->fd;
+    listener->accept.done = accepted;
+    listener->accept.once = listener->accept.nowait = true;
     return io->ops->submit(io, &listener->accept);
 }
 
@@ -247,9 +259,8 @@ static int spawn_socket(struct rim__record *record) {
         .mailbox_count = 4096,
         .mailbox_bytes = 1u << 20,
     };
-    rim_ref ignored;
     void *previous = rim__ctx_enter(service->ctx, listener->self);
-    int result = rim__spawn_own(service->ctx, &rim__socket_behaviour, &options, &birth, sizeof birth, &ignored);
+    int result = rim__spawn_own(service->ctx, &rim__socket_behaviour, &options, &birth, sizeof birth, &record->socket);
     rim__ctx_leave(service->ctx, previous);
     return result;
 }
@@ -262,7 +273,7 @@ static bool hand_over(struct rim__record *record) {
         return false;
     }
     if (result != 0) {
-        drop_record(record);
+        rim__listener_drop(record);
         back_off(listener, result);
         return true;
     }
@@ -272,7 +283,7 @@ static bool hand_over(struct rim__record *record) {
 }
 
 static void wait_for_way(struct rim__listener *listener) {
-    cancel_accept(listener);
+    rim__listener_stop(listener);
     wait_ns(listener, RIM_LISTENER_RETRY_NS);
 }
 
@@ -290,7 +301,7 @@ static void gone(struct rim__shard *home, struct rim__body *body) {
     struct rim__record *record = rim__container_of(body, struct rim__record, gone);
     struct rim__listener *listener = record->listener;
     rim__assert(record->fd < 0);
-    drop_record(record);
+    rim__listener_drop(record);
     settle(listener);
 }
 
@@ -308,9 +319,24 @@ static void fill_record(struct rim__record *record, struct rim__listener *listen
     listener->on[record->shard].connections++;
 }
 
+/* Each connection costs a part of a second; who has spent a whole one in advance waits for a half. */
+static void keep_rate(struct rim__listener *listener) {
+    uint64_t now_ns = listener->service->shard->now_ns;
+    if (listener->options.accept_rate == 0) {
+        return;
+    }
+    listener->rate_ns = listener->rate_ns > now_ns ? listener->rate_ns : now_ns;
+    listener->rate_ns += RIM_SECONDS(1) / listener->options.accept_rate;
+    if (listener->rate_ns - now_ns >= RIM_SECONDS(1)) {
+        rim__listener_stop(listener);
+        wait_ns(listener, (listener->rate_ns - now_ns) / 2);
+    }
+}
+
 static void take(struct rim__listener *listener, int fd) {
     struct rim__service *service = listener->service;
     uint32_t max = listener->options.max_connections;
+    keep_rate(listener);
     if (listener->closing) {
         service->io->ops->close(service->io, fd, true);
         return;
@@ -336,6 +362,10 @@ static void arm_or_back_off(struct rim__listener *listener) {
     if (result != 0) {
         back_off(listener, result);
     }
+}
+
+void rim__listener_resume(struct rim__listener *listener) {
+    arm_or_back_off(listener);
 }
 
 /* The further listeners of REUSEPORT, as far as the ways to their shards are not full. */
@@ -365,6 +395,7 @@ static void retry(struct rim__shard *shard, struct rim__timer *timer) {
     } else {
         arm_or_back_off(listener);
         tell_caller(listener);
+        settle(listener);
     }
 }
 
@@ -392,8 +423,10 @@ static void accepted(struct rim__op *op, const struct rim__completion *completio
     struct rim__listener *listener = rim__container_of(op, struct rim__listener, accept);
     if (completion->result >= 0) {
         take(listener, completion->result);
+    } else if (listener->accept.nowait) {
+        listener->swept = true;
     } else if (!concerns_one_client(completion->result) && !listener->closing) {
-        cancel_accept(listener);
+        rim__listener_stop(listener);
         back_off(listener, completion->result);
     }
     if (completion->more) {

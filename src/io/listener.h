@@ -27,7 +27,15 @@
 #define RIM_LISTENER_BACK_OFF_NS RIM_MS(100)    /* no descriptors left, or the like */
 #define RIM_LISTENER_LOG_NS      RIM_SECONDS(1) /* at most one line about that in so long */
 
-struct rim__record;
+/* One connection, on its listener's shard. */
+struct rim__record {
+    struct rim__record *next, **link; /* in records or in waiting */
+    struct rim__listener *listener;
+    rim_ref socket; /* RIM_NIL while it waits */
+    int fd;         /* -1: taken over */
+    uint32_t shard;
+    struct rim__body taken, gone; /* the socket's words */
+};
 
 struct rim__listener {
     struct rim__service *service;
@@ -53,8 +61,13 @@ struct rim__listener {
     uint32_t unarmed;            /* further listeners that have not said whether they listen */
     uint32_t turn;               /* for round robin */
     uint32_t total;              /* connections */
+    uint32_t ended;              /* connections that are no more */
     struct rim__record *records; /* handed over */
     struct rim__record *waiting; /* accepted, but the way to their shard was full */
+    bool paused;
+    uint64_t rate_ns;         /* with accept_rate: what has been accepted is paid for then */
+    bool swept;               /* while it drains: nobody waits in the kernel's queue */
+    struct rim__drain *drain; /* NULL: it is not drained; listener_drain.c */
     uint32_t shards;
     struct rim__listener_shard {
         uint32_t connections;
@@ -83,6 +96,22 @@ void rim__listener_close(struct rim__listener *listener);
 /* The actors are gone: closes and frees, also what was not taken over. */
 void rim__listener_cut(struct rim__listener *listener);
 struct rim__listener *rim__listener_next(struct rim__listener *listener);
+
+/* Accepts again, if it may. */
+void rim__listener_resume(struct rim__listener *listener);
+/* Cancels the accept, if one is in flight. */
+void rim__listener_stop(struct rim__listener *listener);
+/* One more from the kernel's queue, if somebody waits there. 0 or negative. */
+int rim__listener_sweep(struct rim__listener *listener);
+/* Closes the listening descriptor; nothing is in flight on it. */
+void rim__listener_shut(struct rim__listener *listener);
+/* A connection that has not been handed over is closed, and forgotten. */
+void rim__listener_drop(struct rim__record *record);
+
+/* listener_drain.c: whether the drain has come to its end; the listener may be gone afterwards. */
+void rim__drain_look(struct rim__listener *listener);
+/* The listener is closed: tells what is left, and frees the drain. */
+void rim__drain_finish(struct rim__listener *listener);
 
 /* listen.c: spawns a further listener of this one on another shard, and logs why not. 0, -RIM_EFULL or negative. */
 int rim__listen_spawn(struct rim__listener *listener, uint32_t shard, rim_ref *out);

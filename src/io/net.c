@@ -3,6 +3,7 @@
 #include "io/net.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -68,7 +69,7 @@ static int open_stream(const rim_address *address) {
 static int set_options(int fd, const rim_address *address, const rim_listen_options *options) {
     bool is_unix = address->family == RIM_FAMILY_UNIX;
     int error = is_unix ? 0 : set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (error == 0 && options->distribute == RIM_DISTRIBUTE_REUSEPORT) {
+    if (error == 0 && (options->distribute == RIM_DISTRIBUTE_REUSEPORT || (options->reuse_port && !is_unix))) {
         error = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     }
     if (error == 0 && address->family == 6) {
@@ -140,8 +141,45 @@ static int open_listener(struct rim__io *io, const rim_address *address, const r
     return fd;
 }
 
+int rim__net_duplicate(struct rim__io *io, int fd) {
+    (void)io;
+    int duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return duplicate < 0 ? -errno : duplicate;
+}
+
+/* Of a descriptor of the user's, which stays his. */
+static int adopt_listener(struct rim__io *io, const rim_listen_options *options, rim_address *bound) {
+    int type = 0, listens = 0;
+    socklen_t size = sizeof type;
+    if (getsockopt(options->adopted, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
+        return -errno;
+    }
+    size = sizeof listens;
+    if (type != SOCK_STREAM || getsockopt(options->adopted, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 ||
+        listens == 0) {
+        return -EINVAL;
+    }
+    int fd = rim__net_duplicate(io, options->adopted);
+    if (fd < 0) {
+        return fd;
+    }
+    int error = rim__net_names(io, fd, bound, NULL);
+    if (error == 0) {
+        error = rim__net_tune(io, fd, &options->socket, NULL);
+    }
+    if (error != 0) {
+        close(fd);
+        return error;
+    }
+    io->descriptors++;
+    return fd;
+}
+
 int rim__net_listen(struct rim__io *io, const rim_address *address, const rim_listen_options *options,
                     rim_address *bound) {
+    if (options->adopt) {
+        return adopt_listener(io, options, bound);
+    }
     if (!rim__address_is_valid(address)) {
         return -EINVAL;
     }

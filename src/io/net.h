@@ -14,6 +14,8 @@
 int rim__net_listen(struct rim__io *io, const rim_address *address, const rim_listen_options *options,
                     rim_address *bound);
 void rim__net_unname(struct rim__io *io, const rim_address *bound, bool is_datagram);
+/* fcntl F_DUPFD_CLOEXEC. */
+int rim__net_duplicate(struct rim__io *io, int fd);
 /* Whether there was a socket's file that nobody has any more, which is gone now. `type`: SOCK_STREAM, SOCK_DGRAM. */
 bool rim__net_remove_stale(const rim_address *address, int type);
 int rim__net_socket(struct rim__io *io, const rim_address *peer);

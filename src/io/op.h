@@ -121,6 +121,8 @@ struct rim__op {
     bool is_plain;   /* RECV and SEND: of a descriptor that is no socket */
     bool in_flight;  /* the driver's */
     bool cancelling; /* the driver's */
+    bool once;       /* ACCEPT: one connection, and that was all */
+    bool nowait;     /* ACCEPT, with once: -EAGAIN if nobody waits; -EINVAL: the kernel cannot say */
     uint32_t id;     /* the driver's */
     void (*done)(struct rim__op *op, const struct rim__completion *completion);
     union {
@@ -233,6 +235,8 @@ struct rim__io_ops {
     bool (*next_error)(struct rim__io *io, int fd, struct rim__receipt *receipt);
     /* Joins or leaves a group. 0 or negative errno. */
     int (*member)(struct rim__io *io, int fd, const struct rim__membership *membership);
+    /* A duplicate of a descriptor for its user, who closes it. Negative errno; -EOPNOTSUPP: there are no others. */
+    int (*duplicate)(struct rim__io *io, int fd);
     /* The ends of a pipe: to be read, to be written. 0 or negative errno. */
     int (*pipe)(struct rim__io *io, int ends[2]);
     /* The descriptor, or a negative errno. */

@@ -70,7 +70,7 @@ static bool perform_accept(struct rim__sim_flight *flight, struct rim__completio
         return finish_with(out, -EINVAL);
     }
     if (listener->pending == NULL) {
-        return false;
+        return flight->op->nowait && finish_with(out, -EAGAIN);
     }
     if (rim__sim_strikes(sim, RIM_FAULT_accept_error)) {
         return fail_accept(flight, out);
@@ -84,7 +84,7 @@ static bool perform_accept(struct rim__sim_flight *flight, struct rim__completio
     accepted->conn->end[1].socket = accepted;
     flight->owner->io.descriptors++;
     out->result = accepted->fd;
-    out->more = !rim__sim_strikes(sim, RIM_FAULT_drop_more);
+    out->more = !flight->op->once && !rim__sim_strikes(sim, RIM_FAULT_drop_more);
     return true;
 }
 
@@ -293,6 +293,9 @@ static int count_in(struct rim__io *io, int fd) {
 
 static int listen_on(struct rim__io *io, const rim_address *address, const rim_listen_options *options,
                      rim_address *bound) {
+    if (options->adopt) {
+        return -EOPNOTSUPP; /* there are no other processes */
+    }
     return count_in(io, rim__sim_net_listen(&of(io)->sim->net, address, options, bound));
 }
 
@@ -306,6 +309,12 @@ static int open_socket(struct rim__io *io, const rim_address *peer) {
     }
     io->descriptors++;
     return socket->fd;
+}
+
+static int duplicate(struct rim__io *io, int fd) {
+    (void)io;
+    (void)fd;
+    return -EOPNOTSUPP;
 }
 
 static void unname(struct rim__io *io, const rim_address *bound, bool is_datagram) {
@@ -487,6 +496,7 @@ const struct rim__io_ops rim__sim_io_ops = {
     .seal = seal,
     .say_end = say_end,
     .unname = unname,
+    .duplicate = duplicate,
     .datagram = open_datagram,
     .send_to = send_to,
     .send_letters = send_letters,

@@ -158,7 +158,7 @@ static bool overlaps(const struct rim__sim_socket *there, const rim_address *add
 }
 
 static bool is_free(const struct rim__sim_net *net, const rim_address *address, const rim_listen_options *options) {
-    bool reuseport = options->distribute == RIM_DISTRIBUTE_REUSEPORT;
+    bool reuseport = options->distribute == RIM_DISTRIBUTE_REUSEPORT || options->reuse_port;
     for (const struct rim__sim_socket *there = net->listeners; there != NULL; there = there->next_listener) {
         if (overlaps(there, address, options->ipv6_only) && !(reuseport && there->reuseport)) {
             return false;
@@ -208,7 +208,7 @@ int rim__sim_net_listen(struct rim__sim_net *net, const rim_address *address, co
     }
     listener->local = local;
     listener->ipv6_only = options->ipv6_only;
-    listener->reuseport = options->distribute == RIM_DISTRIBUTE_REUSEPORT;
+    listener->reuseport = options->distribute == RIM_DISTRIBUTE_REUSEPORT || options->reuse_port;
     listener->backlog_max = options->backlog != 0 && options->backlog < BACKLOG_MAX ? options->backlog : BACKLOG_MAX;
     listener->pending_end = &listener->pending;
     listener->next_listener = net->listeners;

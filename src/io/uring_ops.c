@@ -12,6 +12,7 @@
 #include "io/uring_message.h"
 #include "ringmail/error.h"
 
+#define ACCEPT_DONTWAIT (1u << 1) /* IORING_ACCEPT_DONTWAIT of Linux 6.10, newer than some headers */
 #define GENERATION_MASK 0xffffffu
 #define RIM_URING_HERE  UINT64_MAX /* an offset: where the file stands; a pipe has none */
 #define CHUNKS_MAX      8192u      /* a million ops: more than there are descriptors */
@@ -134,6 +135,15 @@ static void fill_recv(const struct rim__uring *uring, const struct rim__op *op, 
     sqe->buf_group = RIM_URING_BUFFER_GROUP;
 }
 
+static void fill_accept(const struct rim__op *op, struct io_uring_sqe *sqe) {
+    if (op->once) {
+        io_uring_prep_accept(sqe, op->fd, NULL, NULL, SOCK_CLOEXEC);
+        sqe->ioprio = op->nowait ? ACCEPT_DONTWAIT : 0;
+    } else {
+        io_uring_prep_multishot_accept(sqe, op->fd, NULL, NULL, SOCK_CLOEXEC);
+    }
+}
+
 static void fill_send(struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
     struct rim__op *op = slot->op;
     if (rim__unlikely(op->is_plain)) {
@@ -163,7 +173,7 @@ static void fill_connect(struct rim__uring_slot *slot, struct io_uring_sqe *sqe)
 static void fill(struct rim__uring *uring, struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
     switch (slot->op->kind) {
     case RIM_OP_ACCEPT:
-        io_uring_prep_multishot_accept(sqe, slot->op->fd, NULL, NULL, SOCK_CLOEXEC);
+        fill_accept(slot->op, sqe);
         break;
     case RIM_OP_RECV:
         fill_recv(uring, slot->op, sqe);

@@ -294,6 +294,14 @@
     X(socket_try_write_keeps_the_message_here)                                                                         \
     X(socket_try_write_keeps_the_message_across)                                                                       \
     X(socket_pause_stops_what_comes)                                                                                   \
+    X(socket_drain_ends_with_the_last_connection)                                                                      \
+    X(socket_drain_aborts_what_is_open_in_the_end)                                                                     \
+    X(socket_drain_of_a_listener_that_is_stopped_tells_what_is_left)                                                   \
+    X(socket_listener_that_is_paused_leaves_connections_waiting)                                                       \
+    X(socket_listener_accepts_at_its_rate)                                                                             \
+    X(socket_port_is_shared_if_both_say_so)                                                                            \
+    X(socket_listener_is_handed_over)                                                                                  \
+    X(socket_that_does_not_listen_is_not_adopted)                                                                      \
     X(socket_unix_file_lives_as_long_as_its_listener)                                                                  \
     X(socket_unix_abstract_name_needs_no_file)                                                                         \
     X(socket_unix_file_left_behind_is_taken_over)                                                                      \
