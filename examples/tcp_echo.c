@@ -3,10 +3,14 @@
  * tcp_echo.c - an echo server: one actor for each connection, spread over the shards.
  *
  * What arrives is written back. A peer that sends without reading fills its socket's mailbox: then the echo keeps what
- * has come, receives nothing more until there is room, and TCP slows the peer.
+ * has come, receives nothing more until there is room, and TCP slows the peer. At SIGTERM or SIGINT nothing more is
+ * accepted, and the connections have some time to end. With --adopt another process may be listening on the same socket
+ * and go on.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,14 +118,37 @@ static const rim_behaviour echo = {
 
 /* ---- the listener ---- */
 
-static rim_verdict listen_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {
-    rim_listen_options options = {.host = "127.0.0.1", .owner = &echo};
+enum { DRAIN = RIM_USER };
+#define PATIENCE_NS RIM_SECONDS(2)
+
+struct plan {
+    uint16_t port;
+    bool adopt;
+    int adopted;
+};
+
+struct server {
     rim_ref listener;
-    (void)state;
+};
+
+static sem_t over;  /* the program may end */
+static bool failed; /* before that was said */
+
+static rim_verdict listen_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {
+    struct server *self = state;
+    const struct plan *plan = arg;
+    rim_listen_options options = {
+        .host = "127.0.0.1",
+        .port = plan->port,
+        .owner = &echo,
+        .adopt = plan->adopt,
+        .adopted = plan->adopted,
+    };
     (void)size;
-    memcpy(&options.port, arg, sizeof options.port);
-    if (rim_listen(ctx, &options, &listener) != 0) {
+    if (rim_listen(ctx, &options, &self->listener) != 0) {
         fprintf(stderr, "tcp_echo: %s\n", rim_error_text(ctx));
+        failed = true;
+        sem_post(&over);
         kill(getpid(), SIGTERM);
         return RIM_FAIL;
     }
@@ -138,31 +165,63 @@ static rim_verdict on_listening(rim_ctx *ctx, void *state, const void *body, rim
     return RIM_DONE;
 }
 
-static const rim_handler server_on[] = {[RIM_LISTENING] = on_listening};
+static rim_verdict on_drain(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    const struct server *self = state;
+    (void)body;
+    (void)msg;
+    return rim_listener_drain(ctx, self->listener, PATIENCE_NS) == 0 ? RIM_DONE : RIM_STOP;
+}
+
+static rim_verdict on_drained(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    const rim_drained_event *event = body;
+    (void)ctx;
+    (void)state;
+    (void)msg;
+    printf("tcp_echo: drained: %u connections ended, %u were aborted\n", event->ended, event->aborted);
+    fflush(stdout);
+    return RIM_STOP;
+}
+
+/* Whatever it was that ended the server: the program may end. */
+static void server_exit(rim_ctx *ctx, void *state, rim_exit why) {
+    (void)ctx;
+    (void)state;
+    (void)why;
+    sem_post(&over);
+}
+
+static const rim_handler server_on[] = {
+    [RIM_LISTENING] = on_listening,
+    [RIM_DRAINED] = on_drained,
+    [DRAIN] = on_drain,
+};
 static const rim_behaviour server = {
     .name = "server",
+    .state_size = sizeof(struct server),
     .on = server_on,
     .on_count = RIM_COUNT(server_on),
     .init = listen_init,
+    .exit = server_exit,
 };
 
 /* ---- the program ---- */
 
-static const char help[] = "usage: tcp_echo [--port PORT] [--shards N] [--driver uring|epoll]\n";
+static const char help[] = "usage: tcp_echo [--port PORT | --adopt DESCRIPTOR] [--shards N] [--driver uring|epoll]\n";
 
 /* 0, or the exit status plus one. */
-static int read_flags(int argc, char **argv, rim_config *config, uint16_t *port) {
+static int read_flags(int argc, char **argv, rim_config *config, struct plan *plan) {
     static const struct option flags[] = {
-        {"port", required_argument, NULL, 'p'},
-        {"shards", required_argument, NULL, 's'},
-        {"driver", required_argument, NULL, 'd'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"port", required_argument, NULL, 'p'},   {"adopt", required_argument, NULL, 'a'},
+        {"shards", required_argument, NULL, 's'}, {"driver", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
     int flag;
     while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         if (flag == 'p') {
-            *port = (uint16_t)strtoul(optarg, NULL, 10);
+            plan->port = (uint16_t)strtoul(optarg, NULL, 10);
+        } else if (flag == 'a') {
+            plan->adopt = true;
+            plan->adopted = (int)strtol(optarg, NULL, 10);
         } else if (flag == 's') {
             config->shards = (uint32_t)strtoul(optarg, NULL, 10);
         } else if (flag == 'd' && (strcmp(optarg, "uring") == 0 || strcmp(optarg, "epoll") == 0)) {
@@ -175,18 +234,25 @@ static int read_flags(int argc, char **argv, rim_config *config, uint16_t *port)
     return 0;
 }
 
-static void wait_for_signal(const sigset_t *signals) {
+/* Until a signal comes, and then until the listener is drained. */
+static int serve(rim_system *system, rim_ref who, const sigset_t *signals) {
     int number;
     sigwait(signals, &number);
+    if (rim_system_send(system, who, DRAIN, NULL, 0) == 0) {
+        while (sem_wait(&over) != 0) { /* interrupted */
+        }
+    }
+    int error = rim_system_stop(system, RIM_SECONDS(5), NULL);
+    return failed ? -ECANCELED : error;
 }
 
 int main(int argc, char **argv) {
     rim_config config = {0};
-    uint16_t port = 7777;
-    rim_system *system;
+    struct plan plan = {.port = 7777};
+    rim_system *system = NULL;
     rim_ref someone;
     sigset_t signals;
-    int status = read_flags(argc, argv, &config, &port);
+    int status = read_flags(argc, argv, &config, &plan);
     if (status != 0) {
         return status - 1;
     }
@@ -194,21 +260,20 @@ int main(int argc, char **argv) {
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* the shards' threads inherit this */
+    sem_init(&over, 0, 0);
     int error = rim_system_create(&config, &system);
     if (error == 0) {
-        error = rim_system_spawn(system, &server, NULL, &port, sizeof port, &someone);
+        error = rim_system_spawn(system, &server, NULL, &plan, sizeof plan, &someone);
     }
     if (error == 0) {
         error = rim_system_start(system);
     }
     if (error == 0) {
-        wait_for_signal(&signals);
-        error = rim_system_stop(system, RIM_SECONDS(5), NULL);
+        error = serve(system, someone, &signals);
     }
-    if (error != 0) {
+    if (error != 0 && !failed) {
         fprintf(stderr, "tcp_echo: %s\n", rim_strerror(error));
-        return 1;
     }
     rim_system_destroy(system);
-    return 0;
+    return error != 0 ? 1 : 0;
 }
