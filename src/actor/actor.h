@@ -42,8 +42,8 @@ void *rim__actor_state_of(rim_ctx *ctx, rim_ref who, const rim_behaviour *behavi
    room. -ENOMEM, -RIM_EDOWN (also counted as a dead letter). */
 int rim__send_event(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, const void *body, size_t size);
 
-/* The same for an event that must not lack memory: the message is made beforehand, and posted to an actor of this
-   shard, or released (rim__msg_release). Its body is rim__msg_body, for the caller to fill. NULL: out of memory. */
+/* The same for an event that must not lack memory: the message is made beforehand, and posted to an actor
+   anywhere, or released (rim__msg_release). Its body is rim__msg_body, for the caller to fill. NULL: out of memory. */
 struct rim_msg *rim__event_reserve(rim_ctx *ctx, size_t size);
 void rim__event_post(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, struct rim_msg *event);
 

@@ -222,12 +222,15 @@ struct rim_msg *rim__event_reserve(rim_ctx *ctx, size_t size) {
 }
 
 void rim__event_post(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, struct rim_msg *event) {
-    rim__assert(rim__ref_shard(to) == ctx->shard->index);
     event->from = from;
     event->to = rim__ref_local(to);
     event->tag = tag;
     ctx->stats.sent++;
-    rim__actor_deliver(ctx->shard, event);
+    if (rim__ref_shard(to) == ctx->shard->index) {
+        rim__actor_deliver(ctx->shard, event);
+    } else {
+        rim__mesh_post(ctx->shard, rim__ref_shard(to), event);
+    }
 }
 
 int rim__send_body(rim_ctx *ctx, rim_ref from, rim_ref to, uint32_t tag, struct rim__body *body) {

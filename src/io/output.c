@@ -14,7 +14,7 @@ struct rim__mark {
     rim_ref asker;
     uint64_t cookie;
     uint64_t position;     /* in the stream of bytes */
-    struct rim_msg *event; /* RIM_SOCKET_SENT, made beforehand; NULL: for another shard */
+    struct rim_msg *event; /* RIM_SOCKET_SENT, made beforehand; NULL: sent */
 };
 
 bool rim__output_is_open(const struct rim__socket *socket) {
@@ -120,15 +120,10 @@ static void free_mark(struct rim__socket *socket, struct rim__mark *mark) {
 }
 
 static void tell_mark(struct rim__socket *socket, struct rim__mark *mark) {
-    rim_ctx *ctx = socket->service->ctx;
-    rim_sent_event event = {.socket = socket->self, .cookie = mark->cookie, .bytes = socket->output.sent};
-    if (mark->event != NULL) {
-        *(rim_sent_event *)rim__msg_body(mark->event) = event;
-        rim__event_post(ctx, socket->self, mark->asker, RIM_SOCKET_SENT, mark->event);
-        mark->event = NULL;
-    } else {
-        (void)rim__send_event(ctx, socket->self, mark->asker, RIM_SOCKET_SENT, &event, sizeof event);
-    }
+    rim_sent_event *event = rim__msg_body(mark->event);
+    *event = (rim_sent_event){.socket = socket->self, .cookie = mark->cookie, .bytes = socket->output.sent};
+    rim__event_post(socket->service->ctx, socket->self, mark->asker, RIM_SOCKET_SENT, mark->event);
+    mark->event = NULL;
 }
 
 static void tell_marks(struct rim__socket *socket) {
@@ -141,7 +136,7 @@ static void tell_marks(struct rim__socket *socket) {
     }
 }
 
-/* For who is on this shard, as the owner is, the word is made beforehand. */
+/* The word is made beforehand: it must not be lost for want of memory. */
 static struct rim__mark *make_mark(struct rim__socket *socket, rim_ref asker) {
     struct rim__shard *shard = rim__socket_shard(socket);
     struct rim__mark *mark = rim__memory_alloc(&shard->memory, sizeof *mark);
@@ -149,18 +144,19 @@ static struct rim__mark *make_mark(struct rim__socket *socket, rim_ref asker) {
         return NULL;
     }
     *mark = (struct rim__mark){.asker = asker};
-    if (rim_shard_of(asker) == shard->index && asker != RIM_NIL) {
-        mark->event = rim__event_reserve(socket->service->ctx, sizeof(rim_sent_event));
-        if (mark->event == NULL) {
-            free_mark(socket, mark);
-            return NULL;
-        }
+    mark->event = rim__event_reserve(socket->service->ctx, sizeof(rim_sent_event));
+    if (mark->event == NULL) {
+        free_mark(socket, mark);
+        return NULL;
     }
     return mark;
 }
 
 int rim__output_mark(struct rim__socket *socket, rim_ref asker, uint64_t cookie) {
     struct rim__output *output = &socket->output;
+    if (asker == RIM_NIL) {
+        return 0; /* from a thread that is no shard: nobody could be told */
+    }
     struct rim__mark *mark = make_mark(socket, asker);
     if (mark == NULL) {
         return -ENOMEM;

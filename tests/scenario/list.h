@@ -294,6 +294,8 @@
     X(socket_try_write_keeps_the_message_here)                                                                         \
     X(socket_try_write_keeps_the_message_across)                                                                       \
     X(socket_pause_stops_what_comes)                                                                                   \
+    X(socket_flush_is_told_on_every_shard)                                                                             \
+    X(socket_listener_waits_where_files_are_too_many)                                                                  \
     X(socket_drain_ends_with_the_last_connection)                                                                      \
     X(socket_drain_aborts_what_is_open_in_the_end)                                                                     \
     X(socket_drain_of_a_listener_that_is_stopped_tells_what_is_left)                                                   \
