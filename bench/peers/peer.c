@@ -39,6 +39,17 @@ int peer_listen(uint16_t port) {
     return fd;
 }
 
+int peer_bind(uint16_t port) {
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons(port),
+                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        peer_fail("bind", errno);
+    }
+    return fd;
+}
+
 void peer_tune(int fd) {
     const int yes = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
