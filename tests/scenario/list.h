@@ -354,6 +354,7 @@
     X(datagram_is_answered_by_the_address_that_was_meant)                                                              \
     X(datagram_of_one_source_is_heard_on_a_dual_stack)                                                                 \
     X(datagram_that_cannot_be_sent_says_why)                                                                           \
+    X(datagram_sockets_end_at_any_moment)                                                                              \
     X(passing_with_a_datagram)                                                                                         \
     X(passing_more_than_are_taken_closes_the_others_and_says_so)                                                       \
     X(passing_to_a_socket_that_takes_none_closes_them)                                                                 \
