@@ -5,9 +5,9 @@
  *     rim_system_create -> rim_system_spawn ... -> rim_system_start -> rim_system_stop -> rim_system_destroy
  *
  * Nothing is global: several systems may live in one process, each with its own threads. The library installs no
- * signal handlers, reads no arguments and of the environment RINGMAIL_DRIVER alone, never exits, and prints only
- * through the log callback. A system does not survive fork(): the child must not touch it (its rings belong to the
- * parent).
+ * signal handlers (but one for SIGBUS where rim_map_guard is called), reads no arguments and of the environment
+ * RINGMAIL_DRIVER alone, never exits, and prints only through the log callback. A system does not survive fork(): the
+ * child must not touch it (its rings belong to the parent).
  */
 #ifndef RINGMAIL_RUNTIME_H
 #define RINGMAIL_RUNTIME_H

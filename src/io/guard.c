@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "ringmail/map.h"
@@ -48,6 +49,8 @@ static void on_bus(int number, siginfo_t *info, void *context) {
     struct frame *frame = current;
     uintptr_t at = (uintptr_t)info->si_addr;
     if (frame != NULL && info->si_code > 0 && at >= frame->begin && at < frame->end) {
+        /* As it was before: what else was blocked for this handler, by whoever wraps it, must not stay so. */
+        (void)pthread_sigmask(SIG_SETMASK, &((const ucontext_t *)context)->uc_sigmask, NULL);
         siglongjmp(frame->back, 1);
     }
     pass_on(number, info, context);

@@ -28,6 +28,7 @@
     X(map_is_loaded_in_steps_that_are_told)                                                                            \
     X(map_is_loaded_where_the_kernel_cannot_populate)                                                                  \
     X(map_is_waited_for_with_a_deadline)                                                                               \
+    X(map_answers_all_who_wait_in_order)                                                                               \
     X(map_that_fails_fails_all_that_wait_for_it)                                                                       \
     X(map_that_is_closed_while_it_loads_lets_go_of_who_waits)                                                          \
     X(map_takes_every_advice)                                                                                          \
@@ -40,6 +41,8 @@
     X(map_that_is_cut_short_while_it_loads_fails)                                                                      \
     X(map_that_is_cut_short_fails_the_socket_that_sends_it)                                                            \
     X(map_that_is_cut_short_fails_the_socket_that_sends_a_little_of_it)                                                \
+    X(map_owner_that_ends_at_any_moment_leaves_nothing_behind)                                                         \
+    X(map_system_that_is_cut_off_at_any_moment_adds_up)                                                                \
     X(stage_hands_over_each_file_once)                                                                                 \
     X(stage_reads_one_file_at_a_time)                                                                                  \
     X(stage_reads_large_files_where_nothing_is_mapped)                                                                 \

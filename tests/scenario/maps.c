@@ -317,23 +317,30 @@ void map_of_what_may_not_be_read_fails(struct scenario *s) {
     CHECK(seteuid(before) == 0);
 }
 
+static struct rlimit descriptors;
+
 static void use_up_descriptors(struct map_play *play) {
-    struct rlimit limit;
     (void)play;
     if (scenario_is_sim(scenario_current())) {
         rim_sim_set_faults(scenario_system(scenario_current()), &(rim_sim_options){.file_limit = 1000});
         return;
     }
-    int next = dup(0);
-    CHECK(next >= 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0);
-    limit.rlim_cur = (rlim_t)next;
+    CHECK(getrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+    struct rlimit limit = descriptors;
+    limit.rlim_cur = 3; /* all of them are in use, and stay so, whatever other threads close */
     CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-    close(next);
+}
+
+static void have_descriptors_again(rim_ctx *ctx, struct map_play *play) {
+    (void)play;
+    CHECK(scenario_is_sim(scenario_current()) || setrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+    scenario_done(ctx);
 }
 
 void map_without_a_descriptor_fails(struct scenario *s) {
     map_play(s, (struct map_play){.is_absent = true,
                                   .before = use_up_descriptors,
+                                  .closed = have_descriptors_again,
                                   .error = -EMFILE,
                                   .says = ": too many open files"});
 }

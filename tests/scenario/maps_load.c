@@ -118,6 +118,30 @@ void map_is_waited_for_with_a_deadline(struct scenario *s) {
     map_play(s, play);
 }
 
+/* More than it lets wait: the rest waits in its mailbox, and is not forgotten there. */
+#define CROWD 700u
+
+ROLE_OUTCOME(one_of_many) {
+    struct map_play *play = map_stage();
+    CHECK(error == 0 && cookie == play->count);
+    if (++play->count == 2 * CROWD) {
+        map_close(ctx, play);
+    }
+    return RIM_DONE;
+}
+
+static void wait_many_times(rim_ctx *ctx, struct map_play *play) {
+    (void)play;
+    for (uint64_t i = 0; i < 2 * CROWD; i += 2) {
+        rim_map_ask wait = map_ask(one_of_many, i), get = map_ask(one_of_many, i + 1);
+        CHECK(rim_map_wait(ctx, &wait, NULL) == 0 && rim_map_get(ctx, &get, i, 1, NULL) == 0);
+    }
+}
+
+void map_answers_all_who_wait_in_order(struct scenario *s) {
+    map_play(s, in_steps((struct map_play){.opened = wait_many_times, .ready = nothing}));
+}
+
 ROLE_OUTCOME(failed_too) {
     CHECK(error == -ENOENT && strstr(rim_error_text(ctx), map_stage()->own_path) != NULL);
     map_stage()->count++;
