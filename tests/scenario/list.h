@@ -383,6 +383,10 @@
     X(tls_sessions_are_resumed)                                                                                        \
     X(tls_sessions_are_not_resumed_where_either_does_not_want_it)                                                      \
     X(tls_slow_reader_throttles_the_writer)                                                                            \
+    X(tls_owner_with_a_small_mailbox_loses_nothing)                                                                    \
+    X(tls_is_served_by_a_listener_on_every_shard)                                                                      \
+    X(tls_keeps_what_is_written_before_it_is_open)                                                                     \
+    X(tls_connects_by_name)                                                                                            \
     X(tls_goes_over_unix_sockets)                                                                                      \
     X(tls_reload_changes_what_comes_later)                                                                             \
     X(tls_kernel_is_not_asked_where_it_cannot)                                                                         \

@@ -51,12 +51,28 @@ static rim_verdict owner_init(rim_ctx *ctx, void *self, const void *arg, size_t 
 struct boss {
     struct socket_pump pump;
     uint64_t received;
-    bool open, ended, paused, has_been_halfway;
+    bool open, ended, paused, has_been_halfway, has_written, has_left;
 };
 
 static void set_paused(rim_ctx *ctx, struct boss *boss, bool paused) {
     boss->paused = paused;
     SCENARIO_CHECK(stage.s, rim_socket_pause(ctx, boss->pump.socket, paused) == 0);
+}
+
+/* When all is written, RIM_SOCKET_SENT says when it has left. */
+static rim_verdict write_on(rim_ctx *ctx, struct boss *boss) {
+    if (!boss->has_written && socket_pump_run(ctx, &boss->pump)) {
+        boss->has_written = true;
+        (void)rim_socket_flush(ctx, boss->pump.socket, stage.total);
+        if (stage.ending == TLS_SHUTDOWN_WHEN_WRITTEN) {
+            SCENARIO_CHECK(stage.s, rim_socket_shutdown(ctx, boss->pump.socket) == 0);
+        }
+    }
+    stage.refusals = boss->pump.refusals;
+    if (boss->paused && boss->pump.refusals > 0) {
+        set_paused(ctx, boss, false);
+    }
+    return RIM_DONE;
 }
 
 static void connect_again(rim_ctx *ctx, struct boss *boss, uint16_t port) {
@@ -74,6 +90,9 @@ static void connect_again(rim_ctx *ctx, struct boss *boss, uint16_t port) {
         result = rim_connect(ctx, &options, &boss->pump.socket);
     }
     SCENARIO_CHECK(stage.s, result == 0);
+    if (stage.early) {
+        (void)write_on(ctx, boss);
+    }
     if (stage.give_up_ns != 0) {
         rim_timer timer = RIM_NIL;
         while (timer == RIM_NIL) { /* there may be no memory */
@@ -98,7 +117,10 @@ static rim_verdict boss_init(rim_ctx *ctx, void *self, const void *arg, size_t s
     (void)size;
     owner = socket_world_echo;
     owner.init = owner_init;
+    rim_spawn_options owner_options = {.mailbox_count = stage.mailbox};
     listen_on(ctx, (rim_listen_options){.owner = stage.owner != NULL ? stage.owner : &owner,
+                                        .owner_options = &owner_options,
+                                        .distribute = stage.distribute,
                                         .tls = stage.plain_server ? NULL : stage.server_tls,
                                         .arg = &stage});
     return RIM_DONE;
@@ -117,17 +139,6 @@ static rim_verdict on_listening(rim_ctx *ctx, void *self, const void *body, rim_
         listen_on(ctx, (rim_listen_options){.owner = &tls_wire});
     } else {
         connect_again(ctx, boss, event->address.port);
-    }
-    return RIM_DONE;
-}
-
-static rim_verdict write_on(rim_ctx *ctx, struct boss *boss) {
-    if (socket_pump_run(ctx, &boss->pump) && stage.ending == TLS_SHUTDOWN_WHEN_WRITTEN) {
-        SCENARIO_CHECK(stage.s, rim_socket_shutdown(ctx, boss->pump.socket) == 0);
-    }
-    stage.refusals = boss->pump.refusals;
-    if (boss->paused && boss->pump.refusals > 0) {
-        set_paused(ctx, boss, false);
     }
     return RIM_DONE;
 }
@@ -170,6 +181,18 @@ static rim_verdict on_data(rim_ctx *ctx, void *self, const void *body, rim_msg *
     return RIM_DONE;
 }
 
+static rim_verdict on_sent(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)ctx;
+    (void)msg;
+    struct boss *boss = self;
+    const rim_sent_event *event = body;
+    if (event->socket == boss->pump.socket) { /* else of a connection that has ended */
+        boss->has_left = true;
+        SCENARIO_CHECK(stage.s, event->cookie == stage.total && event->bytes == stage.total);
+    }
+    return RIM_DONE;
+}
+
 static rim_verdict on_end(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
     (void)body;
     (void)msg;
@@ -197,6 +220,7 @@ static void check_end(const struct boss *boss, const rim_closed_event *event) {
     if (stage.error == 0 && !stage.raw) {
         SCENARIO_CHECK(s, event->sent == stage.total);
         SCENARIO_CHECK(s, boss->received == stage.total);
+        SCENARIO_CHECK(s, boss->has_left);
         SCENARIO_CHECK(s, event->unwritten == 0);
     }
 }
@@ -235,8 +259,10 @@ static rim_verdict on_timer(rim_ctx *ctx, void *self, const void *body, rim_msg 
 }
 
 static const rim_handler boss_rows[] = {
-    [RIM_TIMER] = on_timer,      [RIM_LISTENING] = on_listening, [RIM_SOCKET_OPEN] = on_open,     [RIM_ROOM] = on_room,
-    [RIM_SOCKET_DATA] = on_data, [RIM_SOCKET_END] = on_end,      [RIM_SOCKET_CLOSED] = on_closed,
+    [RIM_TIMER] = on_timer,         [RIM_SOCKET_SENT] = on_sent,
+    [RIM_LISTENING] = on_listening, [RIM_SOCKET_OPEN] = on_open,
+    [RIM_ROOM] = on_room,           [RIM_SOCKET_DATA] = on_data,
+    [RIM_SOCKET_END] = on_end,      [RIM_SOCKET_CLOSED] = on_closed,
 };
 
 static const rim_behaviour boss = {

@@ -32,10 +32,13 @@ struct tls_play {
     uint64_t timeout_ns; /* of the connect */
     /* Bytes that the wire does not pass on: it ends, or is silent, or passes something else. */
     bool wire;
-    uint64_t cut_at;     /* bytes of the server's after which the wire ends both its sides; 0: never */
-    uint64_t spoil_at;   /* the byte of the server's, from 1, that is changed; 0: none */
-    bool drop;           /* ends by a reset, not by an end */
-    uint32_t crumb;      /* passes on pieces of at most so many bytes; 0: as they come */
+    uint64_t cut_at;   /* bytes of the server's after which the wire ends both its sides; 0: never */
+    uint64_t spoil_at; /* the byte of the server's, from 1, that is changed; 0: none */
+    bool drop;         /* ends by a reset, not by an end */
+    uint32_t crumb;    /* passes on pieces of at most so many bytes; 0: as they come */
+    uint32_t mailbox;  /* of the owner at the server; 0: the default */
+    enum rim_distribute distribute;
+    bool early;          /* the client writes before it is open */
     bool raw;            /* what comes back is not looked at */
     bool slow;           /* the client reads only when it has been refused */
     bool is_unix;        /* over a Unix socket */

@@ -156,6 +156,36 @@ void tls_slow_reader_throttles_the_writer(struct scenario *s) {
     }
 }
 
+/* Its owner has no room for what one receive brings: the records wait, in order, and the client is held back. */
+void tls_owner_with_a_small_mailbox_loses_nothing(struct scenario *s) {
+    if (tls_papers(s)) {
+        struct tls_play play = tls_play_plain(s);
+        play.mailbox = 2;
+        play.ending = TLS_SHUTDOWN_WHEN_WRITTEN;
+        tls_play_run(play);
+    }
+}
+
+void tls_is_served_by_a_listener_on_every_shard(struct scenario *s) {
+    if (tls_papers(s)) {
+        struct tls_play play = tls_play_plain(s);
+        play.distribute = RIM_DISTRIBUTE_REUSEPORT;
+        play.rounds = 6;
+        play.total = 1000;
+        tls_play_run(play);
+    }
+}
+
+void tls_keeps_what_is_written_before_it_is_open(struct scenario *s) {
+    if (tls_papers(s)) {
+        struct tls_play play = tls_play_plain(s);
+        play.early = true;
+        play.total = 200000;
+        play.ending = TLS_SHUTDOWN_WHEN_WRITTEN;
+        tls_play_run(play);
+    }
+}
+
 void tls_goes_over_unix_sockets(struct scenario *s) {
     if (tls_papers(s)) {
         struct tls_play play = tls_play_plain(s);
@@ -247,6 +277,16 @@ void tls_kernel_is_not_asked_where_it_cannot(struct scenario *s) {
         play.is_unix = true;
         play.name = "localhost";
         play.total = 100000;
+        tls_play_run(play);
+    }
+}
+
+/* Whose certificate it must be is the name that was asked for, whichever of its addresses answers. */
+void tls_connects_by_name(struct scenario *s) {
+    if (tls_papers(s)) {
+        struct tls_play play = tls_play_plain(s);
+        play.host = "localhost";
+        play.total = 1000;
         tls_play_run(play);
     }
 }
