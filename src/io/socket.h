@@ -59,6 +59,7 @@ struct rim__socket {
     struct rim__service *service;
     struct rim__socket *next, **link; /* in its bucket of the service; link NULL: not registered */
     rim_ref self, owner;              /* owner RIM_NIL: there is none, or it has ended */
+    struct rim__tls *tls; /* NULL: plain. Here, because each send and receive looks at it, and at the state */
     enum rim__socket_state state;
     int fd;          /* -1: closed */
     int error;       /* why it closes; 0: because it was asked to */
@@ -69,7 +70,6 @@ struct rim__socket {
     bool connecting; /* the error, if one comes, is one of connect */
     bool quiet;      /* the owner is not told: it never heard of the socket, or is cut off as well */
     struct rim__socket *next_push, **push_link; /* in the service's list; link NULL: is not to be pushed */
-    struct rim__tls *tls;                       /* NULL: plain */
     struct rim__patience patience;
     struct rim__output output;
     struct rim__input input;
