@@ -78,32 +78,6 @@ static int set_options(int fd, const rim_address *address, const rim_listen_opti
     return error != 0 ? error : rim__net_tune(NULL, fd, &options->socket, NULL); /* accepted sockets inherit it */
 }
 
-/*
- * Whether there was a socket's file that nobody listens on, which is gone now. A connect tells. Between that and the
- * unlink another process may have done the same and listen: it then has no name, as with all who do it like this.
- */
-bool rim__net_remove_stale(const rim_address *address, int type) {
-    struct stat stat;
-    union rim__sockaddr name;
-    if (!rim__address_is_file(address) || lstat(address->path, &stat) != 0 || !S_ISSOCK(stat.st_mode)) {
-        return false;
-    }
-    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        return false;
-    }
-    socklen_t length = rim__address_to_sockaddr(address, &name);
-    bool is_stale = connect(fd, &name.any, length) != 0 && errno == ECONNREFUSED;
-    close(fd);
-    return is_stale && unlink(address->path) == 0;
-}
-
-/* If another process has put its own listener in the place of ours, that file stays. */
-void rim__net_unname(struct rim__io *io, const rim_address *bound, bool is_datagram) {
-    (void)io;
-    (void)rim__net_remove_stale(bound, is_datagram ? SOCK_DGRAM : SOCK_STREAM);
-}
-
 static int bind_and_listen(int fd, const rim_address *address, const rim_listen_options *options) {
     union rim__sockaddr name;
     socklen_t length = rim__address_to_sockaddr(address, &name);
@@ -121,7 +95,11 @@ static int bind_and_listen(int fd, const rim_address *address, const rim_listen_
         (void)unlink(address->path);
         return error;
     }
-    return listen(fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) == 0 ? 0 : -errno;
+    error = listen(fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) == 0 ? 0 : -errno;
+    if (error != 0 && rim__address_is_file(address)) {
+        (void)unlink(address->path);
+    }
+    return error;
 }
 
 static int open_listener(struct rim__io *io, const rim_address *address, const rim_listen_options *options) {
@@ -131,7 +109,9 @@ static int open_listener(struct rim__io *io, const rim_address *address, const r
     }
     int error = set_options(fd, address, options);
     if (error == 0) {
+        int lock = rim__net_lock_folder(address);
         error = bind_and_listen(fd, address, options);
+        rim__net_unlock_folder(lock);
     }
     if (error != 0) {
         close(fd);

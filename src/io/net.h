@@ -16,7 +16,13 @@ int rim__net_listen(struct rim__io *io, const rim_address *address, const rim_li
 void rim__net_unname(struct rim__io *io, const rim_address *bound, bool is_datagram);
 /* fcntl F_DUPFD_CLOEXEC. */
 int rim__net_duplicate(struct rim__io *io, int fd);
-/* Whether there was a socket's file that nobody has any more, which is gone now. `type`: SOCK_STREAM, SOCK_DGRAM. */
+/* net_unix.c. The folder of a socket's file is locked against others who do the same: what unlock takes back. Nothing
+   is locked where there is no file, and where that cannot be done: the folder cannot be read, somebody else locks it
+   for long. */
+int rim__net_lock_folder(const rim_address *address);
+void rim__net_unlock_folder(int lock);
+/* Whether there was a socket's file that nobody has any more, which is gone now. `type`: SOCK_STREAM, SOCK_DGRAM. To be
+   called with the folder locked, until the file is there again, and answered. */
 bool rim__net_remove_stale(const rim_address *address, int type);
 int rim__net_socket(struct rim__io *io, const rim_address *peer);
 int rim__net_names(struct rim__io *io, int fd, rim_address *local, rim_address *peer);

@@ -121,10 +121,12 @@ static int take_name(int fd, const rim_address *address, uint32_t mode) {
         return 0;
     }
     socklen_t length = rim__address_to_sockaddr(address, &name);
+    int lock = rim__net_lock_folder(address);
     int error = bind(fd, &name.any, length) == 0 ? 0 : -errno;
     if (error == -EADDRINUSE && rim__net_remove_stale(address, SOCK_DGRAM)) {
         error = bind(fd, &name.any, length) == 0 ? 0 : -errno;
     }
+    rim__net_unlock_folder(lock);
     if (error == 0 && mode != 0 && rim__address_is_file(address) && chmod(address->path, mode & 07777) != 0) {
         error = -errno;
         (void)unlink(address->path);
