@@ -19,6 +19,7 @@
  *     ringmail/path.h     folders and paths
  *     ringmail/pipe.h     pipes, standard input and output
  *     ringmail/poll.h     somebody else's descriptors
+ *     ringmail/process.h  child processes
  *     ringmail/signal.h   signals as messages
  *     ringmail/map.h      mapped files
  *     ringmail/stage.h    many files into memory
@@ -60,6 +61,7 @@
 #include "ringmail/pipeline.h"
 #include "ringmail/poll.h"
 #include "ringmail/port.h"
+#include "ringmail/process.h"
 #include "ringmail/record.h"
 #include "ringmail/request.h"
 #include "ringmail/runtime.h"

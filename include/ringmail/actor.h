@@ -146,6 +146,7 @@ enum rim_tag {
     RIM_DRAINED = 23,       /* socket.h; default: ignored */
     RIM_SIGNAL = 40,        /* signal.h; default: ignored */
     RIM_POLL = 41,          /* poll.h; default: ignored */
+    RIM_PROCESS_ENDED = 42, /* process.h; default: ignored */
     RIM_MAP_READY = 48,     /* map.h; default: ignored */
     RIM_MAP_PROGRESS = 49,  /* map.h; default: ignored */
     RIM_MAP_CLOSED = 50,    /* map.h; default: ignored */

@@ -3,16 +3,16 @@
  * pipe.h - pipes, FIFOs, terminals, and the standard input and output of the process, as streams: the events and calls
  * of socket.h, for a descriptor that is no socket.
  *
- *     pipe -> owner   RIM_SOCKET_DATA..., RIM_SOCKET_END, RIM_SOCKET_SENT, RIM_SOCKET_CLOSED; there is no
- * RIM_SOCKET_OPEN owner -> pipe   rim_socket_write, _flush, _shutdown, _close, _abort, _pause, _set (its time-outs),
- * _ask
+ *     pipe -> owner   RIM_SOCKET_DATA..., RIM_SOCKET_END, RIM_SOCKET_SENT, RIM_SOCKET_CLOSED; no RIM_SOCKET_OPEN
+ *     owner -> pipe   rim_socket_write, _flush, _shutdown, _close, _abort, _pause, _set (its time-outs), _ask
  *
  *     Ways      what can only be read takes no writes: they count as unwritten. What can only be written never tells
  *               RIM_SOCKET_DATA and RIM_SOCKET_END. A shutdown of the writing end closes it
  *     Pressure  as with sockets: an owner without room stops the reading, and the writer at the other end waits
  *     End       all writers of what is read are gone: RIM_SOCKET_END. All readers of what is written are gone: the next
  *               write ends it, -EPIPE. SIGPIPE is never raised: it is blocked in the thread of a shard that opens a
- * pipe to be written, from then on, also where that thread is the caller's (embed.h) Threads   as of socket.h
+ *               pipe to be written, from then on, also where that thread is the caller's (embed.h)
+ *     Threads   as of socket.h
  */
 #ifndef RINGMAIL_PIPE_H
 #define RINGMAIL_PIPE_H

@@ -76,6 +76,21 @@ RIM_API int rim_sim_ready(rim_system *system, int fd, uint32_t events);
  * that of 0 is its standard input; from those of 1 and 2 comes what it writes. Each once. 0, -EINVAL, -EBUSY, ...
  */
 RIM_API RIM_MUST_CHECK int rim_sim_standard(rim_ctx *ctx, int fd, rim_ref *out);
+/*
+ * A program of the simulated world: rim_process_start (process.h) with this path or name spawns an actor of this table
+ * instead, on the same shard, with a rim_sim_child as init's argument. In it rim_pipe_standard(ctx, 0, ...) opens the
+ * child's own streams, where they are pipes; what else they are is not simulated (-EBADF), nor are folders and
+ * environments. The child exits when its actor ends, with the status that rim_sim_exit has said, or 0. A signal is a
+ * RIM_SIGNAL to a table that has a row for it, but for SIGKILL; else it ends the child, as signals do. The table must
+ * outlive the system. 0, -EINVAL, -ENOMEM.
+ */
+RIM_API RIM_MUST_CHECK int rim_sim_program(rim_system *system, const char *program, const rim_behaviour *table);
+typedef struct rim_sim_child {
+    const char *const *argv; /* ends with NULL; good as long as the child lives */
+    int32_t pid;
+} rim_sim_child;
+/* For a child's actor. 0 or -EINVAL: it is none. */
+RIM_API int rim_sim_exit(rim_ctx *ctx, int status);
 /* A hash over everything that happened: two runs of one seed on one build give the same. */
 RIM_API uint64_t rim_sim_trace(const rim_system *system);
 /* Changes how often faults strike from now on; NULL: none. A system that is not simulated takes no notice. */

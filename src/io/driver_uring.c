@@ -354,6 +354,11 @@ static int make_pipe(struct rim__io *io, int ends[2]) {
     return rim__outside_pipe(io, ends, true);
 }
 
+static int spawn(struct rim__io *io, struct rim__spawn *plan) {
+    plan->blocks = true;
+    return rim__outside_spawn(io, plan);
+}
+
 static int open_pipe(struct rim__io *io, struct rim__pipe_plan *plan) {
     plan->blocks = true;
     return rim__outside_open_pipe(io, plan);
@@ -383,6 +388,9 @@ static const struct rim__io_ops io_ops = {
     .resolve = rim__lookup_by_system,
     .pipe = make_pipe,
     .open_pipe = open_pipe,
+    .spawn = spawn,
+    .signal_child = rim__outside_signal_child,
+    .reap = rim__outside_reap,
     .share = rim__outside_share,
     .signals = rim__outside_signals,
     .fetch_signal = rim__outside_fetch_signal,

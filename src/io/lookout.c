@@ -61,7 +61,7 @@ static void set_busy(struct rim__lookout *lookout, bool busy) {
 /* To be called last: the lookout may be gone afterwards. */
 static void settle(struct rim__lookout *lookout) {
     struct rim__io *io = lookout->service->io;
-    set_busy(lookout, lookout->closing && lookout->ready.in_flight);
+    set_busy(lookout, (lookout->closing && lookout->ready.in_flight) || (lookout->goes_on && lookout->holds_stop));
     if (!lookout->closing || lookout->ready.in_flight) {
         return;
     }
@@ -77,6 +77,7 @@ static void settle(struct rim__lookout *lookout) {
 static void end(struct rim__lookout *lookout) {
     struct rim__io *io = lookout->service->io;
     lookout->closing = true;
+    lookout->goes_on = false;
     rim__timer_disarm(&lookout->service->shard->timers, &lookout->retry);
     if (lookout->held != NULL) {
         rim__body_release(lookout->service->shard, lookout->held);
@@ -104,8 +105,21 @@ void rim__lookout_cut_all(struct rim__service *service) {
         rim__actor_unwatch(&at->self_watch);
         rim__actor_unwatch(&at->owner_watch);
         at->self_gone = true;
+        if (at->kind->cut != NULL) {
+            at->kind->cut(at);
+        }
         end(at);
         settle(at);
+    }
+}
+
+/* For want of an owner or an actor. */
+static void end_or_go_on(struct rim__lookout *lookout) {
+    if (!lookout->closing && !lookout->goes_on) {
+        lookout->goes_on = lookout->kind->leave != NULL && lookout->kind->leave(lookout);
+    }
+    if (!lookout->goes_on) {
+        end(lookout);
     }
 }
 
@@ -113,11 +127,11 @@ static void actor_gone(struct rim__watch *watch, rim_ctx *ctx) {
     (void)ctx;
     struct rim__lookout *lookout = rim__container_of(watch, struct rim__lookout, self_watch);
     lookout->self_gone = true;
-    end(lookout);
+    end_or_go_on(lookout);
     settle(lookout);
 }
 
-void rim__lookout_stop(struct rim__lookout *lookout) {
+static void stop_actor(struct rim__lookout *lookout) {
     rim_ctx *ctx = lookout->service->ctx;
     if (!lookout->self_gone && !lookout->service->detached) {
         void *previous = rim__ctx_enter(ctx, lookout->self);
@@ -126,13 +140,22 @@ void rim__lookout_stop(struct rim__lookout *lookout) {
     }
 }
 
+void rim__lookout_abandon(struct rim__lookout *lookout) {
+    rim__actor_unwatch(&lookout->owner_watch);
+    lookout->owner = RIM_NIL;
+    end_or_go_on(lookout);
+    stop_actor(lookout);
+    settle(lookout);
+}
+
 static void owner_gone(struct rim__watch *watch, rim_ctx *ctx) {
     (void)ctx;
-    struct rim__lookout *lookout = rim__container_of(watch, struct rim__lookout, owner_watch);
-    lookout->owner = RIM_NIL;
+    rim__lookout_abandon(rim__container_of(watch, struct rim__lookout, owner_watch));
+}
+
+void rim__lookout_end(struct rim__lookout *lookout) {
     end(lookout);
-    rim__lookout_stop(lookout);
-    settle(lookout);
+    stop_actor(lookout);
 }
 
 /* ---- waiting and telling ---- */
@@ -251,7 +274,7 @@ int rim__lookout_open(rim_ctx *ctx, const struct rim__lookout_kind *kind, int fd
     int result = service == NULL || service->closing ? -RIM_ESTOPPING : rim__service_start(ctx);
     struct rim__lookout *lookout = result == 0 ? create(service, kind, fd) : NULL;
     if (lookout == NULL) {
-        if (service != NULL) {
+        if (service != NULL && fd >= 0) {
             service->io->ops->close(service->io, fd, false);
         }
         return result != 0 ? result : -ENOMEM;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lookout.h - an actor that waits for a descriptor and tells its owner: what signals.c, poll.c and child.c have in
- * common, and datagram.c does by itself.
+ * lookout.h - an actor that waits for a descriptor and tells its owner: what signals.c, poll.c and process.c
+ * have in common.
  *
  *     RIM_OP_READY --done--> kind->ready --rim__lookout_tell--> the owner
  *          ^                     |               '-- full: held; a timer tries again
@@ -28,6 +28,12 @@ struct rim__lookout_kind {
     /* The descriptor is ready for `events`, of enum rim_poll_events; or could not be waited for, a negative errno; or
        0: it is time to try again, after rim__lookout_wait. Fetches and tells some of what there is. */
     void (*ready)(struct rim__lookout *lookout, int32_t events);
+    /* Owner or actor have ended: true if it goes on all the same, without them, until rim__lookout_end. NULL: it does
+     * not.
+     */
+    bool (*leave)(struct rim__lookout *lookout);
+    /* The actors are gone, and it is about to end. NULL: nothing to do. */
+    void (*cut)(struct rim__lookout *lookout);
     /* Its memory is about to be freed. NULL: nothing to do. */
     void (*finish)(struct rim__lookout *lookout);
 };
@@ -45,12 +51,15 @@ struct rim__lookout {
     uint32_t events; /* to wait for, of enum rim_poll_events */
     int fd;          /* -1: closed */
     bool resting;    /* the kind's: nothing is waited for */
+    bool holds_stop; /* the kind's: while it goes on without its owner, a stop of the system waits */
+    bool goes_on;    /* without its owner */
     bool self_gone, closing, busy;
 };
 
 /*
- * A lookout that owns `fd`, which it closes also on failure, with the caller as owner. What stands behind the lookout
- * in its struct is zero. 0, or why not: then there is none, and no text. It is not armed as yet.
+ * A lookout that owns `fd` (-1: it is given one before it is armed), which it closes also on failure, with the caller
+ * as owner. What stands behind the lookout in its struct is zero. 0, or why not: then there is none, and no text. It is
+ * not armed as yet.
  */
 int rim__lookout_open(rim_ctx *ctx, const struct rim__lookout_kind *kind, int fd, struct rim__lookout **out);
 /* Waits for the events, unless it does, rests, has to try again or ends. */
@@ -61,8 +70,10 @@ int rim__lookout_tell(struct rim__lookout *lookout, uint32_t tag, struct rim__bo
 int rim__lookout_tell_event(struct rim__lookout *lookout, uint32_t tag, const void *event, uint32_t size);
 /* Something is missing, memory perhaps: all again a little later. */
 void rim__lookout_wait(struct rim__lookout *lookout);
-/* Its actor stops. */
-void rim__lookout_stop(struct rim__lookout *lookout);
+/* As if its owner had ended. */
+void rim__lookout_abandon(struct rim__lookout *lookout);
+/* For `ready`: it ends, and its actor stops. */
+void rim__lookout_end(struct rim__lookout *lookout);
 /* The init of all kinds. */
 rim_verdict rim__lookout_init(rim_ctx *ctx, void *self, const void *arg, size_t size);
 /* For service.c: the system stops; the actors are gone. */

@@ -23,6 +23,7 @@
 #include "ringmail/datagram.h"
 #include "ringmail/map.h"
 #include "ringmail/poll.h"
+#include "ringmail/process.h"
 #include "ringmail/signal.h"
 #include "ringmail/socket.h"
 #include "shard/message.h"
@@ -184,6 +185,14 @@ struct rim__pipe_plan {
     int flags;        /* out: to be set again before it is closed (F_SETFL); -1: none */
 };
 
+/* A child to be made. */
+struct rim__spawn {
+    const rim_process_options *options;
+    bool blocks;    /* the driver's, as in a pipe's plan */
+    int streams[3]; /* out: our ends of its pipes; -1: none */
+    int32_t pid;    /* out */
+};
+
 struct rim__membership {
     const rim_address *group;
     const rim_address *source; /* that alone is heard; NULL: all */
@@ -241,6 +250,12 @@ struct rim__io_ops {
     int (*pipe)(struct rim__io *io, int ends[2]);
     /* The descriptor, or a negative errno. */
     int (*open_pipe)(struct rim__io *io, struct rim__pipe_plan *plan);
+    /* A child; the descriptor can be read when it has exited. Negative errno: there is none. */
+    int (*spawn)(struct rim__io *io, struct rim__spawn *spawn);
+    /* 0 or negative errno. `group`: 0, or the process group that gets it instead. */
+    int (*signal_child)(struct rim__io *io, int fd, int32_t group, int signal);
+    /* Takes its exit status: fills in all but process and pid. 0, -EAGAIN: it runs, -ECHILD: it is not known. */
+    int (*reap)(struct rim__io *io, int fd, rim_process_event *event);
     /* A descriptor of the driver's own for the same open file as the caller's `fd`, to be waited for. Negative errno.
      */
     int (*share)(struct rim__io *io, int fd);

@@ -24,6 +24,14 @@ int rim__outside_open_pipe(struct rim__io *io, struct rim__pipe_plan *plan);
 /* Before a pipe's close: `flags` are set again, unless they are -1. */
 void rim__outside_leave(int fd, int flags);
 
+/* SIGPIPE is blocked in the calling thread, which is about to write to a pipe. */
+void rim__outside_spare_thread(void);
+
+/* outside_process.c */
+int rim__outside_spawn(struct rim__io *io, struct rim__spawn *spawn);
+int rim__outside_signal_child(struct rim__io *io, int fd, int32_t group, int signal);
+int rim__outside_reap(struct rim__io *io, int fd, rim_process_event *event);
+
 int rim__outside_share(struct rim__io *io, int fd);
 int rim__outside_signals(struct rim__io *io, uint64_t mask);
 int rim__outside_fetch_signal(struct rim__io *io, int fd, rim_signal_event *event);

@@ -12,9 +12,8 @@
 
 #define PROC_PATH_MAX 40
 
-/* A write to a pipe that nobody reads raises it in the thread that writes; there is no flag against it, as for sockets.
- */
-static void spare_thread(void) {
+/* A write to a pipe that nobody reads raises it; there is no flag against that, as for sockets. */
+void rim__outside_spare_thread(void) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGPIPE);
@@ -26,7 +25,7 @@ int rim__outside_pipe(struct rim__io *io, int ends[2], bool blocks) {
         return -errno;
     }
     io->descriptors += 2;
-    spare_thread();
+    rim__outside_spare_thread();
     return 0;
 }
 
@@ -121,7 +120,7 @@ int rim__outside_open_pipe(struct rim__io *io, struct rim__pipe_plan *plan) {
         close(fd);
     } else if (result >= 0) {
         io->descriptors++;
-        spare_thread();
+        rim__outside_spare_thread();
     }
     return result;
 }

@@ -11,6 +11,7 @@
 #include "io/passing.h"
 #include "io/sim_datagram.h"
 #include "io/sim_file.h"
+#include "io/sim_process.h"
 #include "io/sim_stream.h"
 #include "io/sim_tls.h"
 #include "io/sim_world.h"
@@ -470,6 +471,10 @@ static int make_pipe(struct rim__io *io, int ends[2]) {
 
 static int open_pipe(struct rim__io *io, struct rim__pipe_plan *plan) {
     plan->flags = -1;
+    struct rim__sim_child *child = rim__sim_process_current(io);
+    if (child != NULL && plan->is_standard) {
+        return count_in(io, rim__sim_process_stream(child, plan->fd));
+    }
     return count_in(io, rim__sim_outside_open_pipe(&of(io)->sim->net, plan, false));
 }
 
@@ -506,6 +511,9 @@ const struct rim__io_ops rim__sim_io_ops = {
     .member = member,
     .pipe = make_pipe,
     .open_pipe = open_pipe,
+    .spawn = rim__sim_process_spawn,
+    .signal_child = rim__sim_process_signal,
+    .reap = rim__sim_process_reap,
     .share = share,
     .signals = signals,
     .fetch_signal = fetch_signal,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "io/sim_process.h"
 #include "io/sim_stream.h"
 #include "io/sim_world.h"
 #include "ringmail/pipe.h"
@@ -27,7 +28,8 @@ struct rim__sim_number {
 struct rim__sim_thing {
     struct rim__sim_thing *next;
     struct rim__sim_socket *socket;
-    uint64_t signals; /* that it is for; 0: it stands for `fd` */
+    uint64_t signals;             /* that it is for; 0: it stands for `fd` */
+    struct rim__sim_child *child; /* or for this */
     int fd;
 };
 
@@ -51,6 +53,14 @@ int rim__sim_outside_share(struct rim__sim_net *net, int fd) {
 
 int rim__sim_outside_signals(struct rim__sim_net *net, uint64_t mask) {
     return open_thing(net, (struct rim__sim_thing){.signals = mask});
+}
+
+int rim__sim_outside_watch_child(struct rim__sim_net *net, struct rim__sim_child *child) {
+    return open_thing(net, (struct rim__sim_thing){.child = child});
+}
+
+struct rim__sim_child *rim__sim_outside_child(const struct rim__sim_socket *socket) {
+    return socket->thing->child;
 }
 
 int rim__sim_outside_fetch_signal(struct rim__sim_net *net, struct rim__sim_socket *socket, rim_signal_event *event) {
@@ -161,6 +171,9 @@ static struct rim__sim_number *find_number(const struct rim__sim_net *net, int f
 
 uint32_t rim__sim_outside_ready(const struct rim__sim_net *net, const struct rim__sim_socket *socket, uint32_t events) {
     const struct rim__sim_thing *thing = socket->thing;
+    if (thing->child != NULL) {
+        return rim__sim_process_has_exited(thing->child) ? RIM_POLL_READ : 0;
+    }
     if (thing->signals != 0) {
         return (net->outside.signals & thing->signals) != 0 ? RIM_POLL_READ : 0;
     }
@@ -194,11 +207,12 @@ void rim__sim_outside_finish(struct rim__sim_net *net) {
         free(fifo->path);
         free(fifo);
     }
+    rim__sim_process_finish(&net->outside);
 }
 
 /* ---- what a test says ---- */
 
-static void kick_all(const struct rim__sim_net *net) {
+void rim__sim_outside_kick(const struct rim__sim_net *net) {
     for (struct rim__sim_thing *at = net->outside.things; at != NULL; at = at->next) {
         rim__sim_flight_kick(at->socket->flights[RIM_OP_READY]);
     }
@@ -210,7 +224,7 @@ int rim_sim_raise(rim_system *system, int signal) {
         return -EINVAL;
     }
     sim->net.outside.signals |= UINT64_C(1) << (signal - 1);
-    kick_all(&sim->net);
+    rim__sim_outside_kick(&sim->net);
     return 0;
 }
 
@@ -227,6 +241,6 @@ int rim_sim_ready(rim_system *system, int fd, uint32_t events) {
         sim->net.outside.numbers = number;
     }
     number->events = events;
-    kick_all(&sim->net);
+    rim__sim_outside_kick(&sim->net);
     return 0;
 }

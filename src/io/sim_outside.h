@@ -20,6 +20,8 @@ struct rim__sim_socket;
 struct rim__sim_number;
 struct rim__sim_thing;
 struct rim__sim_fifo;
+struct rim__sim_child;
+struct rim__sim_program;
 
 /* Of one world. */
 struct rim__sim_outside {
@@ -27,6 +29,9 @@ struct rim__sim_outside {
     struct rim__sim_number *numbers; /* callers' descriptors */
     uint64_t signals;                /* that have come: bit N - 1 is signal N */
     struct rim__sim_fifo *fifos;     /* FIFOs and standard streams */
+    struct rim__sim_program *programs;
+    struct rim__sim_child *children; /* all that there ever were */
+    int32_t pids;
 };
 
 /* 0 or -EMFILE. */
@@ -39,6 +44,11 @@ int rim__sim_outside_signals(struct rim__sim_net *net, uint64_t mask);
 int rim__sim_outside_fetch_signal(struct rim__sim_net *net, struct rim__sim_socket *socket, rim_signal_event *event);
 /* Of the events that are waited for, and an end or an error, those that are so. */
 uint32_t rim__sim_outside_ready(const struct rim__sim_net *net, const struct rim__sim_socket *socket, uint32_t events);
+/* One that can be read when the child has exited, or -EMFILE. */
+int rim__sim_outside_watch_child(struct rim__sim_net *net, struct rim__sim_child *child);
+struct rim__sim_child *rim__sim_outside_child(const struct rim__sim_socket *socket);
+/* Something may have become ready. */
+void rim__sim_outside_kick(const struct rim__sim_net *net);
 void rim__sim_outside_close(struct rim__sim_net *net, struct rim__sim_socket *socket);
 void rim__sim_outside_finish(struct rim__sim_net *net);
 

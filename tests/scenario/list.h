@@ -7,6 +7,7 @@
 
 #include "scenario/list_maps.h"
 #include "scenario/list_tls.h"
+#include "scenario/list_outside.h"
 
 #define SCENARIOS(X)                                                                                                   \
     SCENARIOS_TLS(X)                                                                                                   \
@@ -311,25 +312,7 @@
     X(socket_unix_file_left_behind_is_taken_over)                                                                      \
     X(socket_unix_mistakes_are_told)                                                                                   \
     X(socket_credentials_are_of_unix_sockets_alone)                                                                    \
-    X(signal_comes_as_a_message)                                                                                       \
-    X(signal_that_waits_already_comes_once)                                                                            \
-    X(signals_wait_for_an_owner_without_room)                                                                          \
-    X(signal_after_the_end_of_a_watch_is_for_the_next)                                                                 \
-    X(signal_mistakes_are_told)                                                                                        \
-    X(pipe_carries_bytes_in_order_to_the_end)                                                                          \
-    X(pipe_that_nobody_reads_holds_its_writer_back)                                                                    \
-    X(pipe_without_a_reader_breaks_with_a_write)                                                                       \
-    X(pipe_has_one_way_only)                                                                                           \
-    X(pipe_by_its_path_is_a_fifo)                                                                                      \
-    X(pipe_of_standard_input_and_output)                                                                               \
-    X(pipe_of_standard_streams_that_are_files)                                                                         \
-    X(pipe_of_standard_input_that_is_a_terminal)                                                                       \
-    X(pipe_mistakes_are_told)                                                                                          \
-    X(poll_tells_as_long_as_something_can_be_read)                                                                     \
-    X(poll_once_rests_until_it_is_asked_again)                                                                         \
-    X(poll_goes_on_when_the_caller_closes_its_descriptor)                                                              \
-    X(poll_tells_that_the_other_side_is_gone)                                                                          \
-    X(poll_mistakes_are_told)                                                                                          \
+    SCENARIOS_OUTSIDE(X)                                                                                               \
     X(datagram_is_answered_over_ipv4)                                                                                  \
     X(datagram_is_answered_to_who_is_connected)                                                                        \
     X(datagram_that_is_too_long_is_cut_off_and_says_so)                                                                \

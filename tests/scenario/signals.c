@@ -153,6 +153,58 @@ void signal_after_the_end_of_a_watch_is_for_the_next(struct scenario *s) {
     SCENARIO_CHECK(s, post.is_over && post.events == 1);
 }
 
+/* ---- nothing is the library's ---- */
+
+static void look_at_handlers(struct sigaction out[32]) {
+    for (int signal = 1; signal < 32; signal++) {
+        CHECK(sigaction(signal, NULL, &out[signal]) == 0);
+    }
+}
+
+static rim_verdict busy_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    rim_ref reader, writer;
+    (void)self;
+    (void)arg;
+    (void)size;
+    CHECK(rim_signal_watch(ctx, all, RIM_COUNT(all), NULL) == 0);
+    CHECK(rim_pipe_make(ctx, &reader, &writer) == 0);
+    if (!scenario_is_sim(scenario_current())) {
+        rim_process child;
+        CHECK(rim_process_start(ctx, &(rim_process_options){.program = "true"}, &child) == 0);
+        return RIM_DONE; /* until that has exited */
+    }
+    scenario_done(ctx);
+    return RIM_DONE;
+}
+
+static rim_verdict busy_ended(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)self;
+    (void)body;
+    (void)msg;
+    scenario_done(ctx);
+    return RIM_DONE;
+}
+
+static const rim_handler busy_rows[] = {[RIM_PROCESS_ENDED] = busy_ended};
+static const rim_behaviour busy = {
+    .name = "busy",
+    .on = busy_rows,
+    .on_count = RIM_COUNT(busy_rows),
+    .init = busy_init,
+};
+
+void contract_12_handlers_of_signals_are_the_programs(struct scenario *s) {
+    struct sigaction before[32], after[32];
+    static int world;
+    SCENARIO_CHECK(s, rim_signals_block(all, RIM_COUNT(all)) == 0);
+    look_at_handlers(before);
+    socket_world_run(s, &busy, &world);
+    look_at_handlers(after);
+    for (int signal = 1; signal < 32; signal++) {
+        SCENARIO_CHECK(s, before[signal].sa_handler == after[signal].sa_handler);
+    }
+}
+
 /* ---- mistakes ---- */
 
 static rim_verdict clumsy_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
