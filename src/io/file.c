@@ -47,7 +47,25 @@ struct rim__file *rim__file_create(struct rim__service *service, const char *pat
     return file;
 }
 
-int rim__file_attach(struct rim__file *file, rim_ref self, rim_ref owner) {
+static int reserve_events(struct rim__file *file) {
+    rim_ctx *ctx = file->service->ctx;
+    if (file->quiet) {
+        return 0;
+    }
+    file->opened = rim__event_reserve(ctx, sizeof(rim_file_open_event));
+    file->closed = rim__event_reserve(ctx, sizeof(rim_file_closed_event));
+    return file->opened != NULL && file->closed != NULL ? 0 : -ENOMEM;
+}
+
+static void release_event(struct rim__file *file, struct rim_msg **event) {
+    if (*event != NULL) {
+        rim__msg_release(file->service->shard, *event);
+        *event = NULL;
+    }
+}
+
+/* The actor is there. */
+static int attach(struct rim__file *file, rim_ref self, rim_ref owner) {
     rim_ctx *ctx = file->service->ctx;
     file->self = self;
     int error = rim__actor_watch(ctx, self, &file->self_watch);
@@ -61,6 +79,8 @@ int rim__file_attach(struct rim__file *file, rim_ref self, rim_ref owner) {
 
 void rim__file_discard(struct rim__file *file) {
     struct rim__service *service = file->service;
+    release_event(file, &file->opened);
+    release_event(file, &file->closed);
     *file->link = file->next;
     if (file->next != NULL) {
         file->next->link = file->link;
@@ -171,9 +191,11 @@ static void tell_owner(struct rim__file *file) {
     if (file->owner == RIM_NIL || file->quiet || service->detached) {
         return;
     }
-    rim_file_closed_event event = {.file = file->self, .error = file->error};
-    rim__file_explain(file, NULL, file->error, event.text, sizeof event.text);
-    (void)rim__send_event(service->ctx, file->self, file->owner, RIM_FILE_CLOSED, &event, sizeof event);
+    rim_file_closed_event *event = rim__msg_body(file->closed);
+    *event = (rim_file_closed_event){.file = file->self, .error = file->error};
+    rim__file_explain(file, NULL, file->error, event->text, sizeof event->text);
+    rim__event_post(service->ctx, file->self, file->owner, RIM_FILE_CLOSED, file->closed);
+    file->closed = NULL;
 }
 
 static void finish(struct rim__file *file) {
@@ -269,8 +291,9 @@ static void opened(struct rim__op *op, const struct rim__completion *completion)
         file->fd = completion->result;
         service->io->descriptors++;
         if (file->owner != RIM_NIL && !rim__file_is_cut(file)) {
-            rim_file_open_event event = {.file = file->self};
-            (void)rim__send_event(service->ctx, file->self, file->owner, RIM_FILE_OPEN, &event, sizeof event);
+            *(rim_file_open_event *)rim__msg_body(file->opened) = (rim_file_open_event){.file = file->self};
+            rim__event_post(service->ctx, file->self, file->owner, RIM_FILE_OPEN, file->opened);
+            file->opened = NULL;
         }
     } else {
         file->error = completion->result;
@@ -303,11 +326,14 @@ static int give_up(struct rim__file *file, int error) {
 }
 
 static int spawn_actor(rim_ctx *ctx, struct rim__file *file, const rim_spawn_options *options, rim_ref *self) {
-    int error = rim__spawn_own(ctx, &rim__file_behaviour, options, &file, sizeof(struct rim__file *), self);
+    int error = reserve_events(file);
+    if (error == 0) {
+        error = rim__spawn_own(ctx, &rim__file_behaviour, options, &file, sizeof(struct rim__file *), self);
+    }
     if (error != 0) {
         return error;
     }
-    error = rim__file_attach(file, *self, rim_self(ctx));
+    error = attach(file, *self, rim_self(ctx));
     if (error != 0 && file->self_gone) {
         (void)rim_stop(ctx, *self);
     }

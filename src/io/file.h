@@ -63,6 +63,7 @@ struct rim__file {
     struct rim__file *next, **link; /* of the service */
     rim_ref self, owner;            /* owner RIM_NIL: there is none, or it has ended */
     struct rim__watch self_watch, owner_watch;
+    struct rim_msg *opened, *closed; /* events that the owner will get, so that they never lack memory; or NULL */
     enum rim__file_state state;
     int fd;    /* -1: none */
     int error; /* why it could not be opened */
@@ -90,8 +91,6 @@ extern const rim_behaviour rim__file_behaviour; /* file_actor.c; init's argument
 
 /* In OPENING, without an actor as yet. NULL when out of memory. */
 struct rim__file *rim__file_create(struct rim__service *service, const char *path);
-/* The actor is there. 0 or negative. */
-int rim__file_attach(struct rim__file *file, rim_ref self, rim_ref owner);
 /* Frees a file that nobody knows of. */
 void rim__file_discard(struct rim__file *file);
 /* A file in OPEN without a descriptor, for calls that need none; its owner is not told of its end. 0 or negative. */
