@@ -32,7 +32,7 @@ extern "C" {
 typedef struct rim_file_options {
     const char *path; /* copied; relative to the working directory of the process */
     int flags;        /* of open(2): O_RDONLY, O_WRONLY or O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, ... O_CLOEXEC is
-                         added */
+                         added. O_DIRECT: see rim_file_buffer_aligned */
     uint32_t mode;    /* of a file that is made, less the process's umask; 0: 0666 */
 } rim_file_options;
 
@@ -100,6 +100,14 @@ RIM_API RIM_MUST_CHECK int rim_file_writev(rim_ctx *ctx, const rim_file_ask *ask
  * message from elsewhere.
  */
 RIM_API rim_msg *rim_file_buffer(rim_ctx *ctx, size_t size);
+/*
+ * The same for files that were opened with O_DIRECT, with rim_file_bytes at a multiple of 4096: it is written from
+ * there, and any other memory is copied first. Writes to such a file must be of multiples of its alignment
+ * (rim_file_status.direct_align, mostly 512 or 4096), at such places: else -EINVAL, and the text says the alignment.
+ * Reads may be of any place and size: what is around it is read with it. Where a file cannot be read directly,
+ * opening it fails: -EINVAL, -EOPNOTSUPP.
+ */
+RIM_API rim_msg *rim_file_buffer_aligned(rim_ctx *ctx, size_t size);
 RIM_API void *rim_file_bytes(rim_msg *msg);
 RIM_API RIM_MUST_CHECK int rim_file_write_buffer(rim_ctx *ctx, const rim_file_ask *ask, rim_msg *msg, rim_token *out);
 
@@ -130,6 +138,7 @@ typedef struct rim_file_status {
     uint32_t mode;   /* type and permissions, as in stat(2) */
     uint32_t user, group, links;
     int64_t accessed_ns, modified_ns, changed_ns; /* since 1970 */
+    uint32_t direct_align;                        /* of a file that was opened with O_DIRECT: bytes; else 0 */
 } rim_file_status;
 
 /* What statx(2) says. Body: rim_file_status. */

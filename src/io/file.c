@@ -283,23 +283,65 @@ void rim__file_settle(struct rim__file *file) {
 
 /* ---- opening ---- */
 
-static void opened(struct rim__op *op, const struct rim__completion *completion) {
-    struct rim__file *file = rim__container_of(op, struct rim__file, opening);
+static void is_open(struct rim__file *file) {
     struct rim__service *service = file->service;
     file->state = RIM_FILE_IS_OPEN;
-    if (completion->result >= 0) {
-        file->fd = completion->result;
-        service->io->descriptors++;
-        if (file->owner != RIM_NIL && !rim__file_is_cut(file)) {
-            *(rim_file_open_event *)rim__msg_body(file->opened) = (rim_file_open_event){.file = file->self};
-            rim__event_post(service->ctx, file->self, file->owner, RIM_FILE_OPEN, file->opened);
-            file->opened = NULL;
-        }
-    } else {
-        file->error = completion->result;
+    if (file->error != 0) {
         close_in_turn(file); /* so that all calls that were made by now fail with this error */
+    } else if (file->owner != RIM_NIL && !rim__file_is_cut(file)) {
+        *(rim_file_open_event *)rim__msg_body(file->opened) = (rim_file_open_event){.file = file->self};
+        rim__event_post(service->ctx, file->self, file->owner, RIM_FILE_OPEN, file->opened);
+        file->opened = NULL;
     }
     rim__file_settle(file);
+}
+
+/* The alignment is known, or not: a kernel that cannot be asked is no error. */
+static void measured(struct rim__op *op, const struct rim__completion *completion) {
+    struct rim__file *file = rim__container_of(op, struct rim__file, opening);
+    if (completion->result < 0) {
+        memset(file->status, 0, sizeof *file->status);
+    }
+    file->error = rim__file_align_read_status(file, file->status);
+    rim__memory_free(&file->service->shard->memory, file->status, sizeof *file->status);
+    file->status = NULL;
+    is_open(file);
+}
+
+static int measure(struct rim__file *file) {
+    struct rim__io *io = file->service->io;
+    file->status = rim__memory_alloc(&file->service->shard->memory, sizeof *file->status);
+    if (file->status == NULL) {
+        return -ENOMEM;
+    }
+    file->opening.fd = file->fd;
+    file->opening.done = measured;
+    file->opening.file.what = RIM_FILE_OP_STAT;
+    file->opening.file.path = NULL;
+    file->opening.file.flags = rim__file_align_mask();
+    file->opening.file.bytes = file->status;
+    file->opening.file.size = sizeof *file->status;
+    int error = io->ops->submit(io, &file->opening);
+    if (error != 0) {
+        rim__memory_free(&file->service->shard->memory, file->status, sizeof *file->status);
+        file->status = NULL;
+    }
+    return error;
+}
+
+static void opened(struct rim__op *op, const struct rim__completion *completion) {
+    struct rim__file *file = rim__container_of(op, struct rim__file, opening);
+    if (completion->result < 0) {
+        file->error = completion->result;
+    } else {
+        file->fd = completion->result;
+        file->service->io->descriptors++;
+        file->error = file->is_direct ? measure(file) : 0;
+        if (file->is_direct && file->error == 0) {
+            return; /* measured goes on */
+        }
+    }
+    is_open(file);
 }
 
 static int submit_open(struct rim__file *file, const rim_file_options *options) {
@@ -310,6 +352,7 @@ static int submit_open(struct rim__file *file, const rim_file_options *options) 
     file->opening.file.what = RIM_FILE_OP_OPEN;
     file->opening.file.path = file->path;
     file->opening.file.flags = (uint32_t)options->flags | O_CLOEXEC;
+    file->is_direct = (options->flags & O_DIRECT) != 0;
     file->may_look = io->ops->look != NULL && (options->flags & O_DIRECT) == 0; /* that would wait for the disk */
     file->opening.file.mode = options->mode != 0 ? options->mode : 0666;
     return io->ops->submit(io, &file->opening);

@@ -20,6 +20,8 @@
 #ifndef RINGMAIL_IO_FILE_H
 #define RINGMAIL_IO_FILE_H
 
+#include <sys/stat.h>
+
 #include "io/service.h"
 #include "ringmail/file.h"
 
@@ -53,6 +55,8 @@ struct rim__file_call {
     struct rim_msg *msg;         /* what is written, or room for what is read */
     struct rim__file_ask ask;
     bool is_here, is_direct;
+    uint32_t skew;     /* of an aligned read: bytes before those that are wanted */
+    uint64_t span;     /* of one in flight: what is asked of the kernel; else 0 */
     uint64_t moved;    /* bytes */
     struct rim__op op; /* last, and no more of it than RIM_OP_FILE_SPAN */
 };
@@ -65,10 +69,12 @@ struct rim__file {
     struct rim__watch self_watch, owner_watch;
     struct rim_msg *opened, *closed; /* events that the owner will get, so that they never lack memory; or NULL */
     enum rim__file_state state;
-    int fd;    /* -1: none */
-    int error; /* why it could not be opened */
+    int fd;         /* -1: none */
+    int error;      /* why it could not be opened */
+    uint32_t align; /* of direct I/O; 0: it is not direct */
     bool self_gone, closing, held, busy;
     bool quiet;     /* the owner is not told */
+    bool is_direct; /* opened with O_DIRECT */
     bool may_look;  /* into the page cache, before a read is submitted */
     bool exclusive; /* what is in flight suffers nothing beside it */
     uint32_t in_flight;
@@ -81,7 +87,8 @@ struct rim__file {
     uint64_t position; /* RIM_FILE_HERE */
     struct rim__file_call *waiting, *last;
     struct rim__op opening;
-    uint32_t path_size; /* with its end */
+    struct statx *status; /* of a file that is opened for direct I/O, while it is asked for */
+    uint32_t path_size;   /* with its end */
     char path[];
 };
 
@@ -111,6 +118,20 @@ void rim__file_cut(struct rim__file *file);
 /* A read without a message to the file. False: it was not taken; *error says why, or is 0: it is to be sent. */
 bool rim__file_read_directly(rim_ctx *ctx, const rim_file_ask *ask, const struct rim__file_ask *call, rim_token *out,
                              int *error);
+
+/* ---- file_align.c: of a file with align != 0 ---- */
+
+/* What to ask a stat for beside the rest; and what it said. 0, or -EOPNOTSUPP: no direct I/O on this file. */
+uint32_t rim__file_align_mask(void);
+int rim__file_align_read_status(struct rim__file *file, const struct statx *status);
+/* Gives the call its span and its message. 0 or -ENOMEM. */
+int rim__file_align_prepare_read(struct rim__file_call *call);
+/* So many bytes more; whether there may be a rest. */
+bool rim__file_align_has_rest(struct rim__file_call *call, uint32_t count);
+/* The message is what was wanted. 0 or -ENODATA. */
+int rim__file_align_finish_read(struct rim__file_call *call);
+/* Its bytes are aligned. 0, -EINVAL (its place or length is not), -ENOMEM. */
+int rim__file_align_prepare_write(struct rim__file_call *call);
 
 /* ---- file_look.c ---- */
 

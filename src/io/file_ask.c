@@ -7,6 +7,8 @@
 
 #include "io/file.h"
 
+#define BUFFER_ALIGN 4096u
+
 static rim_ask ask_of(const rim_file_ask *ask) {
     return (rim_ask){
         .to = ask->file,
@@ -78,6 +80,21 @@ rim_msg *rim_file_buffer(rim_ctx *ctx, size_t size) {
         return NULL;
     }
     return rim_msg_new(ctx, RIM_FILE_CALL, sizeof(struct rim__file_ask) + size);
+}
+
+rim_msg *rim_file_buffer_aligned(rim_ctx *ctx, size_t size) {
+    size_t head = sizeof(struct rim__file_ask);
+    if (size > RIM_BODY_MAX - head) {
+        return NULL;
+    }
+    rim_msg *msg = rim__msg_create_aligned(rim__ctx_shard(ctx), RIM_FILE_CALL, BUFFER_ALIGN + size, BUFFER_ALIGN);
+    if (msg != NULL) {
+        struct rim__body *body = rim__msg_out(msg);
+        body->data = (char *)body->data + BUFFER_ALIGN - head;
+        body->size = (uint32_t)(head + size);
+        msg->size = body->size;
+    }
+    return msg;
 }
 
 void *rim_file_bytes(rim_msg *msg) {

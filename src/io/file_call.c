@@ -39,6 +39,10 @@ void rim__file_explain(const struct rim__file *file, const struct rim__file_call
     const char *verb = file->error != 0 || call == NULL ? "open" : verbs[call->ask.what];
     int used =
         snprintf(text, size, "%s %s%s: %c%s", verb, dots, path, tolower((unsigned char)why[0]), why + (why[0] != '\0'));
+    if (call != NULL && error == -EINVAL && file->align != 0 && used > 0 && (size_t)used < size) {
+        used +=
+            snprintf(text + used, size - (size_t)used, " (direct I/O there is in multiples of %u bytes)", file->align);
+    }
     if (call != NULL && call->moved > 0 && used > 0 && (size_t)used < size) {
         snprintf(text + used, size - (size_t)used, ", after %" PRIu64 " of %" PRIu64 " bytes", call->moved,
                  call->ask.length);
@@ -57,7 +61,7 @@ static uint64_t size_of(const struct rim__file_call *call) {
     case RIM_FILE_OP_READ:
     case RIM_FILE_OP_WRITE:
     case RIM_FILE_OP_REPLACE:
-        return call->ask.length - call->moved;
+        return (call->span != 0 ? call->span : call->ask.length) - call->moved;
     case RIM_FILE_OP_STAT:
         return sizeof(struct statx);
     default:
@@ -88,7 +92,7 @@ static int submit(struct rim__file_call *call) {
     op->file.flags = ask->flags;
     op->file.mode = ask->flags; /* of a replacement */
     op->file.size = size < RIM_FILE_OP_SIZE ? (uint32_t)size : RIM_FILE_OP_SIZE;
-    op->file.offset = is_end ? RIM_FILE_OP_END : ask->offset + call->moved;
+    op->file.offset = is_end ? RIM_FILE_OP_END : ask->offset - (call->span != 0 ? call->skew : 0) + call->moved;
     op->file.length = ask->length;
     op->file.path = ask->what == RIM_FILE_OP_REPLACE ? call->file->path : NULL;
     op->file.bytes = size > 0 ? bytes_of(call) + call->moved : NULL;
@@ -100,6 +104,12 @@ static int make_room(struct rim__file_call *call) {
     uint64_t size = size_of(call);
     if (call->is_direct) {
         return 0; /* it has it */
+    }
+    if (call->file->align != 0 && call->ask.what == RIM_FILE_OP_READ) {
+        return rim__file_align_prepare_read(call);
+    }
+    if (call->file->align != 0 && call->ask.what == RIM_FILE_OP_WRITE) {
+        return rim__file_align_prepare_write(call);
     }
     if (call->ask.what == RIM_FILE_OP_READ || call->ask.what == RIM_FILE_OP_STAT) {
         call->msg = rim__msg_create(call->file->service->shard, RIM_KIND_TELL, 0, RIM_FILE_CALL, size);
@@ -148,6 +158,11 @@ static bool has_rest(struct rim__file_call *call, int32_t result, int *error) {
         *error = result < 0 ? result : 0;
         return false;
     }
+    if (call->span != 0) {
+        bool any = rim__file_align_has_rest(call, (uint32_t)result);
+        *error = any ? 0 : rim__file_align_finish_read(call);
+        return any;
+    }
     call->moved += (uint32_t)result;
     if (call->moved == call->ask.length) {
         *error = 0;
@@ -182,6 +197,7 @@ static int reply_status(rim_ctx *ctx, const struct rim__file_call *call) {
     rim_file_status status;
     memcpy(&found, rim__msg_body(call->msg), sizeof found);
     rim__disk_status(&found, &status);
+    status.direct_align = call->file->align;
     return rim_reply(ctx, call->token, RIM_FILE_CALL, &status, sizeof status);
 }
 

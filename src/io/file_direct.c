@@ -11,7 +11,8 @@
 static struct rim__file *find(const rim_ctx *ctx, rim_ref ref, bool is_here) {
     struct rim__file *const *state = rim__shortcut_find(ctx, ref, &rim__file_behaviour);
     struct rim__file *file = state != NULL && rim__file_admits(*state) ? *state : NULL;
-    return file != NULL && is_here && file->in_flight > 0 ? NULL : file;
+    bool may = file != NULL && file->align == 0 && (!is_here || file->in_flight == 0);
+    return may ? file : NULL;
 }
 
 /* Takes the message over if it returns 0. */
@@ -27,6 +28,7 @@ static int begin(struct rim__file *file, const struct rim__file_ask *ask, rim_to
     call->ask = *ask;
     call->is_here = false;
     call->is_direct = true;
+    call->span = 0;
     call->token = token;
     call->msg = msg;
     int error = rim__file_begin(file, call);

@@ -179,7 +179,7 @@ static int64_t perform(struct job *job) {
     case RIM_FILE_OP_ALLOCATE:
         return fallocate(job->fd, (int)job->flags, (off_t)job->offset, (off_t)job->length);
     case RIM_FILE_OP_STAT:
-        return statx(job->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, (struct statx *)(void *)job->bytes);
+        return statx(job->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | job->flags, (struct statx *)(void *)job->bytes);
     case RIM_FILE_OP_ADVISE:
         errno = posix_fadvise(job->fd, (off_t)job->offset, (off_t)job->length, (int)job->flags);
         return errno == 0 ? 0 : -1;

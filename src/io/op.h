@@ -61,7 +61,7 @@ enum rim__file_what {
     RIM_FILE_OP_DATASYNC,
     RIM_FILE_OP_TRUNCATE, /* to length */
     RIM_FILE_OP_ALLOCATE, /* offset, length; flags as the mode of fallocate(2) */
-    RIM_FILE_OP_STAT,     /* into bytes: a struct statx */
+    RIM_FILE_OP_STAT,     /* into bytes: a struct statx; flags: what to ask for beyond STATX_BASIC_STATS */
     RIM_FILE_OP_ADVISE,   /* offset, length; flags as of posix_fadvise(3) */
     RIM_FILE_OP_LOCK,     /* offset, length; flags F_RDLCK, F_WRLCK or F_UNLCK: does not wait, -EAGAIN */
     RIM_FILE_OP_REPLACE,  /* path, mode; bytes, size: in one step. Needs no descriptor. Result 0 or negative */

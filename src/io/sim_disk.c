@@ -11,7 +11,10 @@
 #include "base/assert.h"
 #include "io/sim_tree.h"
 
-#define FULL "/dev/full"
+#define FULL           "/dev/full"
+#define DIRECT_ALIGN   512u
+#define DIOALIGN_MASK  0x2000u /* of statx, where the C library does not name it yet; its two fields */
+#define DIOALIGN_PLACE 152u
 
 static struct rim__sim_opening *opening_of(const struct rim__sim_files *files, int fd) {
     struct rim__sim_opening *opening = rim__sim_tree_opening(files, fd);
@@ -153,6 +156,26 @@ static int32_t extend(struct rim__sim_inode *inode, uint64_t size) {
     return 0;
 }
 
+static bool is_direct(const struct rim__sim_opening *opening) {
+    return (opening->flags & O_DIRECT) != 0;
+}
+
+static bool is_refused(const struct rim__sim_opening *opening, const struct rim__op *op) {
+    uint64_t offset = op->file.offset == RIM_FILE_OP_END ? opening->inode->size : op->file.offset;
+    uint64_t all = offset | op->file.size | (uint64_t)(uintptr_t)op->file.bytes;
+    return is_direct(opening) && all % DIRECT_ALIGN != 0;
+}
+
+/* Direct reads and writes move whole blocks, whatever strikes. */
+static uint64_t shorten_of(struct rim__sim *sim, const struct rim__sim_opening *opening, uint64_t size) {
+    uint64_t part = shorten(sim, size);
+    if (is_direct(opening) && part < size) {
+        part -= part % DIRECT_ALIGN;
+        return part > 0 ? part : size;
+    }
+    return part;
+}
+
 static int32_t read_bytes(struct rim__sim *sim, const struct rim__sim_opening *opening, const struct rim__op *op) {
     const struct rim__sim_inode *inode = opening->inode;
     if (!may_read(opening->flags)) {
@@ -161,12 +184,15 @@ static int32_t read_bytes(struct rim__sim *sim, const struct rim__sim_opening *o
     if (inode->type == S_IFDIR) {
         return -EISDIR;
     }
+    if (is_refused(opening, op)) {
+        return -EINVAL;
+    }
     if (rim__sim_strikes(sim, RIM_FAULT_file_error)) {
         return -EIO;
     }
     uint64_t offset = op->file.offset;
     uint64_t size = offset < inode->size ? inode->size - offset : 0;
-    size = shorten(sim, size < op->file.size ? size : op->file.size);
+    size = shorten_of(sim, opening, size < op->file.size ? size : op->file.size);
     if (size > 0) {
         memcpy(op->file.bytes, inode->bytes + offset, size);
     }
@@ -178,6 +204,9 @@ static int32_t write_bytes(struct rim__sim *sim, const struct rim__sim_opening *
     if (!may_write(opening->flags)) {
         return -EBADF;
     }
+    if (is_refused(opening, op)) {
+        return -EINVAL;
+    }
     if (rim__sim_strikes(sim, RIM_FAULT_file_error)) {
         return -EIO;
     }
@@ -186,7 +215,7 @@ static int32_t write_bytes(struct rim__sim *sim, const struct rim__sim_opening *
     }
     bool append = op->file.offset == RIM_FILE_OP_END || (opening->flags & O_APPEND);
     uint64_t offset = append ? inode->size : op->file.offset;
-    uint64_t size = shorten(sim, op->file.size);
+    uint64_t size = shorten_of(sim, opening, op->file.size);
     int32_t result = offset > RIM_SIM_FILE_SIZE_MAX ? -EFBIG : extend(inode, offset + size);
     if (result != 0) {
         return result;
@@ -251,6 +280,11 @@ static int32_t stat_file(const struct rim__sim_opening *opening, const struct ri
     };
     rim__assert(op->file.size == sizeof status);
     memcpy(op->file.bytes, &status, sizeof status);
+    if (op->file.flags & DIOALIGN_MASK) {
+        const uint32_t align[2] = {DIRECT_ALIGN, DIRECT_ALIGN};
+        ((struct statx *)op->file.bytes)->stx_mask |= DIOALIGN_MASK;
+        memcpy((char *)op->file.bytes + DIOALIGN_PLACE, align, sizeof align);
+    }
     return 0;
 }
 

@@ -43,7 +43,7 @@ void rim__uring_file_fill(struct rim__op *op, struct io_uring_sqe *sqe) {
         io_uring_prep_fallocate(sqe, op->fd, (int)op->file.flags, (off_t)op->file.offset, (off_t)op->file.length);
         return;
     case RIM_FILE_OP_STAT:
-        io_uring_prep_statx(sqe, op->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, op->file.bytes);
+        io_uring_prep_statx(sqe, op->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | op->file.flags, op->file.bytes);
         return;
     case RIM_FILE_OP_ADVISE:
         fill_advise(op, sqe);

@@ -20,6 +20,34 @@ struct rim_msg *rim__msg_create(struct rim__shard *shard, enum rim__kind kind, u
     return msg;
 }
 
+static void free_aligned(struct rim__shard *home, struct rim__body *body) {
+    rim__memory_free(&home->memory, body, (size_t)(uintptr_t)body->arg[0]);
+}
+
+struct rim_msg *rim__msg_create_aligned(struct rim__shard *shard, uint32_t tag, size_t size, size_t align) {
+    size_t span = sizeof(struct rim__body) + align + size;
+    struct rim_msg *msg = rim__msg_create(shard, RIM_KIND_TELL, RIM_MSG_OUT, tag, size);
+    struct rim__body *body = msg != NULL ? rim__memory_alloc(&shard->memory, span) : NULL;
+    if (body == NULL) {
+        if (msg != NULL) {
+            rim__memory_free(&shard->memory, msg, rim__msg_span(msg->flags, size));
+        }
+        return NULL;
+    }
+    uintptr_t behind = (uintptr_t)(body + 1);
+    *body = (struct rim__body){
+        .data = (char *)(body + 1) + ((0 - behind) & (align - 1)),
+        .size = (uint32_t)size,
+        .home = shard->index,
+        .release = free_aligned,
+        .arg = {(void *)span, NULL},
+    };
+    msg->from = 0;
+    msg->to = 0;
+    *(struct rim__body **)rim__msg_after(msg) = body;
+    return msg;
+}
+
 static rim__cold void send_body_home(struct rim__shard *shard, struct rim__body *body) {
     struct rim_msg *msg = rim__mesh_reserve(shard, body->home, (uint32_t)rim__msg_span(RIM_MSG_OUT, 0), true);
     if (msg == NULL) {

@@ -126,6 +126,9 @@ static inline size_t rim__msg_span(uint32_t flags, size_t size) {
 /* A message of this shard's own memory, header filled but for from and to. NULL when out of memory. */
 struct rim_msg *rim__msg_create(struct rim__shard *shard, enum rim__kind kind, uint32_t flags, uint32_t tag,
                                 size_t size);
+/* A TELL whose body of `size` bytes is by pointer, and begins at a multiple of `align`, a power of two. Whoever has it
+   may move the body's `data` on, and shorten it. NULL when out of memory. */
+struct rim_msg *rim__msg_create_aligned(struct rim__shard *shard, uint32_t tag, size_t size, size_t align);
 /* Ends a message: its body is released (at its home), and its memory goes back to where it came from. */
 void rim__msg_release(struct rim__shard *shard, struct rim_msg *msg);
 /* Lets go of a body: released here, or sent home. */

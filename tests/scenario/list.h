@@ -490,6 +490,9 @@
     X(file_read_that_is_cancelled_has_no_outcome)                                                                      \
     X(file_that_is_stopped_answers_the_reads_that_it_has)                                                              \
     X(file_that_was_read_often_lets_go_of_its_locks)                                                                   \
+    X(file_read_directly_is_read_at_any_place)                                                                         \
+    X(file_read_directly_from_another_shard)                                                                           \
+    X(file_written_directly_says_the_alignment)                                                                        \
     X(file_reads_end_with_their_asker)                                                                                 \
     X(file_that_is_stopped_waits_for_what_it_does)                                                                     \
     X(file_takes_only_so_many_calls_at_once)                                                                           \
