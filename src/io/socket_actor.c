@@ -168,7 +168,7 @@ static void end(rim_ctx *ctx, void *self, rim_exit why) {
     (void)ctx;
     struct rim__socket *socket = of_state(self);
     if (socket != NULL && why.code == RIM_EXIT_KILLED) {
-        socket->quiet = true;
+        socket->quiet = socket->quiet || socket->service->closing; /* then the owner is cut off as well */
         rim__socket_abort(socket);
     }
 }
