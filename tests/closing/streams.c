@@ -5,7 +5,7 @@
 #include "closing.h"
 
 enum { HOST, CLIENT, ECHO };
-enum { CHUNK = 9000, CHUNKS = 3, FILE_BYTES = 300000 };
+enum { CHUNK = 9000, CHUNKS = 3, FILE_BYTES = 150000 };
 enum { PORT, HEARD, LISTENER, SOCKET, SOURCE };
 
 static bool is(uint32_t variant) {

@@ -5,6 +5,7 @@
 #ifndef LIST_H
 #define LIST_H
 
+#include "scenario/list_files.h"
 #include "scenario/list_maps.h"
 #include "scenario/list_tls.h"
 #include "scenario/list_outside.h"
@@ -472,42 +473,7 @@
     X(contract_07_request_that_expired_while_it_waited_is_not_run)                                                     \
     X(contract_07_child_that_cannot_be_spawned_is_one_that_does_not_start)                                             \
     X(contract_07_kept_child_that_is_not_restarted_counts_as_ended)                                                    \
-    X(file_gives_back_what_was_written)                                                                                \
-    X(file_keeps_a_position_for_reads_and_writes)                                                                      \
-    X(file_is_used_from_another_shard)                                                                                 \
-    X(file_that_is_not_there_cannot_be_opened)                                                                         \
-    X(file_that_is_there_cannot_be_made_anew)                                                                          \
-    X(file_that_may_not_be_read_cannot_be_opened)                                                                      \
-    X(file_that_is_a_folder_cannot_be_written)                                                                         \
-    X(file_errors_name_the_path)                                                                                       \
-    X(file_disk_may_be_full)                                                                                           \
-    X(file_write_that_is_cut_short_says_so)                                                                            \
-    X(file_calls_take_effect_in_order)                                                                                 \
-    X(file_does_what_was_asked_before_its_owner_ended)                                                                 \
-    X(file_gives_the_same_bytes_to_one_read_and_to_many)                                                               \
-    X(file_read_never_overtakes_a_write)                                                                               \
-    X(file_is_read_on_from_where_the_last_read_ended)                                                                  \
-    X(file_read_that_is_cancelled_has_no_outcome)                                                                      \
-    X(file_that_is_stopped_answers_the_reads_that_it_has)                                                              \
-    X(file_that_was_read_often_lets_go_of_its_locks)                                                                   \
-    X(file_read_directly_is_read_at_any_place)                                                                         \
-    X(file_read_directly_from_another_shard)                                                                           \
-    X(file_written_directly_says_the_alignment)                                                                        \
-    X(file_reads_end_with_their_asker)                                                                                 \
-    X(file_that_is_stopped_waits_for_what_it_does)                                                                     \
-    X(file_takes_only_so_many_calls_at_once)                                                                           \
-    X(file_cannot_be_opened_without_a_descriptor)                                                                      \
-    X(file_locks_keep_others_out)                                                                                      \
-    X(file_bad_arguments_are_refused)                                                                                  \
-    X(file_each_call_has_one_outcome_whatever_fails)                                                                   \
-    X(file_open_when_the_system_is_cut_off)                                                                            \
-    X(file_is_replaced_in_one_step)                                                                                    \
-    X(file_is_replaced_by_more_than_a_mailbox_takes)                                                                   \
-    X(file_that_cannot_be_replaced_says_so)                                                                            \
-    X(file_is_copied_to_another)                                                                                       \
-    X(file_copy_that_fails_says_where)                                                                                 \
-    X(file_is_sent_to_a_socket)                                                                                        \
-    X(file_sent_to_a_socket_that_closes_fails)                                                                         \
+    SCENARIOS_OF_FILES(X)                                                                                              \
     X(path_folders_are_made_and_removed)                                                                               \
     X(path_names_are_given_and_taken_away)                                                                             \
     X(path_links_lead_elsewhere)                                                                                       \
