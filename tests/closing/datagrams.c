@@ -5,6 +5,20 @@
 enum { SOCKETS, PORTS = 2, BALLS = 4 };
 enum { ROUNDS = 15 };
 
+static void throw_ball(rim_ctx *ctx, uint32_t actor) {
+    rim_address to;
+    if (closing.numbers[SOCKETS + actor] == 0 || closing.numbers[PORTS + 1 - actor] == 0) {
+        return; /* one of them is not there yet */
+    }
+    if (rim_address_parse("127.0.0.1", (uint16_t)closing.numbers[PORTS + 1 - actor], &to) == 0 &&
+        closing.numbers[BALLS + actor]++ < ROUNDS) {
+        for (int i = 0; i < 2; i++) {
+            int error = rim_datagram_send(ctx, closing.numbers[SOCKETS + actor], &to, "ball", 4);
+            CLOSING_CHECK(error == 0 || error == -RIM_EDOWN || error == -RIM_EFULL);
+        }
+    }
+}
+
 static void begin(rim_ctx *ctx, uint32_t actor) {
     rim_ref *socket = &closing.numbers[SOCKETS + actor];
     rim_datagram_options options = {.host = "127.0.0.1"};
@@ -16,17 +30,7 @@ static void begin(rim_ctx *ctx, uint32_t actor) {
     if (rim_datagram_ask(ctx, *socket, &state) == 0) {
         closing.numbers[PORTS + actor] = state.local.port;
         closing_tell(ctx, 1 - actor, 0);
-    }
-}
-
-static void throw_ball(rim_ctx *ctx, uint32_t actor) {
-    rim_address to;
-    if (rim_address_parse("127.0.0.1", (uint16_t)closing.numbers[PORTS + 1 - actor], &to) == 0 &&
-        closing.numbers[BALLS + actor]++ < ROUNDS) {
-        for (int i = 0; i < 2; i++) {
-            int error = rim_datagram_send(ctx, closing.numbers[SOCKETS + actor], &to, "ball", 4);
-            CLOSING_CHECK(error == 0 || error == -RIM_EDOWN || error == -RIM_EFULL);
-        }
+        throw_ball(ctx, actor);
     }
 }
 

@@ -227,7 +227,8 @@ static void check_rest(rim_system *system) {
 static void stop(rim_system *system) {
     rim_stop_report report;
     bool is_cut = closing.way == CLOSING_cut_system;
-    int result = rim_system_stop(system, is_cut ? 1 : RIM_SECONDS(60), &report);
+    uint64_t patience_ns = closing.of->may_be_late ? RIM_MS(200) : RIM_SECONDS(60);
+    int result = rim_system_stop(system, is_cut ? 1 : patience_ns, &report);
     is_cut = is_cut || closing.of->may_be_late;
     CLOSING_CHECK(result == 0 || (result == -ETIMEDOUT && is_cut));
     CLOSING_CHECK(report.adds_up);
