@@ -152,7 +152,8 @@ RIM_API RIM_MUST_CHECK int rim_file_stat(rim_ctx *ctx, const rim_file_ask *ask, 
  */
 RIM_API RIM_MUST_CHECK int rim_file_send(rim_ctx *ctx, const rim_file_ask *ask, rim_ref socket, uint64_t length,
                                          rim_token *out);
-/* The same to another file, whose `to_offset` is where it is written. Not in one step: others may see a part of it. */
+/* The same to another file (by copy_file_range(2), where both are of one shard and the disk can), whose `to_offset` is
+ * where it is written. Not in one step: others may see a part of it. */
 RIM_API RIM_MUST_CHECK int rim_file_copy(rim_ctx *ctx, const rim_file_ask *ask, rim_ref to, uint64_t to_offset,
                                          uint64_t length, rim_token *out);
 

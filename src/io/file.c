@@ -155,7 +155,7 @@ bool rim__file_admits(const struct rim__file *file) {
 
 int rim__file_begin(struct rim__file *file, struct rim__file_call *call) {
     call->file = file;
-    file->exclusive = false;
+    file->exclusive = !is_shared(call);
     file->in_flight++;
     int error = rim__file_call_start(call);
     if (error != 0) {
@@ -163,6 +163,17 @@ int rim__file_begin(struct rim__file *file, struct rim__file_call *call) {
     }
     set_busy(file);
     return error;
+}
+
+void rim__file_pin(struct rim__file *file) {
+    file->exclusive = false;
+    file->in_flight++;
+    set_busy(file);
+}
+
+void rim__file_unpin(struct rim__file *file) {
+    file->in_flight--;
+    rim__file_settle(file);
 }
 
 static void start_waiting(struct rim__file *file) {

@@ -32,8 +32,8 @@ struct rim__file_ask {
     uint32_t what; /* enum rim__file_what */
     uint32_t flags;
     uint64_t offset;
-    uint64_t length; /* of a write: all that follows */
-    uint64_t is_exact;
+    uint64_t length;   /* of a write: all that follows */
+    uint64_t is_exact; /* of a read; of a COPY_RANGE where it begins in the source */
 };
 _Static_assert(sizeof(struct rim__file_ask) == 32, "what follows is aligned as the message is");
 
@@ -53,6 +53,7 @@ struct rim__file_call {
     struct rim__file_call *next; /* among those that wait */
     rim_token token;             /* of a request that was deferred; or of one without a message (is_direct) */
     struct rim_msg *msg;         /* what is written, or room for what is read */
+    struct rim__file *source;    /* of a range that is copied: what it comes from, and is pinned */
     struct rim__file_ask ask;
     bool is_here, is_direct;
     uint32_t skew;     /* of an aligned read: bytes before those that are wanted */
@@ -108,6 +109,9 @@ void rim__file_enqueue(struct rim__file *file, struct rim__file_call *call);
 bool rim__file_admits(const struct rim__file *file);
 /* Starts such a call. 0, or it was not taken. */
 int rim__file_begin(struct rim__file *file, struct rim__file_call *call);
+/* It has one call more in flight, which is another's: it stays open, and what changes it waits. Or no more. */
+void rim__file_pin(struct rim__file *file);
+void rim__file_unpin(struct rim__file *file);
 /* Does whatever is to be done next. To be called last in every event; the file may be gone afterwards. */
 void rim__file_settle(struct rim__file *file);
 /* The actors are gone: closes now, or as soon as nothing is in flight. */
@@ -118,6 +122,16 @@ void rim__file_cut(struct rim__file *file);
 /* A read without a message to the file. False: it was not taken; *error says why, or is 0: it is to be sent. */
 bool rim__file_read_directly(rim_ctx *ctx, const rim_file_ask *ask, const struct rim__file_ask *call, rim_token *out,
                              int *error);
+
+/* ---- file_range.c ---- */
+
+struct rim__file_range {
+    rim_ref to;
+    uint64_t offset, to_offset, length;
+};
+/* Copies a range of ask->file, now; the body of the outcome is a rim_file_result, whose bytes may be fewer. 0; -EAGAIN:
+   not now, or not by the kernel; or the codes of rim_request. */
+int rim__file_range_copy(rim_ctx *ctx, const rim_file_ask *ask, const struct rim__file_range *range);
 
 /* ---- file_align.c: of a file with align != 0 ---- */
 

@@ -28,6 +28,7 @@ static struct rim__file_call *make_call(rim_ctx *ctx, const struct rim__file_ask
     call->moved = 0;
     call->is_direct = false;
     call->span = 0;
+    call->source = NULL;
     call->ask = *ask;
     call->is_here = ask->offset == RIM_FILE_HERE;
     call->token = rim_defer(ctx);

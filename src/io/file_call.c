@@ -23,7 +23,7 @@ static const char *const verbs[] = {
     [RIM_FILE_OP_OPEN] = "open",         [RIM_FILE_OP_READ] = "read",       [RIM_FILE_OP_WRITE] = "write",
     [RIM_FILE_OP_SYNC] = "sync",         [RIM_FILE_OP_DATASYNC] = "sync",   [RIM_FILE_OP_TRUNCATE] = "truncate",
     [RIM_FILE_OP_ALLOCATE] = "allocate", [RIM_FILE_OP_STAT] = "stat",       [RIM_FILE_OP_ADVISE] = "advise",
-    [RIM_FILE_OP_LOCK] = "lock",         [RIM_FILE_OP_REPLACE] = "replace",
+    [RIM_FILE_OP_LOCK] = "lock",         [RIM_FILE_OP_REPLACE] = "replace", [RIM_FILE_OP_COPY_RANGE] = "copy to",
 };
 
 void rim__file_explain(const struct rim__file *file, const struct rim__file_call *call, int error, char *text,
@@ -96,6 +96,7 @@ static int submit(struct rim__file_call *call) {
     op->file.length = ask->length;
     op->file.path = ask->what == RIM_FILE_OP_REPLACE ? call->file->path : NULL;
     op->file.bytes = size > 0 ? bytes_of(call) + call->moved : NULL;
+    op->file.from_offset = ask->is_exact;
     op->file.fixed = ask->what == RIM_FILE_OP_READ ? number_of(call->file) : 0;
     return io->ops->submit(io, op);
 }
@@ -146,15 +147,22 @@ static void over(struct rim__file_call *call, int error) {
     if (call->is_here) {
         file->position = call->ask.offset + call->moved;
     }
+    struct rim__file *source = call->source;
     file->in_flight--;
     rim__file_call_end(call, error);
     rim__file_settle(file);
+    if (source != NULL) {
+        rim__file_unpin(source);
+    }
 }
 
 /* Whether there is a rest to be done; else `error` is how it ends. */
 static bool has_rest(struct rim__file_call *call, int32_t result, int *error) {
     bool writes = call->ask.what == RIM_FILE_OP_WRITE;
     if ((!writes && call->ask.what != RIM_FILE_OP_READ) || result < 0) {
+        if (call->source != NULL && result > 0) {
+            call->moved = (uint64_t)result;
+        }
         *error = result < 0 ? result : 0;
         return false;
     }
@@ -252,7 +260,12 @@ static void answer_directly(struct rim__file_call *call, int error) {
         error = -RIM_EDOWN;
     }
     if (error == 0) {
-        error = rim__shortcut_reply(ctx, file->self, call->token, call->msg, call->moved);
+        size_t size = call->source != NULL ? sizeof(rim_file_result) : call->moved;
+        if (call->source != NULL) {
+            *(rim_file_result *)rim__msg_body(call->msg) =
+                (rim_file_result){.offset = call->ask.offset, .bytes = call->moved};
+        }
+        error = rim__shortcut_reply(ctx, file->self, call->token, call->msg, size);
         call->msg = error == 0 ? NULL : call->msg;
     }
     if (error != 0) {

@@ -18,6 +18,7 @@
 
 #define PIECE      (128u << 10)
 #define PIECES_MAX 2u
+#define RANGE      (8u << 20) /* of what the kernel copies at once: a deadline is looked at in between */
 
 enum { CARRIER_PROTOCOL = 0x7f09, CARRY = (CARRIER_PROTOCOL << 16) + RIM_USER };
 
@@ -34,6 +35,8 @@ struct carrier {
     uint64_t read_at, left, moved;
     uint32_t moving;
     bool reading;
+    bool ranging;  /* the kernel copies a range */
+    bool no_range; /* it could not, and is not asked again */
     rim_msg *stuck;
     uint64_t unflushed; /* bytes that the socket has, but was not asked about */
     rim_mon watch;
@@ -171,12 +174,58 @@ static int read_next(rim_ctx *ctx, struct carrier *self) {
     return error == -RIM_EFULL ? rim_want_room(ctx, self->load.from) : error;
 }
 
+/* ---- by the kernel ---- */
+
+static bool means_another_way(int error) {
+    return error == -EXDEV || error == -EINVAL || error == -EOPNOTSUPP || error == -ENOSYS || error == -EBADF ||
+           error == -EPERM || error == -ETXTBSY || error == -RIM_EFULL;
+}
+
+/* An end is left to a read to find: some files have bytes although they say that they have none. */
+static rim_verdict on_ranged(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg) {
+    (void)cookie;
+    (void)msg;
+    struct carrier *self = state;
+    const rim_file_result *result = body;
+    self->ranging = false;
+    if (error != 0 && !means_another_way(error)) {
+        return fail(ctx, self, error, rim_error_text(ctx));
+    }
+    self->no_range = error != 0 || result->bytes == 0;
+    if (!self->no_range) {
+        self->read_at += result->bytes;
+        self->load.to_offset += result->bytes;
+        self->moved += result->bytes;
+        self->left -= result->bytes < self->left ? result->bytes : self->left;
+    }
+    return pump(ctx, self);
+}
+
+/* Whether it goes on that way, as long as nothing is on its way by the other. */
+static bool copy_range(rim_ctx *ctx, struct carrier *self) {
+    if (self->no_range || self->reading || self->stuck != NULL || self->moving > 0) {
+        return false;
+    }
+    struct rim__file_range range = {.to = self->load.to,
+                                    .offset = self->read_at,
+                                    .to_offset = self->load.to_offset,
+                                    .length = self->left < RANGE ? self->left : RANGE};
+    rim_file_ask ask = {.file = self->load.from, .timeout_ns = time_left(ctx, self), .on_outcome = on_ranged};
+    self->ranging = rim__file_range_copy(ctx, &ask, &range) == 0;
+    return self->ranging;
+}
+
 static rim_verdict pump(rim_ctx *ctx, struct carrier *self) {
     int error = 0;
+    if (self->ranging || (self->left > 0 && copy_range(ctx, self))) {
+        return RIM_DONE;
+    }
     if (is_stuck(self) && !hand_on(ctx, self, &error) && error != 0) {
         return fail(ctx, self, error, rim_strerror(error));
     }
-    if (!self->reading && !is_stuck(self) && self->left > 0 && self->moving < PIECES_MAX) {
+    /* One at a time while the kernel may yet take it over, which it can when nothing else is on its way. */
+    uint32_t most = self->no_range ? PIECES_MAX : 1;
+    if (!self->reading && !is_stuck(self) && self->left > 0 && self->moving < most) {
         error = read_next(ctx, self);
     }
     if (error != 0) {
@@ -195,6 +244,8 @@ static rim_verdict on_carry(rim_ctx *ctx, void *state, const void *body, rim_msg
     self->read_at = self->load.offset;
     self->left = self->load.length;
     self->deadline_ns = rim_deadline(ctx);
+    bool is_apart = rim_shard_of(self->load.from) != rim_shard_of(self->load.to);
+    self->no_range = self->load.is_socket || is_apart || rim_shard_of(self->load.to) != rim_shard_index(ctx);
     self->asked = rim_defer(ctx);
     uint64_t wait_ns = time_left(ctx, self);
     if (self->asked == RIM_NIL || rim_after(ctx, wait_ns, 0) == RIM_NIL) {

@@ -29,6 +29,7 @@ static int begin(struct rim__file *file, const struct rim__file_ask *ask, rim_to
     call->is_here = false;
     call->is_direct = true;
     call->span = 0;
+    call->source = NULL;
     call->token = token;
     call->msg = msg;
     int error = rim__file_begin(file, call);

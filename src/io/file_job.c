@@ -29,7 +29,7 @@ struct job {
     int fd;
     uint32_t flags, mode, size;
     uint32_t path_size; /* with its end; it lies behind the bytes */
-    uint64_t offset, length;
+    uint64_t offset, length, from_offset;
     int64_t result;
     _Alignas(4096) char bytes[]; /* aligned for O_DIRECT */
 };
@@ -52,6 +52,11 @@ static ssize_t write_bytes(const struct job *job) {
         return append_bytes(job, &piece);
     }
     return pwritev(job->fd, &piece, 1, (off_t)job->offset);
+}
+
+static ssize_t copy_range(const struct job *job) {
+    off_t from = (off_t)job->from_offset, to = (off_t)job->offset;
+    return copy_file_range((int)job->flags, &from, job->fd, &to, job->length, 0);
 }
 
 static int lock(const struct job *job) {
@@ -185,6 +190,8 @@ static int64_t perform(struct job *job) {
         return errno == 0 ? 0 : -1;
     case RIM_FILE_OP_LOCK:
         return lock(job);
+    case RIM_FILE_OP_COPY_RANGE:
+        return copy_range(job);
     case RIM_FILE_OP_REPLACE:
         return replace(job);
     case RIM_FILE_OP_FETCH:
@@ -247,6 +254,7 @@ static struct job *make(struct rim__io *io, struct rim__op *op) {
         .path_size = path_size,
         .offset = op->file.offset,
         .length = op->file.length,
+        .from_offset = op->file.from_offset,
     };
     if (path_size > 0) {
         memcpy(job->bytes + job->size, op->file.path, path_size);

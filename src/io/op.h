@@ -67,6 +67,8 @@ enum rim__file_what {
     RIM_FILE_OP_REPLACE,  /* path, mode; bytes, size: in one step. Needs no descriptor. Result 0 or negative */
     RIM_FILE_OP_FETCH, /* path, flags; into bytes, size: opens, reads from the beginning on, closes. Result is the count
                         */
+    RIM_FILE_OP_COPY_RANGE, /* to offset, length; flags is the descriptor to copy from, from_offset on: the count, which
+                               may be short, 0 at its end */
 };
 #define RIM_FILE_OP_END  UINT64_MAX  /* the offset of a write that appends */
 #define RIM_FILE_OP_SIZE 0x7ffff000u /* the kernel moves no more at once */
@@ -152,6 +154,7 @@ struct rim__op {
             uint64_t offset, length;
             const char *path;
             void *bytes;
+            uint64_t from_offset;
             uint32_t fixed; /* the number that `fix` gave the descriptor; 0: none */
         } file;
         struct {

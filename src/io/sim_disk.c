@@ -12,6 +12,7 @@
 #include "io/sim_tree.h"
 
 #define FULL           "/dev/full"
+#define RANGE_MAX      100000u /* at once: a short one is usual */
 #define DIRECT_ALIGN   512u
 #define DIOALIGN_MASK  0x2000u /* of statx, where the C library does not name it yet; its two fields */
 #define DIOALIGN_PLACE 152u
@@ -226,6 +227,28 @@ static int32_t write_bytes(struct rim__sim *sim, const struct rim__sim_opening *
     return (int32_t)size;
 }
 
+/* By way of a buffer: the two may be one file. */
+static int32_t copy_range(struct rim__sim *sim, const struct rim__sim_opening *opening, const struct rim__op *op) {
+    const struct rim__sim_opening *source = opening_of(&sim->files, (int)op->file.flags);
+    uint32_t size = op->file.length < RANGE_MAX ? (uint32_t)op->file.length : RANGE_MAX;
+    if ((opening->flags & O_APPEND) || !may_read(source->flags)) {
+        return -EBADF;
+    }
+    char *bytes = rim__sim_event_alloc(size);
+    struct rim__op part = {.kind = RIM_OP_FILE};
+    part.file.bytes = bytes;
+    part.file.size = size;
+    part.file.offset = op->file.from_offset;
+    int32_t result = read_bytes(sim, source, &part);
+    if (result > 0) {
+        part.file.size = (uint32_t)result;
+        part.file.offset = op->file.offset;
+        result = write_bytes(sim, opening, &part);
+    }
+    free(bytes);
+    return result;
+}
+
 static int32_t truncate_file(const struct rim__sim_opening *opening, const struct rim__op *op) {
     if (!may_write(opening->flags)) {
         return -EINVAL;
@@ -369,6 +392,8 @@ static int32_t perform(struct rim__sim *sim, const struct rim__sim_opening *open
         return 0;
     case RIM_FILE_OP_LOCK:
         return lock_file(opening, op);
+    case RIM_FILE_OP_COPY_RANGE:
+        return copy_range(sim, opening, op);
     case RIM_FILE_OP_OPEN:
     case RIM_FILE_OP_REPLACE:
     case RIM_FILE_OP_FETCH:

@@ -52,6 +52,7 @@ void rim__uring_file_fill(struct rim__op *op, struct io_uring_sqe *sqe) {
     case RIM_FILE_OP_LOCK:
     case RIM_FILE_OP_REPLACE:
     case RIM_FILE_OP_FETCH:
+    case RIM_FILE_OP_COPY_RANGE:
         break;
     }
     rim__unreachable("what is done to a file");
