@@ -15,6 +15,8 @@
     X(file_that_is_a_folder_cannot_be_written)                                                                         \
     X(file_errors_name_the_path)                                                                                       \
     X(file_disk_may_be_full)                                                                                           \
+    X(file_on_a_full_disk_says_how_much_it_has)                                                                        \
+    X(file_on_a_full_disk_is_not_replaced_nor_copied)                                                                  \
     X(file_write_that_is_cut_short_says_so)                                                                            \
     X(file_calls_take_effect_in_order)                                                                                 \
     X(file_does_what_was_asked_before_its_owner_ended)                                                                 \
