@@ -307,9 +307,18 @@ static void is_open(struct rim__file *file) {
     rim__file_settle(file);
 }
 
+/* An open that was interrupted has done nothing. */
+static bool goes_on(struct rim__file *file, const struct rim__completion *completion) {
+    struct rim__io *io = file->service->io;
+    return completion->result == -EINTR && !file->service->detached && io->ops->submit(io, &file->opening) == 0;
+}
+
 /* The alignment is known, or not: a kernel that cannot be asked is no error. */
 static void measured(struct rim__op *op, const struct rim__completion *completion) {
     struct rim__file *file = rim__container_of(op, struct rim__file, opening);
+    if (goes_on(file, completion)) {
+        return;
+    }
     if (completion->result < 0) {
         memset(file->status, 0, sizeof *file->status);
     }
@@ -342,6 +351,9 @@ static int measure(struct rim__file *file) {
 
 static void opened(struct rim__op *op, const struct rim__completion *completion) {
     struct rim__file *file = rim__container_of(op, struct rim__file, opening);
+    if (goes_on(file, completion)) {
+        return;
+    }
     if (completion->result < 0) {
         file->error = completion->result;
     } else {

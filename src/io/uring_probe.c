@@ -17,7 +17,7 @@
 static int run_one(struct rim__uring_ring *ring, struct io_uring_cqe *out) {
     for (int tries = 0; tries < 100 && !rim__uring_ring_has_completions(ring); tries++) {
         int result = rim__uring_ring_enter(ring, WAIT_NS);
-        if (result < 0 && result != -EINTR && result != -EAGAIN) {
+        if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY) {
             return result == -ETIME ? -EIO : result;
         }
     }

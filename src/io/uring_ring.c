@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "base/sentinel.h"
 
 /* Newer than the oldest liburing that we build with: Linux 6.15. */
@@ -117,8 +118,27 @@ void rim__uring_ring_close(struct rim__uring_ring *ring) {
     memset(ring, 0, sizeof *ring);
 }
 
+/* ---- entering ---- */
+
+static int enter(unsigned fd, unsigned count, unsigned least, unsigned flags, void *arg, size_t size) {
+    return io_uring_enter2(fd, count, least, flags, arg, size);
+}
+
+struct rim__uring_ring_calls rim__uring_ring_calls = {
+    .submit = io_uring_submit,
+    .submit_and_get_events = io_uring_submit_and_get_events,
+    .enter = enter,
+};
+
+static void prepare(struct rim__uring_ring *ring) {
+    if (rim__unlikely(rim__uring_ring_calls.before != NULL)) {
+        rim__uring_ring_calls.before(&ring->queues);
+    }
+}
+
 int rim__uring_ring_flush(struct rim__uring_ring *ring) {
-    return io_uring_submit(&ring->queues);
+    prepare(ring);
+    return rim__uring_ring_calls.submit(&ring->queues);
 }
 
 /* What was prepared becomes the kernel's to read, as in io_uring_submit. Returns how many entries that are. */
@@ -137,12 +157,13 @@ static int sleep_in(struct rim__uring_ring *ring, struct __kernel_timespec *limi
     uint32_t flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | ring->enter_fd_flag | ring->wait_flags;
     uint32_t count = publish(&ring->queues);
     /* One completion: a message from another ring does not wake who waits for several. */
-    return io_uring_enter2((unsigned)ring->queues.enter_ring_fd, count, 1, flags, (void *)&arg, sizeof arg);
+    return rim__uring_ring_calls.enter((unsigned)ring->queues.enter_ring_fd, count, 1, flags, (void *)&arg, sizeof arg);
 }
 
 int rim__uring_ring_enter(struct rim__uring_ring *ring, uint64_t wait_ns) {
+    prepare(ring);
     if (wait_ns == 0) {
-        return io_uring_submit_and_get_events(&ring->queues);
+        return rim__uring_ring_calls.submit_and_get_events(&ring->queues);
     }
     struct __kernel_timespec limit = {
         .tv_sec = (int64_t)(wait_ns / NS_PER_SECOND),

@@ -25,6 +25,18 @@ struct rim__uring_ring {
     uint32_t wait_flags;      /* for an enter that may sleep */
 };
 
+/*
+ * How the kernel is entered. liburing's calls are inline, and so no library can stand between: this is where tests put
+ * faults. To be changed before a system is made, and by nobody but tests.
+ */
+struct rim__uring_ring_calls {
+    void (*before)(struct io_uring *queues); /* what was prepared is about to be submitted; NULL: nothing */
+    int (*submit)(struct io_uring *queues);
+    int (*submit_and_get_events)(struct io_uring *queues);
+    int (*enter)(unsigned fd, unsigned count, unsigned least, unsigned flags, void *arg, size_t size);
+};
+extern struct rim__uring_ring_calls rim__uring_ring_calls;
+
 /* The best flags there are; give them to open to start with. */
 uint32_t rim__uring_ring_flags(void);
 

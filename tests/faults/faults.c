@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * faults --driver io_uring|epoll FOLDER: a file and some connections, for `run`, which makes system calls fail under
- * it. Whatever fails is counted and told; nothing may hang, crash, be lost or leak. Exit status: 0, 1 if something of
- * that kind was found, 3 if no system could be made or started, and that was said.
+ * faults --driver io_uring|epoll FOLDER [FAULT]: a file and some connections, for `run`, which makes system calls fail
+ * under it. Whatever fails is counted and told; nothing may hang, crash, be lost or leak. Exit status: 0, 1 if
+ * something of that kind was found, 3 if no system could be made or started, and that was said, 4 if this kernel cannot
+ * inject FAULT (inject.h).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,6 +15,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "inject.h"
 
 #define UNUSED __attribute__((unused))
 
@@ -224,6 +227,7 @@ static int wait_and_stop(rim_system *system) {
         }
     }
     int error = rim_system_stop(system, RIM_SECONDS(10), &report);
+    printf("struck %u\n", inject_count());
     printf("good %u errors %u%s stop %d%s%s\n", atomic_load(&play.good), atomic_load(&play.errors),
            hangs ? " HANGS" : "", error, report.adds_up ? "" : " DOES NOT ADD UP", report.leaks ? " LEAKS" : "");
     rim_system_destroy(system);
@@ -235,8 +239,13 @@ int main(int argc, char **argv) {
     rim_system *system = NULL;
     rim_ref ref;
     char path[200];
-    if (argc != 4 || strcmp(argv[1], "--driver") != 0) {
+    if (argc < 4 || argc > 5 || strcmp(argv[1], "--driver") != 0) {
         return 2;
+    }
+    int injected = argc == 5 ? inject_set(argv[4]) : 0;
+    if (injected != 0) {
+        printf("%s: %s\n", argv[4], strerror(-injected));
+        return injected == -EOPNOTSUPP ? 4 : 2;
     }
     snprintf(path, sizeof path, "%s/file", argv[3]);
     play.path = path;
