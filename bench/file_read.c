@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fio.h"
 #include "harness.h"
 #include "world.h"
 
@@ -88,6 +89,7 @@ struct run {
     uint64_t measure_ns, begin_ns, n, random;
     double cpu_us; /* at the beginning; then what was used */
     uint32_t open_max, open;
+    int flags; /* of the file */
 };
 
 struct reader {
@@ -142,7 +144,8 @@ static rim_verdict reader_init(rim_ctx *ctx, void *state, const void *arg, size_
     struct reader *self = state;
     (void)size;
     self->run = *(struct run *const *)arg;
-    return rim_file_open(ctx, &(rim_file_options){.path = path}, &self->file) == 0 ? RIM_DONE : RIM_FAIL;
+    rim_file_options options = {.path = path, .flags = self->run->flags};
+    return rim_file_open(ctx, &options, &self->file) == 0 ? RIM_DONE : RIM_FAIL;
 }
 
 static const rim_handler reader_on[] = {[RIM_FILE_OPEN] = on_open};
@@ -152,8 +155,9 @@ static const rim_behaviour reader = {.name = "reader",
                                      .on = reader_on,
                                      .on_count = RIM_COUNT(reader_on)};
 
-static int measure(const rim_behaviour *behaviour, uint32_t open_max, double seconds, struct sample *out) {
-    struct run run = {.measure_ns = (uint64_t)(seconds * 1e9), .open_max = open_max, .random = 1};
+static int measure_with(const rim_behaviour *behaviour, uint32_t open_max, int flags, double seconds,
+                        struct sample *out) {
+    struct run run = {.measure_ns = (uint64_t)(seconds * 1e9), .open_max = open_max, .random = 1, .flags = flags};
     rim_ref ref;
     int error = make_files();
     if (error != 0) {
@@ -168,12 +172,35 @@ static int measure(const rim_behaviour *behaviour, uint32_t open_max, double sec
     return error;
 }
 
+static int measure(const rim_behaviour *behaviour, uint32_t open_max, double seconds, struct sample *out) {
+    return measure_with(behaviour, open_max, 0, seconds, out);
+}
+
 static int read_one(double seconds, struct sample *out) {
     return measure(&reader, 1, seconds, out);
 }
 
 static int read_many(double seconds, struct sample *out) {
     return measure(&reader, DEPTH, seconds, out);
+}
+
+/* Past the page cache. -ENOTSUP where the disk of /tmp cannot. */
+static int read_past_cache(uint32_t open_max, double seconds, struct sample *out) {
+    int error = make_files();
+    int fd = error == 0 ? open(path, O_RDONLY | O_DIRECT) : -1;
+    if (fd < 0) {
+        return error != 0 ? error : -ENOTSUP;
+    }
+    close(fd);
+    return measure_with(&reader, open_max, O_DIRECT, seconds, out);
+}
+
+static int read_past_cache_one(double seconds, struct sample *out) {
+    return read_past_cache(1, seconds, out);
+}
+
+static int read_past_cache_many(double seconds, struct sample *out) {
+    return read_past_cache(DEPTH, seconds, out);
 }
 
 /* ---- what it is held against ---- */
@@ -339,10 +366,44 @@ static int limit_stage(double seconds, struct sample *out) {
     return error;
 }
 
+/* ---- the same by fio ---- */
+
+static int by_fio(const char *engine, uint32_t depth, int is_direct, double seconds, struct sample *out) {
+    struct fio_job job = {
+        .engine = engine, .path = path, .bytes = (uint64_t)PAGES * PAGE, .depth = depth, .is_direct = is_direct};
+    int error = make_files();
+    return error != 0 ? error : fio_read(&job, seconds, out);
+}
+
+static int fio_psync(double seconds, struct sample *out) {
+    return by_fio("psync", 1, 0, seconds, out);
+}
+
+static int fio_ring(double seconds, struct sample *out) {
+    return by_fio("io_uring", DEPTH, 0, seconds, out);
+}
+
+static int fio_mmap(double seconds, struct sample *out) {
+    return by_fio("mmap", 1, 0, seconds, out);
+}
+
+static int fio_direct_one(double seconds, struct sample *out) {
+    return by_fio("psync", 1, 1, seconds, out);
+}
+
+static int fio_direct_many(double seconds, struct sample *out) {
+    return by_fio("io_uring", DEPTH, 1, seconds, out);
+}
+
 static const struct figure figures[] = {
     FIGURE("4 KiB, one read at a time, CPU", "us", false, read_one, "bare io_uring", ring_one),
     FIGURE("4 KiB, 32 reads at a time, CPU", "us", false, read_many, "bare io_uring", ring_many),
     FIGURE("4 KiB, 32 reads at a time, CPU", "us", false, read_many, "pread in a loop", limit_pread),
+    FIGURE("4 KiB, one read at a time, CPU", "us", false, read_one, "fio psync", fio_psync),
+    FIGURE("4 KiB, 32 reads at a time, CPU", "us", false, read_many, "fio io_uring", fio_ring),
+    FIGURE("4 KiB, 32 reads at a time, CPU", "us", false, read_many, "fio mmap", fio_mmap),
+    FIGURE("direct, one read at a time, CPU", "us", false, read_past_cache_one, "fio psync", fio_direct_one),
+    FIGURE("direct, 32 reads at a time, CPU", "us", false, read_past_cache_many, "fio io_uring", fio_direct_many),
     FIGURE("small file, 32 at a time, CPU", "us", false, stage, "the same in a loop", limit_stage),
 };
 

@@ -177,7 +177,7 @@ bool harness_run(const struct benchmark *benchmark, const struct effort *effort)
         int error = measure(figure, effort, &result);
         if (error != 0) {
             fprintf(stderr, "rimbench: %s: %s: %s\n", benchmark->name, figure->metric,
-                    error == -ENOTSUP ? "left out, it needs two CPUs" : rim_strerror(error));
+                    error == -ENOTSUP ? "left out, this machine lacks what it needs" : rim_strerror(error));
             good = good && error == -ENOTSUP;
         } else if (effort->json) {
             print_json(benchmark, figure, &result);

@@ -32,7 +32,9 @@ void rim__file_explain(const struct rim__file *file, const struct rim__file_call
     const char *dots = length > PATH_SHOWN ? "..." : "";
     const char *path = file->path + (length > PATH_SHOWN ? length - PATH_SHOWN : 0);
     if (error == 0) {
-        snprintf(text, size, "%s%s closed", dots, path);
+        rim__assert(size >= 2 * PATH_SHOWN);
+        char *end = stpcpy(stpcpy(text, dots), path); /* at each closing: without a format to be read */
+        memcpy(end, " closed", sizeof " closed");
         return;
     }
     const char *why = rim_strerror(error);
