@@ -5,7 +5,7 @@
  *
  *     main.c     cases, ways, steps; what must hold at the end of a run
  *     stage.c    one run: the world, its actors, the end
- *     streams.c, datagrams.c, files.c, maps.c    what the cases do
+ *     streams.c, datagrams.c, files.c, maps.c, others.c    what the cases do
  *
  * A case is a few functions. `begin` is called within each of its actors, and `event` for whatever comes to them.
  * What they make they enter in the ledger, by made; then it is checked that the last event of each comes once, if its
@@ -101,7 +101,9 @@ uint32_t closing_me(rim_ctx *ctx);
 /* For begin and event: actor `number` is told to go on, with CLOSING_TALK. */
 void closing_tell(rim_ctx *ctx, uint32_t number, uint64_t what);
 
-extern const struct closing_case closing_streams[], closing_datagrams[], closing_files[], closing_maps[];
-extern const uint32_t closing_stream_count, closing_datagram_count, closing_file_count, closing_map_count;
+extern const struct closing_case closing_streams[], closing_datagrams[], closing_files[], closing_maps[],
+    closing_others[];
+extern const uint32_t closing_stream_count, closing_datagram_count, closing_file_count, closing_map_count,
+    closing_other_count;
 
 #endif

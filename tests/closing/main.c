@@ -147,6 +147,7 @@ int main(int argc, char **argv) {
     run_cases(&wish, closing_datagrams, closing_datagram_count);
     run_cases(&wish, closing_files, closing_file_count);
     run_cases(&wish, closing_maps, closing_map_count);
+    run_cases(&wish, closing_others, closing_other_count);
     printf("%llu passed, %llu failed\n", (unsigned long long)(wish.runs - wish.failed),
            (unsigned long long)wish.failed);
     return wish.failed == 0 && wish.runs > 0 ? 0 : 1;
