@@ -14,7 +14,7 @@ static void throw_ball(rim_ctx *ctx, uint32_t actor) {
         closing.numbers[BALLS + actor]++ < ROUNDS) {
         for (int i = 0; i < 2; i++) {
             int error = rim_datagram_send(ctx, closing.numbers[SOCKETS + actor], &to, "ball", 4);
-            CLOSING_CHECK(error == 0 || error == -RIM_EDOWN || error == -RIM_EFULL);
+            CLOSING_CHECK(error == 0 || error == -RIM_EDOWN || error == -RIM_EFULL || error == -ENOMEM);
         }
     }
 }

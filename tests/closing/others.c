@@ -18,7 +18,7 @@ static void pipe_begin(rim_ctx *ctx, uint32_t actor) {
     closing_made(ctx, ME, closing.numbers[WRITER], rim_socket_close);
     for (int i = 0; i < CHUNKS; i++) {
         int error = rim_socket_write(ctx, closing.numbers[WRITER], bytes, sizeof bytes);
-        CLOSING_CHECK(error == 0 || error == -RIM_EDOWN || error == -RIM_EFULL);
+        CLOSING_CHECK(error == 0 || error == -RIM_EDOWN || error == -RIM_EFULL || error == -ENOMEM);
     }
     (void)rim_socket_flush(ctx, closing.numbers[WRITER], 1);
 }

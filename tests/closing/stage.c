@@ -62,7 +62,7 @@ void closing_answered(uint32_t actor) {
 
 void closing_tell(rim_ctx *ctx, uint32_t number, uint64_t what) {
     int error = rim_send(ctx, closing.actors[number], CLOSING_TALK, &what, sizeof what);
-    CLOSING_CHECK(error == 0 || error == -RIM_EDOWN || error == -RIM_EFULL);
+    CLOSING_CHECK(error == 0 || error == -RIM_EDOWN || error == -RIM_EFULL || error == -ENOMEM);
 }
 
 uint32_t closing_me(rim_ctx *ctx) {
@@ -156,6 +156,7 @@ static rim_sim_options accidents(uint64_t seed) {
         return (rim_sim_options){0};
     }
     return (rim_sim_options){
+        .no_memory = seed % 4 == 0 ? 10 : 0, /* an allocation of a hundred */
         .skip_turn = 50,
         .late_wake = 50,
         .false_wake = 50,

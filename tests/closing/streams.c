@@ -74,7 +74,7 @@ static void send_chunks(rim_ctx *ctx) {
     static char bytes[CHUNK];
     for (int i = 0; i < CHUNKS; i++) {
         int error = rim_socket_write(ctx, closing.numbers[SOCKET], bytes, sizeof bytes);
-        CLOSING_CHECK(error == 0 || error == -RIM_EDOWN || error == -RIM_EFULL);
+        CLOSING_CHECK(error == 0 || error == -RIM_EDOWN || error == -RIM_EFULL || error == -ENOMEM);
     }
     (void)rim_socket_flush(ctx, closing.numbers[SOCKET], 7);
 }
