@@ -289,20 +289,19 @@ void rim__request_drop(rim_ctx *ctx, struct rim_msg *msg) {
 
 /* A failure may say more than its code: see rim__refuse_saying. */
 static void keep_text(rim_ctx *ctx, const struct rim_msg *msg) {
-    const char *text = NULL;
-    size_t length = 0;
+    const char *text = rim_strerror(failure_of(msg)); /* and not that of an error before */
+    size_t length = strlen(text);
     if (msg->flags & RIM_MSG_OUT) {
-        text = rim__job_text(msg);
-        length = text != NULL ? strlen(text) : 0;
+        const char *said = rim__job_text(msg);
+        text = said != NULL ? said : text;
+        length = strlen(text);
     } else if (msg->size > sizeof(int32_t)) {
         text = (const char *)rim__msg_body(msg) + sizeof(int32_t);
         length = msg->size - sizeof(int32_t);
     }
-    if (text != NULL) {
-        length = length < sizeof ctx->error_text ? length : sizeof ctx->error_text - 1;
-        memcpy(ctx->error_text, text, length);
-        ctx->error_text[length] = '\0';
-    }
+    length = length < sizeof ctx->error_text ? length : sizeof ctx->error_text - 1;
+    memcpy(ctx->error_text, text, length);
+    ctx->error_text[length] = '\0';
 }
 
 void rim__request_outcome(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg, rim_verdict *verdict) {
@@ -314,7 +313,7 @@ void rim__request_outcome(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg
     }
     bool reply = msg->kind != RIM_KIND_FAILURE; /* a failure without an error is an answer of the runtime's own */
     int error = reply ? 0 : failure_of(msg);
-    if (!reply) {
+    if (error != 0) {
         keep_text(ctx, msg);
     }
     const void *body = reply ? rim__msg_body(msg) : &request->word;

@@ -343,3 +343,33 @@ void file_that_was_read_often_lets_go_of_its_locks(struct scenario *s) {
     run(s, &file_often, "often");
     CHECK(hall.closed == 1 && hall.outcomes == 8 * PAGES);
 }
+
+/* ---- words ---- */
+
+ROLE_OUTCOME(timed_out) {
+    CHECK(error == -ETIMEDOUT && strcmp(rim_error_text(ctx), rim_strerror(-ETIMEDOUT)) == 0);
+    scenario_done(ctx);
+    return RIM_DONE;
+}
+
+ROLE_OUTCOME(not_written) {
+    CHECK(error == -EBADF && strstr(rim_error_text(ctx), hall.path) != NULL);
+    rim_file_ask ask = ask_of(0, timed_out, 0);
+    ask.timeout_ns = 1;
+    CHECK(rim_file_sync(ctx, &ask, false, NULL) == 0);
+    return RIM_DONE;
+}
+
+ROLE_ON(words_go) {
+    rim_file_options options = {.path = hall.path, .flags = O_RDONLY | O_CREAT};
+    CHECK(rim_file_open(ctx, &options, &hall.file) == 0);
+    rim_file_ask ask = ask_of(0, not_written, 0);
+    CHECK(rim_file_write(ctx, &ask, "x", 1, NULL) == 0);
+    return RIM_DONE;
+}
+static const rim_handler words_on[] = {[GO] = words_go};
+ROLE(file_words, words_on);
+
+void file_call_that_times_out_does_not_borrow_a_text(struct scenario *s) {
+    run(s, &file_words, "words");
+}
