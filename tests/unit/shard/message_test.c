@@ -158,7 +158,33 @@ static void message_stays_in_its_parcel_without_memory(void) {
     finish();
 }
 
+static void message_that_is_aligned_begins_at_a_multiple(void) {
+    start();
+    struct rim__shard *shard = rig.shards[0];
+    for (size_t align = 16; align <= 65536; align *= 2) {
+        for (size_t size = 1; size < 20000; size = size * 3 + 1) {
+            struct rim_msg *msg = rim__msg_create_aligned(shard, 7, size, align);
+            CU_ASSERT_FATAL(msg != NULL);
+            char *bytes = rim__msg_body(msg);
+            CU_ASSERT_EQUAL((uintptr_t)bytes & (align - 1), 0);
+            memset(bytes, 1, size);
+            rim__msg_out(msg)->data = bytes + size - 1; /* moved on and shortened: it is freed all the same */
+            rim__msg_out(msg)->size = 1;
+            msg->size = 1;
+            rim__msg_release(shard, msg);
+        }
+    }
+    for (uint64_t at = 1; at <= 2; at++) {
+        shard->memory.fail_at = at;
+        shard->memory.allocations = 0;
+        CU_ASSERT(rim__msg_create_aligned(shard, 7, 5000, 4096) == NULL);
+    }
+    shard->memory.fail_at = 0;
+    finish();
+}
+
 #define TESTS(X)                                                                                                       \
+    X(message_that_is_aligned_begins_at_a_multiple)                                                                    \
     X(message_span_is_rounded_up_to_16)                                                                                \
     X(message_has_what_it_was_made_with)                                                                               \
     X(message_body_is_released_once_at_home)                                                                           \
