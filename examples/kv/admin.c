@@ -7,7 +7,7 @@
 
 #include <ringmail/stats.h>
 
-#include "route.h"
+#include "server.h"
 
 /* ---- COMMAND ---- */
 
@@ -22,105 +22,69 @@ void do_subcommand(struct call *call) {
     reply_error(call->out, "unknown subcommand '%.*s'. Try %.*s HELP.", shown, call->args[1].at, (int)i, name);
 }
 
-static void write_name(struct reply *out, const struct command *command) {
-    reply_bulk(out, text_of(command->name));
-}
-
-static void write_doc(struct reply *out, const struct command *command) {
-    write_name(out, command);
-    reply_map(out, 2);
-    reply_strings(out, (const char *const[]){"summary", command->summary, "group", command->group, NULL});
-}
-
 /* The ten fields of Redis 7; categories, tips, key specifications and subcommands are left empty. */
 static void write_info(struct reply *out, const struct command *command) {
     static const char *const words[] = {"write", "readonly", "fast"};
     reply_head(out, '*', 10);
-    write_name(out, command);
+    reply_bulk(out, text_of(command->name));
     reply_integer(out, command->arity);
-    reply_set(out, (uint64_t)__builtin_popcount(command->flags & 7u));
+    reply_head(out, '~', __builtin_popcount(command->flags & 7u));
     for (uint32_t i = 0; i < 3; i++) {
         if (command->flags & 1u << i) {
             reply_status(out, words[i]);
         }
     }
-    reply_integer(out, command->first_key);
-    reply_integer(out, command->last_key);
-    reply_integer(out, command->step);
-    reply_set(out, 0);
+    const int64_t keys[] = {command->first_key, command->last_key, command->step};
     for (uint32_t i = 0; i < 3; i++) {
-        reply_head(out, '*', 0);
+        reply_integer(out, keys[i]);
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        reply_head(out, i == 0 ? '~' : '*', 0);
     }
 }
 
-typedef void write_fn(struct reply *out, const struct command *command);
-
-/* Of all commands. */
-static void write_all(struct call *call, write_fn *write, bool map) {
-    uint32_t listed = 0;
-    for (uint32_t i = 0; i < command_count; i++) {
-        listed += command_is_listed(&commands[i]);
+/* What `form` of COMMAND asks of each: INFO, DOCS, LIST, and COUNT, which wants to know no more. */
+static void write_command(struct reply *out, const struct command *command, int form) {
+    if (form == 0) {
+        write_info(out, command);
+    } else if (form < 3) {
+        reply_bulk(out, text_of(command->name));
     }
-    map ? reply_map(call->out, listed) : reply_head(call->out, '*', listed);
-    for (uint32_t i = 0; i < command_count; i++) {
-        if (command_is_listed(&commands[i])) {
-            write(call->out, &commands[i]);
+    if (form == 1) {
+        reply_head(out, '%', 2);
+        reply_strings(out, (const char *const[]){"summary", command->summary, "group", command->group, NULL});
+    }
+}
+
+/* Of those that are named, or of all, but for what is a part of another or not for clients. */
+void do_command_about(struct call *call) {
+    int form = call->command->form;
+    bool all = call->count <= 2;
+    struct reply list = {.ctx = call->out->ctx, .version = call->out->version};
+    uint32_t count = 0;
+    for (uint32_t i = 0; all && i < command_count; i++) {
+        if (!(commands[i].flags & COMMAND_INTERNAL) && strchr(commands[i].name, '|') == NULL) {
+            write_command(&list, &commands[i], form);
+            count++;
         }
     }
-}
-
-static const struct command *named(struct text name) {
-    const struct command *command = command_find(&name, 1);
-    return command != NULL && !(command->flags & COMMAND_INTERNAL) ? command : NULL;
+    for (uint32_t i = 2; i < call->count; i++) {
+        const struct command *command = command_find(&call->args[i], 1);
+        bool known = command != NULL && !(command->flags & COMMAND_INTERNAL);
+        if (known) {
+            write_command(&list, command, form);
+        } else if (form == 0) {
+            reply_raw(&list, text_of(list.version == 3 ? "_\r\n" : "*-1\r\n"));
+        }
+        count += known || form == 0;
+    }
+    reply_head(call->out, form == 1 ? '%' : form == 3 ? ':' : '*', count);
+    reply_raw(call->out, reply_text(&list));
+    rim_buffer_clear(list.ctx, &list.text);
 }
 
 void do_command(struct call *call) {
-    call->count > 1 ? do_subcommand(call) : write_all(call, write_info, false);
-}
-
-void do_command_list(struct call *call) {
-    write_all(call, write_name, false);
-}
-
-void do_command_count(struct call *call) {
-    int64_t listed = 0;
-    for (uint32_t i = 0; i < command_count; i++) {
-        listed += command_is_listed(&commands[i]);
-    }
-    reply_integer(call->out, listed);
-}
-
-void do_command_info(struct call *call) {
-    if (call->count == 2) {
-        write_all(call, write_info, false);
-        return;
-    }
-    reply_head(call->out, '*', call->count - 2);
-    for (uint32_t i = 2; i < call->count; i++) {
-        const struct command *command = named(call->args[i]);
-        if (command != NULL) {
-            write_info(call->out, command);
-        } else {
-            reply_raw(call->out, text_of(call->out->version == 3 ? "_\r\n" : "*-1\r\n"));
-        }
-    }
-}
-
-void do_command_docs(struct call *call) {
-    uint32_t known = 0;
-    if (call->count == 2) {
-        write_all(call, write_doc, true);
-        return;
-    }
-    for (uint32_t i = 2; i < call->count; i++) {
-        known += named(call->args[i]) != NULL;
-    }
-    reply_map(call->out, known);
-    for (uint32_t i = 2; i < call->count; i++) {
-        if (named(call->args[i]) != NULL) {
-            write_doc(call->out, named(call->args[i]));
-        }
-    }
+    call->count > 1 ? do_subcommand(call) : do_command_about(call);
 }
 
 void do_command_getkeys(struct call *call) {
@@ -134,7 +98,7 @@ void do_command_getkeys(struct call *call) {
     } else if (!command_fits(command, count)) {
         reply_error(call->out, "Invalid number of arguments specified for command");
     } else {
-        uint32_t end = command->last_key < 0 ? count : (uint32_t)command->last_key + 1;
+        uint32_t end = command_keys_end(command, count);
         reply_head(call->out, '*', (end - command->first_key + command->step - 1) / command->step);
         for (uint32_t i = command->first_key; i < end; i += command->step) {
             reply_bulk(call->out, args[i]);
@@ -174,7 +138,7 @@ void do_config_get(struct call *call) {
             reply_strings(&found, settings[i]);
         }
     }
-    reply_map(call->out, count);
+    reply_head(call->out, '%', count);
     reply_raw(call->out, reply_text(&found));
     rim_buffer_clear(found.ctx, &found.text);
 }
@@ -207,73 +171,62 @@ static uint64_t resident_bytes(void) {
     return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void line(struct reply *out, const char *name, uint64_t value) {
-    rim_buffer_format(out->ctx, &out->text, "%s:%" PRIu64 "\r\n", name, value);
-}
-
-/* Whether the section is wanted, whose title is written then. */
-static bool title(struct gather *gather, int section, struct reply *out) {
-    if (gather->sum & 1 << section) {
-        rim_buffer_format(out->ctx, &out->text, "%s# %c%s\r\n", out->text.size > 0 ? "\r\n" : "",
-                          toupper((unsigned char)sections[section][0]), sections[section] + 1);
-    }
-    return gather->sum & 1 << section;
-}
-
-static void write_server(struct connection *c, struct reply *out) {
-    uint64_t seconds = (c->used_ms - c->server->started_ms) / 1000;
-    rim_buffer_format(out->ctx, &out->text,
-                      "redis_version:%s\r\nredis_mode:standalone\r\nserver_name:ringmail-kv\r\nringmail_version:%s\r\n"
-                      "multiplexing_api:%s\r\n",
-                      SERVER_REDIS, rim_version(), rim_system_driver(rim_system_of(c->ctx)));
-    line(out, "arch_bits", sizeof(void *) * 8);
-    line(out, "process_id", (uint64_t)getpid());
-    line(out, "tcp_port", c->local.port);
-    line(out, "uptime_in_seconds", seconds);
-    line(out, "uptime_in_days", seconds / 86400);
-    line(out, "shards", c->server->count);
-}
-
-static void write_memory(struct connection *c, uint64_t bytes, struct reply *out) {
-    rim_stats stats = {0};
-    rim_system_stats(rim_system_of(c->ctx), RIM_ALL_SHARDS, &stats);
-    line(out, "used_memory", bytes + stats.memory_bytes);
-    line(out, "used_memory_rss", resident_bytes());
-    line(out, "used_memory_dataset", bytes);
-    line(out, "maxmemory", 0);
-    reply_raw(out, text_of("maxmemory_policy:noeviction\r\n"));
-}
-
 /* Every counter of the runtime: the sum, and the figure of each shard. */
-static void write_ringmail(struct connection *c, struct reply *out) {
+static void write_ringmail(struct connection *c, rim_buffer *text) {
     rim_system *system = rim_system_of(c->ctx);
-    rim_buffer_format(out->ctx, &out->text, "driver:%s\r\nwake:%s\r\nshards:%u\r\n", rim_system_driver(system),
+    rim_buffer_format(c->ctx, text, "driver:%s\r\nwake:%s\r\nshards:%u\r\n", rim_system_driver(system),
                       rim_system_wake(system), c->server->count);
     for (uint32_t shard = 0; shard <= c->server->count; shard++) {
         rim_stats stats = {0};
-        char name[64];
+        char prefix[24] = "";
         rim_system_stats(system, shard == 0 ? RIM_ALL_SHARDS : shard - 1, &stats);
+        if (shard > 0) {
+            snprintf(prefix, sizeof prefix, "shard%u_", shard - 1);
+        }
         for (uint32_t i = 0; rim_stats_name(i) != NULL; i++) {
-            snprintf(name, sizeof name, "shard%u_%s", shard - 1, rim_stats_name(i));
-            line(out, shard == 0 ? rim_stats_name(i) : name, rim_stats_value(&stats, i));
+            rim_buffer_format(c->ctx, text, "%s%s:%" PRIu64 "\r\n", prefix, rim_stats_name(i),
+                              rim_stats_value(&stats, i));
         }
     }
 }
 
-static void write_counts(struct gather *gather, const struct shard_counts *counts, struct reply *out) {
-    if (title(gather, STATS, out)) {
-        line(out, "total_connections_received", counts->received);
-        line(out, "total_commands_processed", counts->commands);
-        line(out, "expired_keys", counts->store.expired);
-        line(out, "keyspace_hits", counts->store.hits);
-        line(out, "keyspace_misses", counts->store.misses);
-    }
-    if (title(gather, RINGMAIL, out)) {
-        write_ringmail(gather->c, out);
-    }
-    if (title(gather, KEYSPACE, out) && counts->store.keys > 0) {
-        rim_buffer_format(out->ctx, &out->text, "db0:keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=0\r\n",
-                          counts->store.keys, counts->store.timed);
+static void write_section(struct connection *c, int section, const struct shard_counts *counts, rim_buffer *text) {
+    const struct store_counts *keys = &counts->store;
+    uint64_t seconds = (c->used_ms - c->server->started_ms) / 1000;
+    rim_stats stats = {0};
+    switch (section) {
+    case SERVER:
+        rim_buffer_format(c->ctx, text,
+                          "redis_version:%s\r\nredis_mode:standalone\r\nserver_name:ringmail-kv\r\n"
+                          "ringmail_version:%s\r\nmultiplexing_api:%s\r\narch_bits:%zu\r\nprocess_id:%d\r\n"
+                          "tcp_port:%u\r\nuptime_in_seconds:%" PRIu64 "\r\nuptime_in_days:%" PRIu64 "\r\nshards:%u\r\n",
+                          SERVER_REDIS, rim_version(), rim_system_driver(rim_system_of(c->ctx)), sizeof(void *) * 8,
+                          (int)getpid(), c->local.port, seconds, seconds / 86400, c->server->count);
+        break;
+    case CLIENTS:
+        rim_buffer_format(c->ctx, text, "connected_clients:%" PRIu64 "\r\nmaxclients:%u\r\nblocked_clients:0\r\n",
+                          counts->connected, c->server->options.max_clients);
+        break;
+    case MEMORY:
+        rim_system_stats(rim_system_of(c->ctx), RIM_ALL_SHARDS, &stats);
+        rim_buffer_format(c->ctx, text,
+                          "used_memory:%" PRIu64 "\r\nused_memory_rss:%" PRIu64 "\r\nused_memory_dataset:%" PRIu64
+                          "\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n",
+                          keys->bytes + stats.memory_bytes, resident_bytes(), keys->bytes);
+        break;
+    case STATS:
+        rim_buffer_format(c->ctx, text,
+                          "total_connections_received:%" PRIu64 "\r\ntotal_commands_processed:%" PRIu64
+                          "\r\nexpired_keys:%" PRIu64 "\r\nkeyspace_hits:%" PRIu64 "\r\nkeyspace_misses:%" PRIu64
+                          "\r\n",
+                          counts->received, counts->commands, keys->expired, keys->hits, keys->misses);
+        break;
+    case RINGMAIL:
+        write_ringmail(c, text);
+        break;
+    default:
+        rim_buffer_format(c->ctx, text, keys->keys == 0 ? "" : "db0:keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=0\r\n",
+                          keys->keys, keys->timed);
     }
 }
 
@@ -285,18 +238,13 @@ void merge_info(struct gather *gather, struct reply *out) {
         memcpy(&count, gather->text.bytes + at, sizeof count);
         ((uint64_t *)&counts)[at % sizeof counts / sizeof count] += count;
     }
-    if (title(gather, SERVER, &text)) {
-        write_server(gather->c, &text);
+    for (int i = 0; i < ALL; i++) {
+        if (gather->sum & 1 << i) {
+            rim_buffer_format(out->ctx, &text.text, "%s# %c%s\r\n", text.text.size > 0 ? "\r\n" : "",
+                              toupper((unsigned char)sections[i][0]), sections[i] + 1);
+            write_section(gather->c, i, &counts, &text.text);
+        }
     }
-    if (title(gather, CLIENTS, &text)) {
-        line(&text, "connected_clients", counts.connected);
-        line(&text, "maxclients", gather->c->server->options.max_clients);
-        line(&text, "blocked_clients", 0);
-    }
-    if (title(gather, MEMORY, &text)) {
-        write_memory(gather->c, counts.store.bytes, &text);
-    }
-    write_counts(gather, &counts, &text);
     reply_verbatim(out, reply_text(&text));
     out->text.failed |= text.text.failed;
     rim_buffer_clear(out->ctx, &text.text);

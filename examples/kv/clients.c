@@ -2,7 +2,7 @@
 /* Commands on the connection itself, and the list of all. */
 #include <inttypes.h>
 
-#include "route.h"
+#include "server.h"
 
 void do_ping(struct call *call) {
     if (call->count > 2) {
@@ -59,14 +59,7 @@ static void set_name(struct connection *c, struct text name) {
 static bool read_hello(struct call *call, struct text *name) {
     for (uint32_t i = 2; i < call->count; i++) {
         struct text word = call->args[i];
-        uint32_t more = call->count - 1 - i;
-        if (text_is(word, "auth") && more >= 2) {
-            if (!text_is(call->args[i + 1], "default")) {
-                reply_error(call->out, "-WRONGPASS invalid username-password pair or user is disabled.");
-                return false;
-            }
-            i += 2;
-        } else if (text_is(word, "setname") && more >= 1) {
+        if (text_is(word, "setname") && i + 1 < call->count) {
             *name = call->args[++i];
             if (!check_name(call, *name)) {
                 return false;
@@ -92,7 +85,7 @@ void do_hello(struct call *call) {
         if (name.at != NULL) {
             set_name(call->c, name);
         }
-        reply_map(out, 7);
+        reply_head(out, '%', 7);
         reply_strings(out, (const char *const[]){"server", "redis", "version", SERVER_REDIS, "proto", NULL});
         reply_integer(out, version);
         reply_bulk(out, text_of("id"));
@@ -167,17 +160,11 @@ static void write_client(const struct connection *c, uint64_t now_ms, struct rep
                       (now_ms - c->used_ms) / 1000, c->last, c->out.version);
 }
 
-void do_client_info(struct call *call) {
-    struct reply line = {.ctx = call->out->ctx};
-    write_client(call->c, call->c->used_ms, &line);
-    reply_verbatim(call->out, reply_text(&line));
-    rim_buffer_clear(line.ctx, &line.text);
-}
-
 /* The lines of this shard. */
 void do_client_list(struct call *call) {
     reply_integer(call->out, 0);
-    for (const struct connection *c = call->shard->connections; c != NULL; c = c->next) {
+    const struct connection *c;
+    LIST_FOREACH(c, &call->shard->connections, link) {
         write_client(c, (uint64_t)call->store->now_ms, call->out);
     }
 }

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "route.h"
+#include "server.h"
 
 #define W  COMMAND_WRITE
 #define R  COMMAND_READ
@@ -83,17 +83,16 @@ const struct command commands[] = {
     {"client|getname", client, 2, F, 0, 0, 0, do_client_getname, 0, "Get the name of this connection"},
     {"client|setname", client, 3, F, 0, 0, 0, do_client_setname, 0, "Name this connection"},
     {"client|setinfo", client, 4, F, 0, 0, 0, do_client_setinfo, 0, "Tell the name of the client's library"},
-    {"client|info", client, 2, F, 0, 0, 0, do_client_info, 0, "Describe this connection"},
     {"client|list", client, 2, 0, 0, 0, 0, do_client_list, 0, "Describe all connections", .merge = merge_client_list},
     {"client|no-evict", client, 3, F, 0, 0, 0, do_client_switch, 0, "Accepted: nothing is evicted"},
     {"client|no-touch", client, 3, F, 0, 0, 0, do_client_switch, 0, "Accepted: access is not counted"},
     {"client|reply", client, 3, F, 0, 0, 0, do_client_reply, 0, "Turn replies on or off, or skip one"},
 
-    {"command", server, -1, C, 0, 0, 0, do_command, 0, "Get details about the commands"},
-    {"command|info", server, -2, 0, 0, 0, 0, do_command_info, 0, "Get details about some commands"},
-    {"command|docs", server, -2, 0, 0, 0, 0, do_command_docs, 0, "Get summaries of the commands"},
-    {"command|list", server, 2, 0, 0, 0, 0, do_command_list, 0, "Get the names of the commands"},
-    {"command|count", server, 2, 0, 0, 0, 0, do_command_count, 0, "Count the commands"},
+    {"command", server, -1, C, 0, 0, 0, do_command, 0, "Get details about all commands"},
+    {"command|info", server, -2, 0, 0, 0, 0, do_command_about, 0, "Get details about some commands"},
+    {"command|docs", server, -2, 0, 0, 0, 0, do_command_about, 1, "Get summaries of the commands"},
+    {"command|list", server, 2, 0, 0, 0, 0, do_command_about, 2, "Get the names of the commands"},
+    {"command|count", server, 2, 0, 0, 0, 0, do_command_about, 3, "Count the commands"},
     {"command|getkeys", server, -3, 0, 0, 0, 0, do_command_getkeys, 0, "Get the keys of a full command"},
     {"config", server, -2, C, 0, 0, 0, do_subcommand, 0, "Get the values of configuration parameters"},
     {"config|get", server, -3, 0, 0, 0, 0, do_config_get, 0, "Get the values of configuration parameters"},
@@ -147,10 +146,6 @@ const struct command *command_find(const struct text *args, uint32_t count) {
     return part != NULL ? part : command;
 }
 
-bool command_is_listed(const struct command *command) {
-    return !(command->flags & COMMAND_INTERNAL) && strchr(command->name, '|') == NULL;
-}
-
 /* ---- running: what many of them need ---- */
 
 const char not_integer[] = "value is not an integer or out of range", bad_syntax[] = "syntax error";
@@ -161,10 +156,12 @@ void command_run(struct call *call, struct reply *out) {
     call->store->now_ms = (int64_t)rim_wall_ms(out->ctx);
     call->out = out;
     out->start = out->text.size;
-    if (call->command->first_key > 0) {
-        call->key = key_of(call, call->command->first_key);
-    }
+    uint32_t first = call->command->first_key;
+    call->key = (struct key){first > 0 ? store_hash(call->server->hash_key, call->args[first]) : 0, call->args[first]};
     call->command->run(call);
+    if (out->text.failed) {
+        reply_no_memory(out);
+    }
 }
 
 void reply_wrong_arity(struct call *call) {
@@ -173,6 +170,7 @@ void reply_wrong_arity(struct call *call) {
 
 void reply_no_memory(struct reply *out) {
     out->text.size = out->start;
+    out->text.failed = false; /* what was there before is still whole */
     if (out->entry != NULL) {
         entry_release(out->entry);
         out->entry = NULL;
@@ -188,8 +186,9 @@ bool call_number(struct call *call, uint32_t i, int64_t *number) {
     return fine;
 }
 
-struct key key_of(const struct call *call, uint32_t i) {
-    return (struct key){store_hash(call->server->hash_key, call->args[i]), call->args[i]};
+struct entry *call_find(struct call *call, uint32_t i) {
+    call->key = (struct key){store_hash(call->server->hash_key, call->args[i]), call->args[i]};
+    return find_key(call);
 }
 
 bool call_time(struct call *call, int64_t number, enum time_unit unit, int64_t above, int64_t *when) {

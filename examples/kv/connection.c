@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "connection.h"
-
 #include <errno.h>
 
-#include "route.h"
+#include "server.h"
 
 #define AT_ONCE 32u /* requests before it is looked again whether the client takes its replies */
 
@@ -36,10 +34,6 @@ static void release(void *bytes UNUSED, void *entry) {
 }
 
 void connection_reply(struct connection *c, rim_pipeline_place place, struct reply *out) {
-    if (out->text.failed) {
-        rim_buffer_clear(c->ctx, &out->text);
-        reply_no_memory(out);
-    }
     rim_msg *value = NULL;
     if (out->entry != NULL) {
         value = rim_msg_wrap(c->ctx, RIM_USER, (void *)(uintptr_t)out->value.at, out->value.size, release, out->entry);
@@ -53,10 +47,7 @@ void connection_reply(struct connection *c, rim_pipeline_place place, struct rep
 /* ---- requests ---- */
 
 static void run_request(struct connection *c, const struct resp_parser *parser) {
-    if (parser->count == 0) { /* an empty line */
-        rim_stream_skip(&c->stream, parser->size);
-        return;
-    }
+    size_t size = parser->size; /* the parser may read others before this is done */
     struct call call = {.server = c->server, .shard = c->shard, .store = &c->shard->store, .c = c, .out = &c->out};
     c->used_ms = rim_wall_ms(c->ctx);
     c->shard->store.now_ms = (int64_t)c->used_ms;
@@ -64,13 +55,16 @@ static void run_request(struct connection *c, const struct resp_parser *parser) 
     c->mute_next = false;
     call.args = parser->args;
     call.count = parser->count;
-    call.size = parser->size;
-    call.place = connection_place(c, call.size);
+    call.sent = (struct text){c->stream.bytes, size};
+    call.place = connection_place(c, size);
     route(&call);
+    if (c->out.text.failed) {
+        reply_no_memory(&c->out);
+    }
     if (!call.asked) {
         connection_reply(c, call.place, &c->out);
     }
-    rim_stream_skip(&c->stream, call.size);
+    rim_stream_skip(&c->stream, size);
 }
 
 /* Reads one request and runs it. False: it is not all there. */
@@ -85,8 +79,10 @@ static bool read_request(struct connection *c) {
         reply_error(&c->out, "%s", parser->error);
         connection_reply(c, connection_place(c, 0), &c->out);
         c->quitting = true;
-    } else if (result == RESP_REQUEST) {
+    } else if (result == RESP_REQUEST && parser->count > 0) {
         run_request(c, parser);
+    } else if (result == RESP_REQUEST) {
+        rim_stream_skip(&c->stream, parser->size);
     } else if (c->need > 2 * c->stream.size) { /* a large argument: memory for all of it, and no more */
         rim_stream_need(&c->stream, c->need);
     }
@@ -96,7 +92,7 @@ static bool read_request(struct connection *c) {
 /* Whether a request may be read, after so many: not while a command takes its steps, nor before the keepers have room
    again, nor when the client does not read. */
 static bool may_read(struct connection *c, uint32_t done) {
-    bool held = c->steps > 0 || c->awaiting_room;
+    bool held = c->in_steps || c->awaiting_room;
     rim_pipeline_hold(&c->pipeline, held);
     return !held && !c->closed && (done % AT_ONCE != 0 || rim_pipeline_takes_more(&c->pipeline));
 }
@@ -110,14 +106,14 @@ rim_verdict connection_go_on(struct connection *c, const void *bytes, size_t siz
     }
     rim_buffer_clear(c->ctx, &c->out.text);
     keeper_wake(c->ctx, c->server);
-    if (c->quitting || (c->ending && read && c->steps == 0)) {
+    if (c->quitting || (c->ending && read && !c->in_steps)) {
         rim_stream_skip(&c->stream, SIZE_MAX);
         rim_pipeline_finish(&c->pipeline);
     }
     c->failed |= rim_stream_close(c->ctx, &c->stream) != 0;
     c->awaiting_room = c->awaiting_room || !route_flush(c);
     if (c->closed) { /* steps that have begun are ended */
-        return c->steps == 0 || c->failed ? RIM_STOP : RIM_DONE;
+        return !c->in_steps || c->failed ? RIM_STOP : RIM_DONE;
     }
     if (c->failed) {
         c->quitting = true;
@@ -146,24 +142,14 @@ static rim_verdict connection_init(rim_ctx *ctx, void *state, const void *arg, s
     rim_pipeline_init(&c->pipeline, from->socket, NULL);
     c->shard->counts.received++;
     c->shard->counts.connected++;
-    c->next = c->shard->connections;
-    c->link = &c->shard->connections;
-    if (c->next != NULL) {
-        c->next->link = &c->next;
-    }
-    c->shard->connections = c;
+    LIST_INSERT_HEAD(&c->shard->connections, c, link);
     return RIM_DONE;
 }
 
 static void connection_exit(rim_ctx *ctx, void *state, rim_exit why UNUSED) {
     struct connection *c = state;
-    c->ctx = ctx;
     c->shard->counts.connected--;
-    *c->link = c->next;
-    if (c->next != NULL) {
-        c->next->link = c->link;
-    }
-    route_finish(c);
+    LIST_REMOVE(c, link);
     rim_stream_free(ctx, &c->stream);
     rim_pipeline_free(ctx, &c->pipeline);
 }

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "command.h"
+#include "server.h"
 
 #define ANSWERS_KEPT 65536u
 #define SWEEP_PERIOD RIM_MS(100)
@@ -68,11 +68,12 @@ static void send_answers(rim_ctx *ctx, struct keeper *self) {
 }
 
 /* Runs the request at the front of `left`, which is taken off it. */
-static void run(struct keeper *self, uint64_t target, struct text *left) {
+static void run(struct keeper *self, struct text *left) {
     struct resp_parser *parser = &self->shard->parser;
     struct reply *out = &self->out;
-    struct answer answer = {.target = target};
+    struct answer answer = {0};
     size_t begin = out->text.size;
+    memcpy(&answer.target, text_shift(left, sizeof answer.target), sizeof answer.target);
     (void)resp_parse(parser, *left); /* as the connection has before */
     struct call call = {.server = self->server, .shard = self->shard, .args = parser->args, .count = parser->count};
     reply_raw(out, (struct text){(const char *)&answer, sizeof answer});
@@ -88,24 +89,16 @@ static void run(struct keeper *self, uint64_t target, struct text *left) {
         answer.size = (uint32_t)(out->text.size - begin - sizeof answer);
         memcpy(out->text.bytes + begin, &answer, sizeof answer);
     }
-    left->at += parser->size;
-    left->size -= parser->size;
+    (void)text_shift(left, parser->size);
 }
 
 static rim_verdict on_requests(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct keeper *self = state;
     struct text left = {body, rim_size(msg)};
-    bool whole = rim_tag(msg) >= KEEPER_WHOLE;
     self->out.ctx = ctx;
-    self->out.version = rim_tag(msg) - (whole ? KEEPER_WHOLE : KEEPER_BATCH);
+    self->out.version = rim_tag(msg) - KEEPER_BATCH;
     while (left.size > 0) {
-        uint64_t target = 0;
-        if (!whole) {
-            memcpy(&target, left.at, sizeof target);
-            left.at += sizeof target;
-            left.size -= sizeof target;
-        }
-        run(self, target, &left);
+        run(self, &left);
     }
     send_answers(ctx, self);
     keeper_wake(ctx, self->server);
@@ -150,9 +143,8 @@ static rim_verdict on_closing(rim_ctx *ctx, void *state, const void *body UNUSED
 }
 
 static const rim_handler keeper_on[] = {
-    [KEEPER_BATCH + 2] = on_requests, [KEEPER_BATCH + 3] = on_requests, [KEEPER_WHOLE + 2] = on_requests,
-    [KEEPER_WHOLE + 3] = on_requests, [KEEPER_SWEEP] = on_sweep,        [RIM_TIMER] = on_timer,
-    [RIM_CLOSING] = on_closing,
+    [KEEPER_BATCH + 2] = on_requests, [KEEPER_BATCH + 3] = on_requests, [KEEPER_SWEEP] = on_sweep,
+    [RIM_TIMER] = on_timer,           [RIM_CLOSING] = on_closing,
 };
 
 const rim_behaviour keeper_behaviour = {

@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Commands on keys, whatever their value. */
-#include "command.h"
-
-static struct entry *find(struct call *call) {
-    return store_find(call->store, &call->key);
-}
-
-static struct entry *read_key(struct call *call) {
-    return store_read(call->store, &call->key);
-}
+#include "server.h"
 
 void do_del(struct call *call) {
     uint32_t found = 0;
     for (uint32_t i = 1; i < call->count; i++) {
-        call->key = i > 1 ? key_of(call, i) : call->key;
-        struct entry *entry = find(call);
+        struct entry *entry = i > 1 ? call_find(call, i) : find_key(call);
         found += entry != NULL;
         if (entry != NULL) {
             store_remove(call->store, entry);
@@ -26,18 +17,19 @@ void do_del(struct call *call) {
 void do_exists(struct call *call) {
     uint32_t found = 0;
     for (uint32_t i = 1; i < call->count; i++) {
-        call->key = i > 1 ? key_of(call, i) : call->key;
-        found += read_key(call) != NULL;
+        struct entry *entry = i > 1 ? call_find(call, i) : find_key(call);
+        *(entry != NULL ? &call->store->counts.hits : &call->store->counts.misses) += 1;
+        found += entry != NULL;
     }
     reply_integer(call->out, found);
 }
 
 void do_type(struct call *call) {
-    reply_status(call->out, find(call) != NULL ? "string" : "none");
+    reply_status(call->out, find_key(call) != NULL ? "string" : "none");
 }
 
 void do_encoding(struct call *call) {
-    struct entry *entry = find(call);
+    struct entry *entry = find_key(call);
     int64_t number;
     if (entry == NULL) {
         reply_null(call->out);
@@ -81,7 +73,7 @@ void do_expire(struct call *call) {
         !call_time(call, when, (enum time_unit)call->command->form, INT64_MIN, &when)) {
         return;
     }
-    struct entry *entry = find(call);
+    struct entry *entry = find_key(call);
     int64_t old = entry != NULL ? entry->expire_ms : 0;
     bool no = entry == NULL || ((conditions & NX) && old > 0) || ((conditions & XX) && old == 0) ||
               ((conditions & GT) && (old == 0 || when <= old)) || ((conditions & LT) && old > 0 && when >= old);
@@ -106,7 +98,7 @@ void do_ttl(struct call *call) {
 }
 
 void do_persist(struct call *call) {
-    struct entry *entry = find(call);
+    struct entry *entry = find_key(call);
     bool timed = entry != NULL && entry->expire_ms > 0;
     if (timed) {
         store_expire(call->store, entry, 0);
@@ -117,13 +109,12 @@ void do_persist(struct call *call) {
 /* ---- RENAME (`form` 0) and RENAMENX (1): here of two keys of this shard, and the steps that route.c asks for ---- */
 
 void do_rename(struct call *call) {
-    struct entry *entry = find(call);
+    struct entry *entry = find_key(call);
     if (entry == NULL) {
         reply_error(call->out, "no such key");
         return;
     }
-    call->key = key_of(call, 2);
-    struct entry *old = find(call);
+    struct entry *old = call_find(call, 2);
     bool only_new = call->command->form == 1, moves = old != entry && !(old != NULL && only_new);
     if (moves) {
         if (!call_put(call, old, entry_text(entry), entry->expire_ms, (enum entry_encoding)entry->encoding)) {
@@ -141,7 +132,7 @@ static int64_t mark_of(const struct call *call, const struct entry *entry) {
 
 /* The mark, then, as a request, what do_give takes. */
 void do_dump(struct call *call) {
-    struct entry *entry = find(call);
+    struct entry *entry = find_key(call);
     char room[2][TEXT_NUMBER_MAX];
     if (entry == NULL) {
         reply_error(call->out, "no such key");
@@ -154,7 +145,7 @@ void do_dump(struct call *call) {
 }
 
 void do_give(struct call *call) {
-    struct entry *old = find(call);
+    struct entry *old = find_key(call);
     int64_t expire_ms = 0, encoding = 0;
     bool refused = old != NULL && call->command->form == 1;
     bool fine = call_number(call, 3, &expire_ms) && call_number(call, 4, &encoding);
@@ -165,7 +156,7 @@ void do_give(struct call *call) {
 
 /* A value that has been changed meanwhile stays. */
 void do_drop(struct call *call) {
-    struct entry *entry = find(call);
+    struct entry *entry = find_key(call);
     int64_t mark;
     if (call_number(call, 2, &mark)) {
         if (entry != NULL && mark_of(call, entry) == mark) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands on all keys. Each shard tells of its own, and begins with a number: route.h sums these up. */
-#include "route.h"
+/* Commands on all keys. Each shard tells of its own, and begins with a number: a gather sums these up. */
+#include "server.h"
 
 void do_dbsize(struct call *call) {
     reply_integer(call->out, (int64_t)call->store->counts.keys);

@@ -36,11 +36,6 @@ static bool add(struct resp_parser *parser, struct text arg) {
     return true;
 }
 
-static void skip(struct text *bytes, size_t size) {
-    bytes->at += size;
-    bytes->size -= size;
-}
-
 /* ---- arrays of bulk strings ---- */
 
 /* The number of one or two digits that nearly every head has. False: read it with more care. */
@@ -50,7 +45,7 @@ static inline bool short_head(struct text *bytes, char type, int64_t *number) {
     bool single = at[2] == '\r';
     *number = single ? first : first * 10 + second;
     bool fine = at[0] == type && first <= 9 && (single || (first > 0 && second <= 9 && at[3] == '\r'));
-    skip(bytes, !fine ? 0 : single ? 4 : 5);
+    (void)text_shift(bytes, !fine ? 0 : single ? 4 : 5);
     return fine;
 }
 
@@ -71,7 +66,7 @@ static enum resp_result read_head(struct resp_parser *parser, struct text *bytes
         return bad(parser, text);
     }
     bool fine = text_number((struct text){bytes->at + 1, (size_t)(end - bytes->at) - 1}, number);
-    skip(bytes, (size_t)(end - bytes->at) + 2);
+    (void)text_shift(bytes, (size_t)(end - bytes->at) + 2);
     if (bulk) {
         return fine && *number >= 0 && (uint64_t)*number <= parser->max_bulk ? RESP_REQUEST
                                                                              : bad(parser, "invalid bulk length");
@@ -90,7 +85,7 @@ static enum resp_result parse_array(struct resp_parser *parser, struct text byte
             return bad(parser, "out of memory");
         }
         if (whole) {
-            skip(&bytes, (size_t)size + 2);
+            (void)text_shift(&bytes, (size_t)size + 2);
         } else if (result != RESP_BAD) {
             size_t rest = result == RESP_MORE ? ARG_MIN : (size_t)size + 2;
             parser->need = (size_t)(bytes.at - start) + rest + (i < MANY ? 0 : (size_t)(count - i - 1) * ARG_MIN);
@@ -195,6 +190,10 @@ static char *put_head(char *to, char type, int64_t number) {
 }
 
 void reply_head(struct reply *out, char type, int64_t number) {
+    if (out->version != 3 && (type == '%' || type == '~')) {
+        number *= type == '%' ? 2 : 1;
+        type = '*';
+    }
     if (rim_buffer_reserve(out->ctx, &out->text, TEXT_NUMBER_MAX + 3) == 0) {
         out->text.size = (size_t)(put_head(out->text.bytes + out->text.size, type, number) - out->text.bytes);
     }
@@ -239,14 +238,6 @@ void reply_error(struct reply *out, const char *format, ...) {
 
 void reply_null(struct reply *out) {
     reply_raw(out, text_of(out->version == 3 ? "_\r\n" : "$-1\r\n"));
-}
-
-void reply_map(struct reply *out, uint64_t pairs) {
-    reply_head(out, out->version == 3 ? '%' : '*', (int64_t)(out->version == 3 ? pairs : pairs * 2));
-}
-
-void reply_set(struct reply *out, uint64_t count) {
-    reply_head(out, out->version == 3 ? '~' : '*', (int64_t)count);
 }
 
 void reply_verbatim(struct reply *out, struct text text) {

@@ -50,7 +50,7 @@ static inline struct text reply_text(const struct reply *out) {
 }
 
 void reply_raw(struct reply *out, struct text bytes);
-/* Whatever starts with a number: ':' an integer, '*' an array, '$' a bulk string whose bytes are to follow. */
+/* What is to follow: '$' so many bytes, '*' an array, '%' a map and '~' a set, which for RESP2 are arrays. */
 void reply_head(struct reply *out, char type, int64_t number);
 void reply_integer(struct reply *out, int64_t number);
 void reply_bulk(struct reply *out, struct text text);
@@ -59,8 +59,6 @@ void reply_status(struct reply *out, const char *string);
 /* "-ERR text"; a text that starts with '-' brings its own code. */
 void reply_error(struct reply *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void reply_null(struct reply *out);
-void reply_map(struct reply *out, uint64_t pairs);
-void reply_set(struct reply *out, uint64_t count);
 void reply_verbatim(struct reply *out, struct text text);
 /* A request. */
 void reply_request(struct reply *out, const struct text *args, uint32_t count);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "route.h"
+#include "server.h"
 
-#include <errno.h>
-
-#define WHOLE_FROM      65536u /* so large a request is not copied on its way to the keeper */
 #define BATCH_BYTES     16384u /* a batch with so much takes no more */
 #define REQUEST_TIMEOUT RIM_SECONDS(60)
+
+static const char no_memory[] = "-OOM out of memory\r\n";
 
 static void gather_take(uint64_t target, struct text answer);
 
@@ -13,113 +12,96 @@ static void gather_take(uint64_t target, struct text answer);
 
 struct question {
     struct question *next;
-    rim_ref to;
-    uint64_t target; /* of the whole */
-    uint32_t tag;
+    uint32_t shard, tag;
     rim_buffer batch;
-    rim_msg *whole; /* instead */
 };
 
 static uint64_t target_place(rim_pipeline_place place) {
     return place << 1;
 }
 
-static uint64_t target_gather(const struct gather *gather) {
-    return (uintptr_t)gather | 1;
-}
+static rim_verdict on_answers(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg);
 
-static rim_verdict on_answers(rim_ctx *ctx, void *state, uint64_t target, int error, const void *body, rim_msg *msg);
-
-/* False: there is no room now. */
-static bool send(struct connection *c, const struct question *question) {
-    rim_ask ask = {
-        .to = question->to,
-        .tag = question->tag,
-        .body = question->batch.bytes,
-        .size = question->batch.size,
-        .timeout_ns = REQUEST_TIMEOUT,
-        .on_outcome = on_answers,
-        .cookie = question->target,
-    };
-    rim_msg *whole = question->whole;
-    if (whole != NULL) { /* a view, for a request that is refused has consumed its message */
-        ask.msg = rim_msg_view(c->ctx, question->tag, rim_body(whole), rim_size(whole), whole);
+bool route_flush(struct connection *c) {
+    while (c->questions != NULL) {
+        struct question *question = c->questions;
+        rim_ask ask = {
+            .to = c->server->keepers[question->shard],
+            .tag = question->tag,
+            .body = question->batch.bytes,
+            .size = question->batch.size,
+            .timeout_ns = REQUEST_TIMEOUT,
+            .on_outcome = on_answers,
+        };
+        int error = rim_request(c->ctx, &ask, NULL);
+        if (error == -RIM_EFULL && rim_want_room(c->ctx, ask.to) == 0) {
+            return false;
+        }
+        c->failed |= error != 0;
+        c->questions = question->next;
+        rim_buffer_clear(c->ctx, &question->batch);
+        rim_free(c->ctx, question);
     }
-    int error = whole != NULL && ask.msg == NULL ? -ENOMEM : rim_request(c->ctx, &ask, NULL);
-    if (error == -RIM_EFULL && rim_want_room(c->ctx, question->to) == 0) {
-        return false;
-    }
-    c->failed |= error != 0;
     return true;
 }
 
-bool route_flush(struct connection *c) {
-    while (c->questions != NULL && send(c, c->questions)) {
-        struct question *question = c->questions;
-        c->questions = question->next;
-        rim_buffer_clear(c->ctx, &question->batch);
-        rim_msg_free(c->ctx, question->whole);
-        rim_free(c->ctx, question);
-    }
-    return c->questions == NULL;
-}
-
-void route_finish(struct connection *c) {
-    for (struct question *question = c->questions; question != NULL; question = question->next) {
-        rim_msg_free(c->ctx, question->whole);
-    }
-}
-
-/* The last question to a keeper if it takes one request more, or another. NULL without memory. */
-static struct question *open_question(struct connection *c, rim_ref to, uint32_t tag) {
+/* The last question to a shard if it takes one request more, or another. NULL without memory. */
+static struct question *open_question(struct connection *c, uint32_t shard) {
     struct question *found = NULL, **at = &c->questions;
+    uint32_t tag = KEEPER_BATCH + c->out.version;
     for (; *at != NULL; at = &(*at)->next) {
-        found = (*at)->to == to ? *at : found;
+        found = (*at)->shard == shard ? *at : found;
     }
-    if (found != NULL && found->tag == tag && tag < KEEPER_WHOLE && found->batch.size < BATCH_BYTES) {
+    if (found != NULL && found->tag == tag && found->batch.size < BATCH_BYTES) {
         return found;
     }
     *at = rim_alloc(c->ctx, sizeof **at);
     if (*at != NULL) {
-        **at = (struct question){.to = to, .tag = tag};
+        **at = (struct question){.shard = shard, .tag = tag};
     }
-    c->failed |= *at == NULL;
     return *at;
+}
+
+static void take_answer(struct connection *c, uint64_t target, struct text text) {
+    target & 1 ? gather_take(target, text) : connection_write(c, target >> 1, text, NULL);
+}
+
+/* Asks a shard to do what is written as a request in `sent`, or, if that is empty, as arguments. */
+static void ask_keeper(struct connection *c, uint64_t target, uint32_t shard, const struct call *call) {
+    struct question *question = open_question(c, shard);
+    size_t size = question != NULL ? question->batch.size : 0;
+    if (question != NULL) {
+        struct reply text = {.ctx = c->ctx, .text = question->batch};
+        reply_raw(&text, (struct text){(const char *)&target, sizeof target});
+        if (call->sent.size > 0 && call->sent.at[0] == '*') {
+            reply_raw(&text, call->sent);
+        } else {
+            reply_request(&text, call->args, call->count);
+        }
+        question->batch = text.text;
+    }
+    if (question != NULL && question->batch.failed) {
+        question->batch.size = size;
+        question->batch.failed = false; /* what was there before is still whole */
+        take_answer(c, target, text_of(no_memory));
+    }
+    c->failed |= question == NULL;
 }
 
 /* Has a shard run a command: here at once, elsewhere by a message. */
 static void ask(struct connection *c, uint64_t target, uint32_t shard, const struct text *args, uint32_t count) {
-    if (c->server->shards[shard] == c->shard) {
-        struct call call = {.server = c->server, .shard = c->shard, .args = args, .count = count};
-        command_run(&call, &c->out);
-        target & 1 ? gather_take(target, reply_text(&c->out)) : connection_reply(c, target >> 1, &c->out);
+    struct call call = {.server = c->server, .shard = c->shard, .args = args, .count = count};
+    if (c->server->shards[shard] != c->shard) {
+        ask_keeper(c, target, shard, &call);
         return;
     }
-    struct question *question = open_question(c, c->server->keepers[shard], KEEPER_BATCH + c->out.version);
-    if (question != NULL) {
-        struct reply text = {.ctx = c->ctx, .text = question->batch};
-        reply_raw(&text, (struct text){(const char *)&target, sizeof target});
-        reply_request(&text, args, count);
-        question->batch = text.text;
-        c->failed |= text.text.failed;
-    }
+    command_run(&call, &c->out);
+    target & 1 ? gather_take(target, reply_text(&c->out)) : connection_reply(c, target >> 1, &c->out);
 }
 
-/* Large requests are taken out of the stream as they are. */
 void route_forward(struct call *call, uint32_t shard) {
-    struct connection *c = call->c;
     call->asked = true;
-    if (call->size < WHOLE_FROM || c->stream.bytes[0] != '*') {
-        ask(c, target_place(call->place), shard, call->args, call->count);
-        return;
-    }
-    struct question *question = open_question(c, c->server->keepers[shard], KEEPER_WHOLE + c->out.version);
-    if (question != NULL) {
-        question->target = target_place(call->place);
-        question->whole = rim_stream_take(c->ctx, &c->stream, question->tag, call->size);
-        c->failed |= question->whole == NULL;
-        call->size = 0;
-    }
+    ask_keeper(call->c, target_place(call->place), shard, call);
 }
 
 /* ---- answers ---- */
@@ -132,7 +114,8 @@ static void take_part(struct connection *c, uint64_t target, const char *bytes, 
     connection_write(c, target >> 1, (struct text){NULL, 0}, value);
 }
 
-static rim_verdict on_answers(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg) {
+static rim_verdict on_answers(rim_ctx *ctx, void *state, uint64_t cookie UNUSED, int error, const void *body,
+                              rim_msg *msg) {
     struct connection *c = state;
     struct answer answer;
     size_t size = error == 0 ? rim_size(msg) : 0;
@@ -141,7 +124,7 @@ static rim_verdict on_answers(rim_ctx *ctx, void *state, uint64_t cookie, int er
     c->failed |= error != 0;
     for (size_t at = 0; at < size && !c->failed; at += sizeof answer + answer.size) {
         memcpy(&answer, (const char *)body + at, sizeof answer);
-        uint64_t target = answer.target != 0 ? answer.target : cookie;
+        uint64_t target = answer.target;
         if (answer.is_part && kept == NULL) {
             kept = rim_take(ctx, msg);
             c->failed |= kept == NULL;
@@ -150,10 +133,8 @@ static rim_verdict on_answers(rim_ctx *ctx, void *state, uint64_t cookie, int er
         const char *bytes = (const char *)body + at + sizeof answer;
         if (answer.is_part) {
             take_part(c, target, bytes, kept);
-        } else if (target & 1) {
-            gather_take(target, (struct text){bytes, answer.size});
         } else {
-            connection_write(c, target >> 1, (struct text){bytes, answer.size}, NULL);
+            take_answer(c, target, (struct text){bytes, answer.size});
         }
     }
     rim_msg_free(ctx, kept);
@@ -184,7 +165,7 @@ static void gather_finish(struct gather *gather) {
         gather->command->merge(gather, &out);
     }
     connection_reply(c, gather->place, &out);
-    c->steps -= gather->request.size > 0;
+    c->in_steps = c->in_steps && gather->request.size == 0;
     rim_buffer_clear(c->ctx, &out.text);
     rim_buffer_clear(c->ctx, &gather->text);
     rim_buffer_clear(c->ctx, &gather->request);
@@ -217,14 +198,18 @@ static void gather_take(uint64_t target, struct text answer) {
         (void)rim_buffer_add(c->ctx, &gather->text, answer.at + head, answer.size - head);
     }
     gather->failed |= failed;
-    c->failed |= gather->text.failed;
+    if (gather->text.failed) {
+        gather->failed = true;
+        rim_buffer_clear(c->ctx, &gather->text);
+        (void)rim_buffer_add(c->ctx, &gather->text, no_memory, sizeof no_memory - 1);
+    }
     c->out.text.size = 0; /* which may be where the answer was: the next one is written there */
     gather_end(gather);
 }
 
 static void gather_ask(struct gather *gather, uint32_t shard, const struct text *args, uint32_t count) {
     gather->pending++;
-    ask(gather->c, target_gather(gather), shard, args, count);
+    ask(gather->c, (uintptr_t)gather | 1, shard, args, count);
 }
 
 static void ask_all(struct call *call) {
@@ -237,10 +222,6 @@ static void ask_all(struct call *call) {
     }
 }
 
-static uint32_t shard_of(const struct connection *c, struct text key) {
-    return server_shard(c->server, store_hash(c->server->hash_key, key));
-}
-
 /* Asks each shard for its part: of every `step` arguments from the first key on, the first `take`. */
 static void split(struct gather *gather, const struct text *args, uint32_t count, uint32_t step, uint32_t take) {
     struct connection *c = gather->c;
@@ -249,7 +230,7 @@ static void split(struct gather *gather, const struct text *args, uint32_t count
     struct text *part = rim_alloc(c->ctx, count * sizeof *part);
     c->failed |= where == NULL || part == NULL;
     for (uint32_t i = 0; i < keys && !c->failed; i++) {
-        where[i] = (uint8_t)shard_of(c, args[1 + i * step]);
+        where[i] = (uint8_t)server_shard(c->server, args[1 + i * step]);
     }
     for (uint32_t shard = 0; shard < c->server->count && !c->failed; shard++) {
         uint32_t size = 1;
@@ -285,7 +266,7 @@ void spread_each(struct call *call) {
     call->asked = true;
     for (uint32_t i = 1; i < call->count; i++) {
         struct text part[] = {text_of("get"), call->args[i]};
-        ask(c, target_place(connection_place(c, call->args[i].size)), shard_of(c, part[1]), part, 2);
+        ask(c, target_place(connection_place(c, call->args[i].size)), server_shard(c->server, part[1]), part, 2);
     }
 }
 
@@ -299,7 +280,7 @@ static struct gather *steps_begin(struct call *call, void (*next)(struct gather 
         reply_request(&copy, call->args, call->count);
         gather->request = copy.text;
         gather->next = next;
-        call->c->steps++;
+        call->c->in_steps = true;
         call->c->failed |= copy.text.failed;
     }
     return gather;
@@ -337,7 +318,7 @@ static void rename_drop(struct gather *gather) {
     struct text from = gather_args(gather, &gather->request)[1];
     struct text args[] = {text_of("kv.drop"), from, text_from_number((int64_t)gather->mark, room)};
     if (gather->sum > 0) { /* else there is a key with the new name, and RENAMENX does not want that */
-        gather_ask(gather, shard_of(gather->c, from), args, 3);
+        gather_ask(gather, server_shard(gather->c->server, from), args, 3);
     }
     gather_end(gather);
 }
@@ -349,7 +330,7 @@ static void rename_give(struct gather *gather) {
     gather->mark = (uint64_t)gather->sum;
     gather->sum = 0;
     gather->next = rename_drop;
-    gather_ask(gather, shard_of(gather->c, args[1]), args, 5);
+    gather_ask(gather, server_shard(gather->c->server, args[1]), args, 5);
     gather_end(gather);
 }
 
@@ -357,7 +338,7 @@ void spread_rename(struct call *call) {
     struct gather *gather = steps_begin(call, rename_give);
     if (gather != NULL) {
         struct text args[] = {text_of("kv.dump"), call->args[1]};
-        gather_ask(gather, shard_of(call->c, args[1]), args, 2);
+        gather_ask(gather, server_shard(call->server, args[1]), args, 2);
         gather_end(gather);
     }
 }
@@ -381,28 +362,26 @@ static void reply_unknown(struct call *call) {
 
 static void route_keys(struct call *call) {
     const struct command *command = call->command;
-    uint32_t first = command->first_key, end = command->last_key < 0 ? call->count : (uint32_t)command->last_key + 1;
+    uint32_t first = command->first_key, end = command_keys_end(command, call->count);
     if ((end - first) % command->step != 0) {
         reply_wrong_arity(call);
         return;
     }
-    call->key = key_of(call, first);
-    uint32_t shard = server_shard(call->server, call->key.hash);
+    call->key = (struct key){store_hash(call->server->hash_key, call->args[first]), call->args[first]};
+    uint32_t shard = rim_shard_for(call->key.hash, call->server->count);
     bool together = command->run != NULL;
-    for (uint32_t i = first + command->step; i < end && together && call->server->count > 1; i += command->step) {
-        together = shard_of(call->c, call->args[i]) == shard;
+    for (uint32_t i = first + command->step; i < end && together; i += command->step) {
+        together = server_shard(call->server, call->args[i]) == shard;
     }
+    struct gather *gather;
     if (together && call->server->shards[shard] == call->shard) {
         command->run(call);
     } else if (together) {
         route_forward(call, shard);
     } else if (command->spread != NULL) {
         command->spread(call);
-    } else {
-        struct gather *gather = gather_begin(call);
-        if (gather != NULL) {
-            split(gather, call->args, call->count, command->step, command->step);
-        }
+    } else if ((gather = gather_begin(call)) != NULL) {
+        split(gather, call->args, call->count, command->step, command->step);
     }
 }
 

@@ -4,9 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "command.h"
-#include "connection.h"
-
 #define VALUE_MIN 64u /* what shards say to each other has to fit */
 
 struct state {
@@ -24,8 +21,7 @@ static rim_verdict tell(struct state *self, int error, const char *text) {
 
 static rim_verdict server_init(rim_ctx *ctx, void *state, const void *arg, size_t size UNUSED) {
     struct state *self = state;
-    struct server *server = *(struct server *const *)arg;
-    self->server = server;
+    struct server *server = self->server = *(struct server *const *)arg;
     server->started_ms = rim_wall_ms(ctx);
     for (size_t i = 0; i < sizeof server->hash_key; i++) {
         server->hash_key[i] = (unsigned char)rim_random(ctx);
@@ -61,12 +57,9 @@ static const rim_behaviour server_behaviour = {
 
 /* A shard and its keeper. */
 static int make_shard(rim_system *system, struct server *server, uint32_t i) {
-    rim_spawn_options options = {
-        .place = RIM_ON_SHARD,
-        .shard = i,
-        .mailbox_count = 1u << 24,
-        .mailbox_bytes = UINT32_MAX,
-    };
+    rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = i};
+    options.mailbox_count = 1u << 24;
+    options.mailbox_bytes = UINT32_MAX;
     struct shard *shard = server->shards[i] = calloc(1, sizeof *shard);
     if (shard == NULL) {
         return -ENOMEM;
@@ -77,11 +70,11 @@ static int make_shard(rim_system *system, struct server *server, uint32_t i) {
 }
 
 int server_start(rim_system *system, struct server *server, const struct server_options *options) {
+    size_t max = options->max_value;
     rim_ref self;
     int error = 0;
     command_index_fill();
     *server = (struct server){.options = *options, .count = rim_system_shards(system)};
-    size_t max = options->max_value;
     server->options.max_value = max == 0 ? 512u << 20 : max < VALUE_MIN ? VALUE_MIN : max;
     for (uint32_t i = 0; i < server->count && error == 0; i++) {
         error = make_shard(system, server, i);
@@ -90,11 +83,9 @@ int server_start(rim_system *system, struct server *server, const struct server_
 }
 
 void server_finish(struct server *server) {
-    for (uint32_t i = 0; i < server->count; i++) {
-        if (server->shards[i] != NULL) {
-            store_clear(&server->shards[i]->store);
-            resp_finish(&server->shards[i]->parser);
-            free(server->shards[i]);
-        }
+    for (uint32_t i = 0; i < server->count && server->shards[i] != NULL; i++) {
+        store_clear(&server->shards[i]->store);
+        resp_finish(&server->shards[i]->parser);
+        free(server->shards[i]);
     }
 }

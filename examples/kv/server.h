@@ -1,32 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * server.h - the whole server on a system, and what is shared in it.
+ * server.h - the actors of the server, and what they share.
  *
- *     server (1)         listens
- *     connection (many)  speaks with one client: connection.h
- *     keeper (a shard)   does on its shard what connections of other shards ask for: keeper.c
+ *     server (1)         listens                                                                server.c
+ *     connection (many)  speaks with one client: reads requests (rim_stream), runs them, and    connection.c, route.c
+ *                        replies in their order whatever the order of the answers (rim_pipeline)
+ *     keeper (a shard)   does there what connections of other shards ask for                    keeper.c
  *
  * A shard's actors run one at a time and on one thread, so what belongs to a shard, its keys above all, is used by all
  * of them without further ado: a request whose key is on the client's own shard is a function call, one that lands on
  * the wrong core crosses to the right one as a message.
  *
+ * What is not promised: a command on the keys of one shard is atomic, one on several shards is not. Another client may
+ * look between the parts: during a MSETNX it may see some of the keys, and two MSETNX that overlap may both succeed.
+ * RENAME across shards copies, then removes: another client may see both names, and what it writes to the old one
+ * meanwhile stays there. Whatever fails, memory for one, nothing is lost.
+ *
  *     Threads  struct server is written before the first connection is there and only read from then on; a struct
- *              shard is its own shard's
+ *              shard, and all that hangs in it, is its own shard's
  */
 #ifndef KV_SERVER_H
 #define KV_SERVER_H
 
-#include <ringmail/actor.h>
+#include <ringmail/pipeline.h>
 #include <ringmail/runtime.h>
-#include <ringmail/socket.h>
+#include <ringmail/stream.h>
+#include <sys/queue.h>
 
-#include "resp.h"
-#include "store.h"
+#include "command.h"
 
 #define SERVER_SHARDS_MAX 256u
 #define SERVER_REDIS      "7.0.15" /* the version whose commands and texts it speaks */
-
-struct connection;
 
 struct server_options {
     const char *bind;
@@ -39,18 +43,19 @@ struct server_options {
     void *arg;
 };
 
-struct shard_counts {
-    struct store_counts store;
-    uint64_t connected, received; /* connections that are there, and that ever were */
-    uint64_t commands;
-};
+/* The flags of the program. 0: go on; else its exit status plus one, and why is said. */
+int options_read(struct server_options *options, rim_config *config, int argc, char **argv);
 
 struct shard {
     struct store store;
-    struct shard_counts counts;
-    struct connection *connections; /* a list of all */
-    struct resp_parser parser;      /* of whoever runs */
-    bool sweeping;                  /* the keeper looks for expired keys from time to time */
+    struct shard_counts {
+        struct store_counts store;
+        uint64_t connected, received; /* connections that are there, and that ever were */
+        uint64_t commands;
+    } counts;
+    LIST_HEAD(, connection) connections;
+    struct resp_parser parser; /* of whoever runs */
+    bool sweeping;             /* the keeper looks for expired keys from time to time */
 };
 
 struct server {
@@ -62,15 +67,84 @@ struct server {
     uint64_t started_ms;
 };
 
+/* Spawns the actors. `server` must live as long as the system, and be finished after it. As rim_system_spawn. */
+int server_start(rim_system *system, struct server *server, const struct server_options *options);
+void server_finish(struct server *server);
+
+static inline uint32_t server_shard(const struct server *server, struct text key) {
+    return server->count > 1 ? rim_shard_for(store_hash(server->hash_key, key), server->count) : 0;
+}
+
+/* ---- connections ---- */
+
+struct connection {
+    rim_ctx *ctx; /* of the handler that runs */
+    const struct server *server;
+    struct shard *shard;
+    LIST_ENTRY(connection) link; /* in the shard's list */
+    rim_ref socket;
+    rim_stream stream;
+    size_t need; /* unread bytes, without which the next request is not whole */
+    rim_pipeline pipeline;
+    struct reply out;           /* what is written at the moment */
+    struct question *questions; /* to keepers, to be sent at the end of the handler, */
+    bool awaiting_room;         /* or when there is room */
+    bool in_steps;              /* a command takes several: no other is run */
+    bool ending;                /* the client sends no more */
+    bool quitting;              /* nothing more is read; the connection closes after its replies */
+    bool closed;                /* the socket is gone */
+    bool failed;                /* something is amiss that cannot be told in order: the connection is cut */
+    bool mute, mute_next;       /* CLIENT REPLY OFF, SKIP */
+    bool muting;                /* what runs now gets no reply */
+    uint64_t id, opened_ms, used_ms;
+    const char *last; /* name of the last command */
+    rim_buffer name;  /* CLIENT SETNAME */
+    rim_address peer, local;
+};
+
+extern const rim_behaviour connection_behaviour;
+
+/* The place of the next reply. 0: out of memory, and the connection has failed. */
+rim_pipeline_place connection_place(struct connection *c, size_t request_bytes);
+/* Writes the whole reply of a place: the text, or, if not NULL, a bulk string. */
+void connection_write(struct connection *c, rim_pipeline_place place, struct text text, rim_msg *value);
+/* The same with `out`, which is emptied. */
+void connection_reply(struct connection *c, rim_pipeline_place place, struct reply *out);
+/* What every handler ends with: reads and runs what has come, or was left before, as far as there is room for the
+   replies. */
+rim_verdict connection_go_on(struct connection *c, const void *bytes, size_t size);
+
+/* Runs the request of a connection, or has it run. */
+void route(struct call *call);
+/* Has another shard run it, as it is. */
+void route_forward(struct call *call, uint32_t shard);
+/* Sends what has been asked since. False: some of it has found no room, and there will be RIM_ROOM. */
+bool route_flush(struct connection *c);
+
+/* Several answers that make one reply. */
+struct gather {
+    struct connection *c;
+    const struct command *command;
+    rim_pipeline_place place;
+    unsigned version;
+    uint32_t pending;   /* answers, and who asks for them */
+    int64_t sum;        /* of the numbers with which they begin */
+    rim_buffer text;    /* what follows there, of all; an error, if failed */
+    rim_buffer request; /* the client's, of a command in steps */
+    bool failed;
+    void (*next)(struct gather *gather); /* if not NULL another step is to come */
+    uint64_t mark;                       /* for that step */
+};
+
+/* ---- keepers ---- */
+
 /*
- * What connections ask of keepers. Requests that arrive together travel together: a message costs as much as several
- * look-ups. The version of RESP is added to the tag.
+ * Requests that arrive together travel together: a message costs as much as several look-ups.
  *
- *     KEEPER_BATCH    target, request as the client would send it | target, request ...
- *     KEEPER_WHOLE    one large request, as the client sent it
- *     KEEPER_ANSWERS  the reply: struct answer, bytes | struct answer, bytes ...
+ *     KEEPER_BATCH + version of RESP   target, request as the client would send it | target, request ...
+ *     KEEPER_ANSWERS, the reply        struct answer, bytes | struct answer, bytes ...
  */
-enum { KEEPER_ANSWERS = RIM_USER, KEEPER_SWEEP, KEEPER_BATCH, KEEPER_WHOLE = KEEPER_BATCH + 4 };
+enum { KEEPER_ANSWERS = RIM_USER, KEEPER_SWEEP, KEEPER_BATCH };
 
 struct answer {
     uint64_t target;  /* the asker's: what the answer is for */
@@ -85,15 +159,8 @@ struct part {
 };
 
 extern const rim_behaviour keeper_behaviour;
+
 /* To be called where a key may have got a time of expiry: the keeper of this shard will look for what has expired. */
 void keeper_wake(rim_ctx *ctx, const struct server *server);
-
-/* Spawns the actors. `server` must live as long as the system, and be finished after it. As rim_system_spawn. */
-int server_start(rim_system *system, struct server *server, const struct server_options *options);
-void server_finish(struct server *server);
-
-static inline uint32_t server_shard(const struct server *server, uint64_t hash) {
-    return rim_shard_for(hash, server->count);
-}
 
 #endif

@@ -2,17 +2,9 @@
 /* Commands on strings. */
 #include <math.h>
 
-#include "command.h"
+#include "server.h"
 
 #define COPY_MAX 16384u /* larger values are not copied into the reply */
-
-static struct entry *find(struct call *call) {
-    return store_find(call->store, &call->key);
-}
-
-static struct entry *read_key(struct call *call) {
-    return store_read(call->store, &call->key);
-}
 
 /* Replies with a part of a value. False: memory is out. */
 static bool reply_part(struct call *call, struct entry *entry, struct text part) {
@@ -88,7 +80,7 @@ void do_set(struct call *call) {
     if (!read_options(call, 3, NX | XX | GET | KEEPTTL, &options) || !read_time(call, &options, &when)) {
         return;
     }
-    struct entry *old = find(call);
+    struct entry *old = find_key(call);
     bool refused = (options.flags & (old != NULL ? NX : XX)) != 0;
     when = old != NULL && (options.flags & KEEPTTL) ? old->expire_ms : when;
     if ((options.flags & GET) && !reply_value(call, old)) {
@@ -102,7 +94,7 @@ void do_set(struct call *call) {
 }
 
 void do_setnx(struct call *call) {
-    struct entry *old = find(call);
+    struct entry *old = find_key(call);
     if (old != NULL || call_put(call, NULL, call->args[2], 0, ENTRY_AUTO)) {
         reply_integer(call->out, old == NULL);
     }
@@ -112,13 +104,13 @@ void do_setnx(struct call *call) {
 void do_setex(struct call *call) {
     int64_t when;
     if (call_number(call, 2, &when) && call_time(call, when, (enum time_unit)call->command->form, 0, &when) &&
-        call_put(call, find(call), call->args[3], when, ENTRY_AUTO)) {
+        call_put(call, find_key(call), call->args[3], when, ENTRY_AUTO)) {
         reply_status(call->out, "OK");
     }
 }
 
 void do_getset(struct call *call) {
-    struct entry *old = find(call);
+    struct entry *old = find_key(call);
     if (reply_value(call, old)) {
         (void)call_put(call, old, call->args[2], 0, ENTRY_AUTO);
     }
@@ -155,12 +147,10 @@ void do_getex(struct call *call) {
 void do_mset(struct call *call) {
     uint32_t found = 0;
     for (uint32_t i = 1; i < call->count && call->command->form == 1; i += 2) {
-        call->key = key_of(call, i);
-        found += find(call) != NULL;
+        found += call_find(call, i) != NULL;
     }
     for (uint32_t i = 1; i < call->count && found == 0; i += 2) {
-        call->key = key_of(call, i);
-        if (!call_put(call, find(call), call->args[i + 1], 0, ENTRY_AUTO)) {
+        if (!call_put(call, call_find(call, i), call->args[i + 1], 0, ENTRY_AUTO)) {
             return;
         }
     }
@@ -216,7 +206,7 @@ static void write_at(struct call *call, struct entry *old, struct text bytes, ui
 }
 
 void do_append(struct call *call) {
-    struct entry *entry = find(call);
+    struct entry *entry = find_key(call);
     if (entry != NULL) {
         write_at(call, entry, call->args[2], entry->value_size);
     } else if (call_put(call, NULL, call->args[2], 0, ENTRY_AUTO)) {
@@ -226,7 +216,7 @@ void do_append(struct call *call) {
 
 void do_setrange(struct call *call) {
     int64_t offset;
-    struct entry *entry = find(call);
+    struct entry *entry = find_key(call);
     if (!call_number(call, 2, &offset)) {
         return;
     }
@@ -248,7 +238,7 @@ void do_incrby(struct call *call) {
     if (call->count > 2 && !call_number(call, 2, &by)) {
         return;
     }
-    struct entry *entry = find(call);
+    struct entry *entry = find_key(call);
     if (by == INT64_MIN && call->command->form < 0) {
         reply_error(call->out, "decrement would overflow");
     } else if (entry != NULL && !text_number(entry_text(entry), &number)) {
@@ -262,7 +252,7 @@ void do_incrby(struct call *call) {
 }
 
 void do_incrbyfloat(struct call *call) {
-    struct entry *entry = find(call);
+    struct entry *entry = find_key(call);
     long double number = 0, by = 0;
     char room[TEXT_FLOAT_MAX];
     if ((entry != NULL && !text_float(entry_text(entry), &number)) || !text_float(call->args[2], &by)) {

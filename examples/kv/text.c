@@ -87,21 +87,16 @@ static int fold(char c, bool ignore_case) {
     return ignore_case ? tolower((unsigned char)c) : (unsigned char)c;
 }
 
-static char shift(struct text *text) {
-    text->size--;
-    return *text->at++;
-}
-
 /* Whether the character is in what the [set] lists next, which is taken off it. */
 static bool match_item(struct text *set, char c, bool ignore_case) {
-    char first = shift(set);
+    char first = *text_shift(set, 1);
     if (first == '\\' && set->size > 0) {
-        return shift(set) == c;
+        return *text_shift(set, 1) == c;
     }
     int low = fold(first, ignore_case), high = low;
     if (set->size >= 2 && set->at[0] == '-') {
-        (void)shift(set);
-        char last = shift(set);
+        (void)text_shift(set, 1);
+        char last = *text_shift(set, 1);
         bool swapped = (unsigned char)first > (unsigned char)last;
         low = fold(swapped ? last : first, ignore_case);
         high = fold(swapped ? first : last, ignore_case);
@@ -111,20 +106,20 @@ static bool match_item(struct text *set, char c, bool ignore_case) {
 
 /* Matches one character against whatever the pattern starts with, which is not '*', and is taken off it. */
 static bool match_one(struct text *pattern, char c, bool ignore_case) {
-    char first = shift(pattern);
+    char first = *text_shift(pattern, 1);
     if (first != '[') {
-        char wanted = first == '\\' && pattern->size > 0 ? shift(pattern) : first;
+        char wanted = first == '\\' && pattern->size > 0 ? *text_shift(pattern, 1) : first;
         return first == '?' || fold(wanted, ignore_case) == fold(c, ignore_case);
     }
     bool found = false, negated = pattern->size > 0 && pattern->at[0] == '^';
     if (negated) {
-        (void)shift(pattern);
+        (void)text_shift(pattern, 1);
     }
     while (pattern->size > 0 && pattern->at[0] != ']') {
         found |= match_item(pattern, c, ignore_case);
     }
     if (pattern->size > 0) { /* else the set is not closed, and ends with the pattern */
-        (void)shift(pattern);
+        (void)text_shift(pattern, 1);
     }
     return found != negated;
 }
@@ -137,13 +132,13 @@ bool text_matches(struct text text, struct text pattern, bool ignore_case) {
     }
     while (text.size > 0) {
         if (pattern.size > 0 && pattern.at[0] == '*') {
-            (void)shift(&pattern);
+            (void)text_shift(&pattern, 1);
             star = pattern;
             from = text;
         } else if (pattern.size > 0 && match_one(&pattern, text.at[0], ignore_case)) {
-            (void)shift(&text);
+            (void)text_shift(&text, 1);
         } else if (star.at != NULL) {
-            (void)shift(&from);
+            (void)text_shift(&from, 1);
             pattern = star;
             text = from;
         } else {
@@ -151,7 +146,7 @@ bool text_matches(struct text text, struct text pattern, bool ignore_case) {
         }
     }
     while (pattern.size > 0 && pattern.at[0] == '*') {
-        (void)shift(&pattern);
+        (void)text_shift(&pattern, 1);
     }
     return pattern.size == 0;
 }

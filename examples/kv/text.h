@@ -24,6 +24,14 @@ static inline struct text text_of(const char *string) {
     return (struct text){string, strlen(string)};
 }
 
+/* Takes bytes off the front, and returns where they are. */
+static inline const char *text_shift(struct text *text, size_t size) {
+    const char *at = text->at;
+    text->at += size;
+    text->size -= size;
+    return at;
+}
+
 /* How much of it printf is to show, as the precision of a %.*s. */
 static inline int text_shown(struct text text, size_t limit) {
     return (int)(text.size < limit ? text.size : limit);

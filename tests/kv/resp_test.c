@@ -137,10 +137,10 @@ static void write_replies(rim_ctx *ctx) {
     reply_error(&out, "oops%s", "\r\n");
     reply_error(&out, "-NO way");
     reply_null(&out);
-    reply_map(&out, 2);
+    reply_head(&out, '%', 2);
     out.version = 3;
     reply_null(&out);
-    reply_map(&out, 2);
+    reply_head(&out, '%', 2);
     reply_verbatim(&out, text_of("hi"));
     static const char wanted[] =
         ":-9223372036854775808\r\n$3\r\na\0b\r\n-ERR oops  \r\n-NO way\r\n$-1\r\n*4\r\n_\r\n%2\r\n"

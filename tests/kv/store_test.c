@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "command.h"
+#include "server.h"
 
 static const unsigned char hash_key[STORE_HASH_KEY];
 
