@@ -123,8 +123,8 @@ void do_config_get(struct call *call) {
         {"proto-max-bulk-len", bulk},
         {"databases", "1"},
         {"port", port},
-        {"bind", options->bind != NULL ? options->bind : "*"},
         {"timeout", "0"},
+        {"bind", options->bind != NULL ? options->bind : "*"},
     };
     struct reply found = {.ctx = call->out->ctx};
     uint32_t count = 0;

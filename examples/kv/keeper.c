@@ -38,26 +38,25 @@ static void let_go(void *bytes, void *size) {
     free(bytes);
 }
 
-/* The answers in a message that holds the values of which they are parts. */
-static rim_msg *wrap(rim_ctx *ctx, const rim_buffer *answers) {
+/* In a message that holds the values of which the answers are parts. False: out of memory, and the values stay there,
+   although their keys may go. */
+static bool reply_with_parts(rim_ctx *ctx, const rim_buffer *answers) {
     void *bytes = malloc(answers->size), *size = (void *)(uintptr_t)answers->size;
     rim_msg *msg = bytes != NULL ? rim_msg_wrap(ctx, KEEPER_ANSWERS, bytes, answers->size, let_go, size) : NULL;
-    if (msg != NULL) {
-        memcpy(bytes, answers->bytes, answers->size);
-    } else {
-        free(bytes); /* and the values stay in memory, although their keys may go */
+    if (msg == NULL) {
+        free(bytes);
+        return false;
     }
-    return msg;
+    memcpy(bytes, answers->bytes, answers->size);
+    rim_reply_msg(ctx, RIM_NIL, msg);
+    return true;
 }
 
 static void send_answers(rim_ctx *ctx, struct keeper *self) {
     rim_buffer *answers = &self->out.text;
-    rim_msg *msg = self->has_parts && !answers->failed ? wrap(ctx, answers) : NULL;
-    if (answers->failed || (self->has_parts && msg == NULL)) {
+    if (answers->failed || (self->has_parts && !reply_with_parts(ctx, answers))) {
         rim_refuse(ctx, RIM_NIL, -ENOMEM);
-    } else if (self->has_parts) {
-        rim_reply_msg(ctx, RIM_NIL, msg);
-    } else {
+    } else if (!self->has_parts) {
         rim_reply(ctx, RIM_NIL, KEEPER_ANSWERS, answers->bytes, answers->size);
     }
     self->has_parts = false;

@@ -387,7 +387,8 @@ static void route_keys(struct call *call) {
 
 void route(struct call *call) {
     const struct command *command = call->command = command_find(call->args, call->count);
-    if (command == NULL || (command->flags & COMMAND_INTERNAL)) {
+    bool is_name = memchr(call->args[0].at, '|', call->args[0].size) == NULL; /* and not that of a part */
+    if (command == NULL || !is_name || (command->flags & COMMAND_INTERNAL)) {
         reply_unknown(call);
     } else if (!command_fits(command, call->count)) {
         reply_wrong_arity(call);

@@ -6,7 +6,6 @@
 
 #define TABLE_FIRST 8u /* slots of a new table */
 #define SPARE_MAX   (1u << 20)
-#define SWEEP_BATCH 64u
 
 void entry_release(struct entry *entry) {
     if (--entry->refs == 0) {
@@ -45,10 +44,6 @@ static bool same_key(const void *in_table, const void *wanted) {
            memcmp(entry->bytes, key->name.at, key->name.size) == 0;
 }
 
-static void *table_malloc(size_t size) {
-    return malloc(size);
-}
-
 static void *table_realloc(void *block, size_t old_size UNUSED, size_t size, bool defer UNUSED) {
     return realloc(block, size);
 }
@@ -57,7 +52,7 @@ static void table_free(void *block, size_t size UNUSED, bool defer UNUSED) {
     free(block);
 }
 
-static struct ck_malloc table_memory = {.malloc = table_malloc, .realloc = table_realloc, .free = table_free};
+static struct ck_malloc table_memory = {.malloc = malloc, .realloc = table_realloc, .free = table_free};
 
 /* By bits that choose neither the shard (the high ones) nor the slot in the table (the low ones). */
 static struct partition *partition_of(struct store *store, uint64_t hash) {
@@ -67,13 +62,6 @@ static struct partition *partition_of(struct store *store, uint64_t hash) {
 static bool table_open(struct store *store, struct partition *partition) {
     return partition->count > 0 || ck_hs_init(&partition->table, CK_HS_MODE_OBJECT | CK_HS_MODE_SPMC, hash_of, same_key,
                                               &table_memory, TABLE_FIRST, (unsigned long)store->hash_key);
-}
-
-static void table_close(struct partition *partition) {
-    if (partition->count == 0) {
-        ck_hs_destroy(&partition->table);
-        partition->removed = 0;
-    }
 }
 
 /* ---- search ---- */
@@ -116,7 +104,9 @@ static bool insert(struct store *store, const struct key *key, struct entry *ent
         return false;
     }
     if (!ck_hs_apply(&partition->table, key->hash, key, replace, tagged(entry, key->hash))) {
-        table_close(partition);
+        if (partition->count == 0) {
+            ck_hs_destroy(&partition->table);
+        }
         return false;
     }
     store->counts.bytes += size_of(entry);
@@ -167,9 +157,8 @@ void store_expire(struct store *store, struct entry *entry, int64_t expire_ms) {
     entry->expire_ms = expire_ms;
 }
 
-void store_remove(struct store *store, struct entry *entry) {
+static void take_out(struct store *store, struct partition *partition, struct entry *entry) {
     struct key key = {store_hash(store->hash_key, entry_key(entry)), entry_key(entry)};
-    struct partition *partition = partition_of(store, key.hash);
     ck_hs_remove(&partition->table, key.hash, &key);
     store->counts.timed -= entry->expire_ms > 0;
     store->counts.bytes -= size_of(entry);
@@ -177,12 +166,23 @@ void store_remove(struct store *store, struct entry *entry) {
     partition->count--;
     partition->removed++;
     entry_release(entry);
+}
+
+/* After something has been taken out: nobody walks the table any more. */
+static void tidy(struct partition *partition) {
     if (partition->count == 0) {
-        table_close(partition);
+        ck_hs_destroy(&partition->table);
+        partition->removed = 0;
     } else if (partition->removed > partition->count + 64) {
         ck_hs_rebuild(&partition->table);
         partition->removed = 0;
     }
+}
+
+void store_remove(struct store *store, struct entry *entry) {
+    struct partition *partition = partition_of(store, store_hash(store->hash_key, entry_key(entry)));
+    take_out(store, partition, entry);
+    tidy(partition);
 }
 
 /* ---- walks ---- */
@@ -202,7 +202,7 @@ void store_clear(struct store *store) {
         }
         if (partition->count > 0) {
             partition->count = 0;
-            table_close(partition);
+            tidy(partition);
         }
     }
     store->counts.keys = store->counts.timed = store->counts.bytes = 0;
@@ -238,30 +238,20 @@ struct entry *store_random(struct store *store, uint64_t random) {
     return NULL;
 }
 
-/* Expired keys of one partition go, up to SWEEP_BATCH, for a table must not change while it is walked. */
-static uint32_t sweep_partition(struct store *store, struct partition *partition, bool *all) {
-    struct entry *over[SWEEP_BATCH], *entry = NULL;
-    uint32_t count = 0, seen = 0;
-    ck_hs_iterator_t place = CK_HS_ITERATOR_INITIALIZER;
-    while (count < SWEEP_BATCH && (entry = next_of(partition, &place)) != NULL) {
-        seen++;
-        if (is_over(store, entry)) {
-            over[count++] = entry;
-        }
-    }
-    store->counts.expired += count;
-    for (uint32_t i = 0; i < count; i++) {
-        store_remove(store, over[i]);
-    }
-    *all = entry == NULL;
-    return seen;
-}
-
 void store_sweep(struct store *store, uint32_t limit) {
     uint32_t seen = 0;
     for (uint32_t i = 0; i < STORE_PARTITIONS && seen < limit && store->counts.timed > 0; i++) {
-        bool all;
-        seen += sweep_partition(store, &store->partitions[store->sweep_at % STORE_PARTITIONS], &all);
-        store->sweep_at += all;
+        struct partition *partition = &store->partitions[store->sweep_at++ % STORE_PARTITIONS];
+        ck_hs_iterator_t place = CK_HS_ITERATOR_INITIALIZER;
+        uint64_t expired = store->counts.expired;
+        for (struct entry *entry; (entry = next_of(partition, &place)) != NULL; seen++) {
+            if (is_over(store, entry)) {
+                take_out(store, partition, entry);
+                store->counts.expired++;
+            }
+        }
+        if (store->counts.expired > expired) {
+            tidy(partition);
+        }
     }
 }

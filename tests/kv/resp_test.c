@@ -60,6 +60,7 @@ static void split_commands(void) {
     CU_ASSERT_EQUAL(resp_parse(&parser, (struct text){bytes, size}), RESP_REQUEST);
     CU_ASSERT_TRUE(parser.count == 101 && parser.size == size && arg_is(&parser, 0, "MGET"));
     CU_ASSERT_TRUE(arg_is(&parser, 100, "key"));
+    resp_finish(&parser);
     CU_ASSERT_EQUAL(parse(&parser, "*2\r\n$4\r\nECHO\r\n$500\r\nabc"), RESP_MORE);
     CU_ASSERT_EQUAL(parser.need, 14 + 6 + 502);
     resp_finish(&parser);
