@@ -163,7 +163,8 @@ static void write_client(const struct connection *c, uint64_t now_ms, struct rep
 /* The lines of this shard. */
 void do_client_list(struct call *call) {
     reply_integer(call->out, 0);
-    for (const struct connection *c = call->shard->connections; c != NULL; c = c->next) {
+    const struct connection *c;
+    LIST_FOREACH(c, &call->shard->connections, link) {
         write_client(c, (uint64_t)call->store->now_ms, call->out);
     }
 }

@@ -151,17 +151,21 @@ const struct command *command_find(const struct text *args, uint32_t count) {
 const char not_integer[] = "value is not an integer or out of range", bad_syntax[] = "syntax error";
 
 void command_run(struct call *call, struct reply *out) {
-    call->command = command_find(call->args, call->count);
     call->store = &call->shard->store;
     call->store->now_ms = (int64_t)rim_wall_ms(out->ctx);
     call->out = out;
     out->start = out->text.size;
-    uint32_t first = call->command->first_key;
-    call->key = (struct key){first > 0 ? store_hash(call->server->hash_key, call->args[first]) : 0, call->args[first]};
     call->command->run(call);
     if (out->text.failed) {
         reply_no_memory(out);
     }
+}
+
+void command_find_and_run(struct call *call, struct reply *out) {
+    call->command = command_find(call->args, call->count);
+    uint32_t first = call->command->first_key;
+    call->key = (struct key){first > 0 ? store_hash(call->server->hash_key, call->args[first]) : 0, call->args[first]};
+    command_run(call, out);
 }
 
 void reply_wrong_arity(struct call *call) {

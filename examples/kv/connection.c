@@ -3,8 +3,6 @@
 
 #include "server.h"
 
-#define AT_ONCE 32u /* requests before it is looked again whether the client takes its replies */
-
 /* ---- replies ---- */
 
 rim_pipeline_place connection_place(struct connection *c, size_t request_bytes) {
@@ -37,10 +35,7 @@ void connection_reply(struct connection *c, rim_pipeline_place place, struct rep
     rim_msg *value = NULL;
     if (out->entry != NULL) {
         value = rim_msg_wrap(c->ctx, RIM_USER, (void *)(uintptr_t)out->value.at, out->value.size, release, out->entry);
-        if (value == NULL) {
-            entry_release(out->entry);
-            c->failed = true;
-        }
+        c->failed |= value == NULL;
         out->entry = NULL;
     }
     connection_write(c, place, reply_text(out), value);
@@ -49,63 +44,63 @@ void connection_reply(struct connection *c, rim_pipeline_place place, struct rep
 
 /* ---- requests ---- */
 
-static void run_request(struct connection *c, const struct resp_parser *parser) {
-    size_t size = parser->size; /* the parser may read others before this is done */
+static void run_request(struct connection *c, const struct request *request) {
     struct call call = {.server = c->server, .shard = c->shard, .store = &c->shard->store, .c = c, .out = &c->out};
-    c->used_ms = rim_wall_ms(c->ctx);
-    c->shard->store.now_ms = (int64_t)c->used_ms;
-    c->muting = c->mute || c->mute_next;
-    c->mute_next = false;
-    call.args = parser->args;
-    call.count = parser->count;
-    call.sent = (struct text){c->stream.bytes, size};
-    call.place = connection_place(c, size);
-    route(&call);
-    if (c->out.text.failed) {
-        reply_no_memory(&c->out);
-    }
-    if (!call.asked) {
-        connection_reply(c, call.place, &c->out);
+    size_t size = request->sent.size;
+    if (request->count > 0) {
+        c->used_ms = rim_wall_ms(c->ctx);
+        c->shard->store.now_ms = (int64_t)c->used_ms;
+        c->muting = c->mute || c->mute_next;
+        c->mute_next = false;
+        request_begin(request, &call);
+        call.place = connection_place(c, size);
+        route(&call);
+        if (c->out.text.failed) {
+            reply_no_memory(&c->out);
+        }
+        if (!call.asked) {
+            connection_reply(c, call.place, &c->out);
+        }
     }
     rim_stream_skip(&c->stream, size);
 }
 
-/* Reads one request and runs it. False: it is not all there. */
-static bool read_request(struct connection *c) {
-    struct resp_parser *parser = &c->shard->parser;
-    if (c->stream.size < c->need) {
-        return false;
+/* Not while a command takes its steps, nor before the keepers have room again. */
+static bool may_run(const struct connection *c) {
+    return !c->in_steps && !c->awaiting_room && !c->quitting && !c->failed;
+}
+
+/* Reads some requests and runs them. False: there is none. */
+static bool run_requests(struct connection *c) {
+    struct text bytes = {c->stream.bytes, c->stream.size};
+    enum resp_result result;
+    uint32_t count = requests_read(c->server, c->shard, bytes, 0, &result);
+    c->need = count == 0 ? c->shard->parser.need : 0;
+    for (uint32_t i = 0; i < count && may_run(c); i++) {
+        run_request(c, &c->shard->requests[i]);
     }
-    enum resp_result result = resp_parse(parser, (struct text){c->stream.bytes, c->stream.size});
-    c->need = parser->need;
-    if (result == RESP_BAD) {
-        reply_error(&c->out, "%s", parser->error);
+    if (count == 0 && result == RESP_BAD) {
+        reply_error(&c->out, "%s", c->shard->parser.error);
         connection_reply(c, connection_place(c, 0), &c->out);
         c->quitting = true;
-    } else if (result == RESP_REQUEST && parser->count > 0) {
-        run_request(c, parser);
-    } else if (result == RESP_REQUEST) {
-        rim_stream_skip(&c->stream, parser->size);
     } else if (c->need > 2 * c->stream.size) { /* a large argument: memory for all of it, and no more */
         rim_stream_need(&c->stream, c->need);
     }
-    return result == RESP_REQUEST;
+    return count > 0;
 }
 
-/* Whether a request may be read, after so many: not while a command takes its steps, nor before the keepers have room
-   again, nor when the client does not read. */
-static bool may_read(struct connection *c, uint32_t done) {
-    bool held = c->in_steps || c->awaiting_room;
-    rim_pipeline_hold(&c->pipeline, held);
-    return !held && !c->closed && (done % AT_ONCE != 0 || rim_pipeline_takes_more(&c->pipeline));
+/* Whether requests may be read; not if the client does not take the replies. */
+static bool may_read(struct connection *c) {
+    rim_pipeline_hold(&c->pipeline, c->in_steps || c->awaiting_room);
+    return rim_pipeline_takes_more(&c->pipeline) && !c->closed;
 }
 
 rim_verdict connection_go_on(struct connection *c, const void *bytes, size_t size) {
     bool read = !c->failed && rim_stream_open(c->ctx, &c->stream, bytes, size) == 0, whole = true;
     c->failed |= !read;
     c->out.ctx = c->ctx;
-    for (uint32_t i = 0; whole && !c->quitting && !c->failed && c->stream.size > 0 && (read = may_read(c, i)); i++) {
-        whole = read_request(c);
+    while (whole && !c->quitting && !c->failed && c->stream.size > 0 && (read = may_read(c))) {
+        whole = c->stream.size >= c->need && run_requests(c);
     }
     rim_buffer_clear(c->ctx, &c->out.text);
     keeper_wake(c->ctx, c->server);
@@ -123,7 +118,7 @@ rim_verdict connection_go_on(struct connection *c, const void *bytes, size_t siz
         rim_socket_abort(c->ctx, c->socket); /* RIM_SOCKET_CLOSED comes */
         return RIM_DONE;
     }
-    (void)may_read(c, 0);
+    (void)may_read(c);
     (void)rim_pipeline_flush(c->ctx, &c->pipeline);
     return RIM_DONE;
 }
@@ -145,22 +140,14 @@ static rim_verdict connection_init(rim_ctx *ctx, void *state, const void *arg, s
     rim_pipeline_init(&c->pipeline, from->socket, NULL);
     c->shard->counts.received++;
     c->shard->counts.connected++;
-    c->next = c->shard->connections;
-    c->link = &c->shard->connections;
-    if (c->next != NULL) {
-        c->next->link = &c->next;
-    }
-    c->shard->connections = c;
+    LIST_INSERT_HEAD(&c->shard->connections, c, link);
     return RIM_DONE;
 }
 
 static void connection_exit(rim_ctx *ctx, void *state, rim_exit why UNUSED) {
     struct connection *c = state;
     c->shard->counts.connected--;
-    *c->link = c->next;
-    if (c->next != NULL) {
-        c->next->link = c->link;
-    }
+    LIST_REMOVE(c, link);
     rim_stream_free(ctx, &c->stream);
     rim_pipeline_free(ctx, &c->pipeline);
 }

@@ -66,16 +66,14 @@ static void send_answers(rim_ctx *ctx, struct keeper *self) {
     }
 }
 
-/* Runs the request at the front of `left`, which is taken off it. */
-static void run(struct keeper *self, struct text *left) {
-    struct resp_parser *parser = &self->shard->parser;
+static void run(struct keeper *self, const struct request *request) {
     struct reply *out = &self->out;
     struct answer answer = {0};
+    struct call call = {.server = self->server, .shard = self->shard};
     size_t begin = out->text.size;
-    memcpy(&answer.target, text_shift(left, sizeof answer.target), sizeof answer.target);
-    (void)resp_parse(parser, *left); /* as the connection has before */
-    struct call call = {.server = self->server, .shard = self->shard, .args = parser->args, .count = parser->count};
+    memcpy(&answer.target, request->sent.at - sizeof answer.target, sizeof answer.target);
     reply_raw(out, (struct text){(const char *)&answer, sizeof answer});
+    request_begin(request, &call);
     command_run(&call, out);
     if (out->entry != NULL) {
         struct part part = {out->entry, out->value};
@@ -88,16 +86,22 @@ static void run(struct keeper *self, struct text *left) {
         answer.size = (uint32_t)(out->text.size - begin - sizeof answer);
         memcpy(out->text.bytes + begin, &answer, sizeof answer);
     }
-    (void)text_shift(left, parser->size);
 }
 
 static rim_verdict on_requests(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct keeper *self = state;
+    struct request *requests = self->shard->requests;
     struct text left = {body, rim_size(msg)};
+    enum resp_result result;
+    uint32_t count;
     self->out.ctx = ctx;
     self->out.version = rim_tag(msg) - KEEPER_BATCH;
-    while (left.size > 0) {
-        run(self, &left);
+    while ((count = requests_read(self->server, self->shard, left, sizeof(uint64_t), &result)) > 0) {
+        for (uint32_t i = 0; i < count; i++) {
+            run(self, &requests[i]);
+        }
+        const char *end = requests[count - 1].sent.at + requests[count - 1].sent.size;
+        (void)text_shift(&left, (size_t)(end - left.at));
     }
     send_answers(ctx, self);
     keeper_wake(ctx, self->server);

@@ -112,10 +112,10 @@ void do_randomkey(struct call *call) {
 
 /* Which one is taken depends on how many stand behind it. */
 void merge_randomkey(struct gather *gather, struct reply *out) {
-    struct resp_parser *parser = &gather->c->shard->parser;
+    struct resp_parser *parser = &gather->c->shard->parts;
     struct text left = {gather->text.bytes, gather->text.size}, key = {NULL, 0};
     uint64_t seen = 0;
-    while (resp_parse(parser, left) == RESP_REQUEST) {
+    while (resp_parse_one(parser, left) == RESP_REQUEST) {
         int64_t keys = 0;
         (void)text_number(parser->args[0], &keys);
         seen += (uint64_t)keys;

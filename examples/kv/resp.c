@@ -23,7 +23,7 @@ static enum resp_result bad(struct resp_parser *parser, const char *what) {
 }
 
 static bool add(struct resp_parser *parser, struct text arg) {
-    if (parser->count == parser->room) {
+    if (parser->used == parser->room) {
         uint32_t room = parser->room > 0 ? 2 * parser->room : 16;
         struct text *args = realloc(parser->args, room * sizeof *args);
         if (args == NULL) {
@@ -32,7 +32,8 @@ static bool add(struct resp_parser *parser, struct text arg) {
         parser->args = args;
         parser->room = room;
     }
-    parser->args[parser->count++] = arg;
+    parser->args[parser->used++] = arg;
+    parser->count++;
     return true;
 }
 
@@ -170,7 +171,10 @@ enum resp_result resp_parse(struct resp_parser *parser, struct text bytes) {
     if (bytes.size == 0) {
         return RESP_MORE;
     }
-    return bytes.at[0] == '*' ? parse_array(parser, bytes) : parse_inline(parser, bytes);
+    uint32_t used = parser->used;
+    enum resp_result result = bytes.at[0] == '*' ? parse_array(parser, bytes) : parse_inline(parser, bytes);
+    parser->used = result == RESP_REQUEST ? parser->used : used;
+    return result;
 }
 
 /* ---- replies ---- */
@@ -179,19 +183,14 @@ void reply_raw(struct reply *out, struct text bytes) {
     (void)rim_buffer_add(out->ctx, &out->text, bytes.at, bytes.size);
 }
 
-static char *put_end(char *to) {
-    *to++ = '\r';
-    *to++ = '\n';
-    return to;
-}
-
 /* "$5\r\n" at `to`. Returns its end. */
 static char *put_head(char *to, char type, int64_t number) {
     char room[TEXT_NUMBER_MAX];
     struct text digits = text_from_number(number, room);
     *to++ = type;
     memcpy(to, digits.at, digits.size);
-    return put_end(to + digits.size);
+    memcpy(to + digits.size, "\r\n", 2);
+    return to + digits.size + 2;
 }
 
 void reply_head(struct reply *out, char type, int64_t number) {
@@ -212,7 +211,8 @@ void reply_bulk(struct reply *out, struct text text) {
     if (rim_buffer_reserve(out->ctx, &out->text, text.size + TEXT_NUMBER_MAX + 5) == 0) {
         char *to = put_head(out->text.bytes + out->text.size, '$', (int64_t)text.size);
         memcpy(to, text.at, text.size);
-        out->text.size = (size_t)(put_end(to + text.size) - out->text.bytes);
+        memcpy(to + text.size, "\r\n", 2);
+        out->text.size = (size_t)(to - out->text.bytes) + text.size + 2;
     }
 }
 

@@ -3,8 +3,9 @@
  * resp.h - the Redis protocol: reading requests (RESP arrays and inline), writing replies (RESP2 and RESP3), and
  * writing requests, for shards speak it with each other too.
  *
- * The parser works in place and keeps nothing from one call to the next: arguments point into the request's bytes (or,
- * of an inline request, into memory of the parser), and a request that is not complete is read from its start again.
+ * The parser works in place: arguments point into the request's bytes (or, of an inline request, into memory of the
+ * parser, where only one fits), and a request that is not complete is read from its start again. Requests may be read
+ * one after the other before the first is run: their arguments stand in a row, until `used` is set to 0.
  */
 #ifndef KV_RESP_H
 #define KV_RESP_H
@@ -17,9 +18,9 @@ struct resp_parser {
     size_t max_bulk;   /* longest argument */
     size_t size;       /* of the request that was read */
     size_t need;       /* it is not complete: without so many bytes there is no point in trying again */
-    struct text *args; /* args[0] is the name */
+    struct text *args; /* the last `count` of those that are used: args[0] of a request is the name */
     uint32_t count;    /* 0: nothing to do (an empty line) */
-    uint32_t room;
+    uint32_t used, room;
     char *line; /* words of an inline request */
     char error[64];
 };
@@ -31,6 +32,12 @@ enum resp_result {
 };
 
 enum resp_result resp_parse(struct resp_parser *parser, struct text bytes);
+/* The same after nothing else: the arguments are at args[0]. */
+static inline enum resp_result resp_parse_one(struct resp_parser *parser, struct text bytes) {
+    parser->used = 0;
+    return resp_parse(parser, bytes);
+}
+
 /* Frees what it holds. */
 void resp_finish(struct resp_parser *parser);
 

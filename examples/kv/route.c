@@ -95,7 +95,7 @@ static void ask(struct connection *c, uint64_t target, uint32_t shard, const str
         ask_keeper(c, target, shard, &call);
         return;
     }
-    command_run(&call, &c->out);
+    command_find_and_run(&call, &c->out);
     target & 1 ? gather_take(target, reply_text(&c->out)) : connection_reply(c, target >> 1, &c->out);
 }
 
@@ -287,8 +287,8 @@ static struct gather *steps_begin(struct call *call, void (*next)(struct gather 
 }
 
 static struct text *gather_args(struct gather *gather, const rim_buffer *request) {
-    (void)resp_parse(&gather->c->shard->parser, (struct text){request->bytes, request->size});
-    return gather->c->shard->parser.args;
+    (void)resp_parse_one(&gather->c->shard->parts, (struct text){request->bytes, request->size});
+    return gather->c->shard->parts.args;
 }
 
 static void msetnx_set(struct gather *gather) {
@@ -300,7 +300,7 @@ static void msetnx_set(struct gather *gather) {
     }
     args[0] = text_of("mset");
     gather->sum = 1;
-    split(gather, args, gather->c->shard->parser.count, 2, 2);
+    split(gather, args, gather->c->shard->parts.count, 2, 2);
 }
 
 void spread_msetnx(struct call *call) {
@@ -367,7 +367,6 @@ static void route_keys(struct call *call) {
         reply_wrong_arity(call);
         return;
     }
-    call->key = (struct key){store_hash(call->server->hash_key, call->args[first]), call->args[first]};
     uint32_t shard = rim_shard_for(call->key.hash, call->server->count);
     bool together = command->run != NULL;
     for (uint32_t i = first + command->step; i < end && together; i += command->step) {
@@ -386,7 +385,7 @@ static void route_keys(struct call *call) {
 }
 
 void route(struct call *call) {
-    const struct command *command = call->command = command_find(call->args, call->count);
+    const struct command *command = call->command;
     bool is_name = memchr(call->args[0].at, '|', call->args[0].size) == NULL; /* and not that of a part */
     if (command == NULL || !is_name || (command->flags & COMMAND_INTERNAL)) {
         reply_unknown(call);

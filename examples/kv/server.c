@@ -65,7 +65,7 @@ static int make_shard(rim_system *system, struct server *server, uint32_t i) {
         return -ENOMEM;
     }
     shard->store.hash_key = server->hash_key;
-    shard->parser.max_bulk = server->options.max_value;
+    shard->parser.max_bulk = shard->parts.max_bulk = server->options.max_value;
     return rim_system_spawn(system, &keeper_behaviour, &options, &server, sizeof server, &server->keepers[i]);
 }
 
@@ -86,6 +86,7 @@ void server_finish(struct server *server) {
     for (uint32_t i = 0; i < server->count && server->shards[i] != NULL; i++) {
         store_clear(&server->shards[i]->store);
         resp_finish(&server->shards[i]->parser);
+        resp_finish(&server->shards[i]->parts);
         free(server->shards[i]);
     }
 }

@@ -25,6 +25,7 @@
 #include <ringmail/pipeline.h>
 #include <ringmail/runtime.h>
 #include <ringmail/stream.h>
+#include <sys/queue.h>
 
 #include "command.h"
 
@@ -45,6 +46,16 @@ struct server_options {
 /* The flags of the program. 0: go on; else its exit status plus one, and why is said. */
 int options_read(struct server_options *options, rim_config *config, int argc, char **argv);
 
+#define REQUESTS_AHEAD 32u
+
+/* One that has been read. */
+struct request {
+    struct text sent;
+    uint32_t first, count; /* arguments, in the shard's parser */
+    const struct command *command;
+    uint64_t hash; /* of its first key */
+};
+
 struct shard {
     struct store store;
     struct shard_counts {
@@ -52,9 +63,11 @@ struct shard {
         uint64_t connected, received; /* connections that are there, and that ever were */
         uint64_t commands;
     } counts;
-    struct connection *connections; /* a list */
-    struct resp_parser parser;      /* of whoever runs */
-    bool sweeping;                  /* the keeper looks for expired keys from time to time */
+    LIST_HEAD(, connection) connections;
+    struct request requests[REQUESTS_AHEAD]; /* of whoever runs, */
+    struct resp_parser parser;               /* and where their arguments are */
+    struct resp_parser parts;                /* for what is read while they run */
+    bool sweeping;                           /* the keeper looks for expired keys from time to time */
 };
 
 struct server {
@@ -74,13 +87,22 @@ static inline uint32_t server_shard(const struct server *server, struct text key
     return server->count > 1 ? rim_shard_for(store_hash(server->hash_key, key), server->count) : 0;
 }
 
+/*
+ * Reads requests ahead, each behind `gap` bytes of something else, looks up what they are, and fetches the memory of
+ * all their keys at the same time, not of one after the other. Returns how many; `result` says why not more.
+ */
+uint32_t requests_read(const struct server *server, struct shard *shard, struct text bytes, size_t gap,
+                       enum resp_result *result);
+/* Makes a request the call's. */
+void request_begin(const struct request *request, struct call *call);
+
 /* ---- connections ---- */
 
 struct connection {
     rim_ctx *ctx; /* of the handler that runs */
     const struct server *server;
     struct shard *shard;
-    struct connection *next, **link; /* in the shard's list */
+    LIST_ENTRY(connection) link; /* in the shard's list */
     rim_ref socket;
     rim_stream stream;
     size_t need; /* unread bytes, without which the next request is not whole */

@@ -37,11 +37,13 @@ static unsigned long hash_of(const void *pointer, unsigned long seed) {
     return store_hash((const unsigned char *)seed, entry_key(untagged(pointer)));
 }
 
+/* A key without a name is store_prefetch's: by the tag it is the wanted one with all likelihood. */
 static bool same_key(const void *in_table, const void *wanted) {
     const struct key *key = wanted;
     const struct entry *entry = untagged(in_table);
-    return (uintptr_t)in_table >> 48 == (key->hash >> 42 & 0xffff) && entry->key_size == key->name.size &&
-           memcmp(entry->bytes, key->name.at, key->name.size) == 0;
+    return (uintptr_t)in_table >> 48 == (key->hash >> 42 & 0xffff) &&
+           (key->name.at == NULL ||
+            (entry->key_size == key->name.size && memcmp(entry->bytes, key->name.at, key->name.size) == 0));
 }
 
 static void *table_realloc(void *block, size_t old_size UNUSED, size_t size, bool defer UNUSED) {
@@ -70,9 +72,17 @@ static bool is_over(const struct store *store, const struct entry *entry) {
     return entry->expire_ms > 0 && entry->expire_ms <= store->now_ms;
 }
 
-struct entry *store_find(struct store *store, const struct key *key) {
+static struct entry *look_up(struct store *store, const struct key *key) {
     struct partition *partition = partition_of(store, key->hash);
-    struct entry *entry = partition->count > 0 ? untagged(ck_hs_get(&partition->table, key->hash, key)) : NULL;
+    return partition->count > 0 ? untagged(ck_hs_get(&partition->table, key->hash, key)) : NULL;
+}
+
+void store_prefetch(struct store *store, uint64_t hash) {
+    __builtin_prefetch(look_up(store, &(struct key){.hash = hash}));
+}
+
+struct entry *store_find(struct store *store, const struct key *key) {
+    struct entry *entry = look_up(store, key);
     if (entry != NULL && is_over(store, entry)) {
         store->counts.expired++;
         store_remove(store, entry);

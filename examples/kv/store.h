@@ -66,6 +66,8 @@ void store_clear(struct store *store);
 struct entry *store_find(struct store *store, const struct key *key);
 /* The same, counted as a hit or a miss. */
 struct entry *store_read(struct store *store, const struct key *key);
+/* Fetches what store_find will look at, for a search that is soon to come. */
+void store_prefetch(struct store *store, uint64_t hash);
 /* The entry of a key with a value of this size, for the caller to write; `old` is what store_find gave. With `keep`
    the value is the old one as far as it fits. NULL without memory: then the old one stays. */
 struct entry *store_make(struct store *store, const struct key *key, struct entry *old, size_t size, bool keep);

@@ -4,6 +4,7 @@
 
 #include "server.h"
 
+#define MANY     32u
 #define COPY_MAX 16384u /* larger values are not copied into the reply */
 
 /* Replies with a part of a value. False: memory is out. */
@@ -143,18 +144,35 @@ void do_getex(struct call *call) {
     }
 }
 
-/* MSET, and, with `form` 1, MSETNX, whose keys are all on this shard. */
-void do_mset(struct call *call) {
-    uint32_t found = 0;
-    for (uint32_t i = 1; i < call->count && call->command->form == 1; i += 2) {
-        found += call_find(call, i) != NULL;
+/* Sets pairs from argument `i` on, at most MANY: their memory is fetched together. False: memory is out. */
+static bool put_pairs(struct call *call, uint32_t i) {
+    struct key keys[MANY];
+    uint32_t count = 0;
+    for (uint32_t j = i; j < call->count && count < MANY; j += 2) {
+        keys[count] = (struct key){store_hash(call->server->hash_key, call->args[j]), call->args[j]};
+        store_prefetch(call->store, keys[count++].hash);
     }
-    for (uint32_t i = 1; i < call->count && found == 0; i += 2) {
-        if (!call_put(call, call_find(call, i), call->args[i + 1], 0, ENTRY_AUTO)) {
-            return;
+    for (uint32_t j = 0; j < count; j++) {
+        call->key = keys[j];
+        if (!call_put(call, find_key(call), call->args[i + 2 * j + 1], 0, ENTRY_AUTO)) {
+            return false;
         }
     }
-    call->command->form == 1 ? reply_integer(call->out, found == 0) : reply_status(call->out, "OK");
+    return true;
+}
+
+/* MSET, and, with `form` 1, MSETNX, whose keys are all on this shard. */
+void do_mset(struct call *call) {
+    bool only_new = call->command->form == 1, found = false, fine = true;
+    for (uint32_t i = 1; i < call->count && only_new && !found; i += 2) {
+        found = call_find(call, i) != NULL;
+    }
+    for (uint32_t i = 1; i < call->count && !found && fine; i += 2 * MANY) {
+        fine = put_pairs(call, i);
+    }
+    if (fine) {
+        only_new ? reply_integer(call->out, !found) : reply_status(call->out, "OK");
+    }
 }
 
 /* ---- parts of strings ---- */

@@ -66,6 +66,21 @@ static void split_commands(void) {
     resp_finish(&parser);
 }
 
+/* Several requests, read before the first is run. */
+static void requests_in_a_row(void) {
+    struct resp_parser parser = {.max_bulk = 1000};
+    static const char bytes[] = "*2\r\n$3\r\nGET\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET\r\n";
+    struct text left = text_of(bytes);
+    CU_ASSERT_EQUAL(resp_parse(&parser, left), RESP_REQUEST);
+    (void)text_shift(&left, parser.size);
+    CU_ASSERT_EQUAL(resp_parse(&parser, left), RESP_REQUEST);
+    CU_ASSERT_TRUE(parser.used == 3 && parser.count == 1 && is(parser.args[1], "a") && is(parser.args[2], "PING"));
+    (void)text_shift(&left, parser.size);
+    CU_ASSERT_EQUAL(resp_parse(&parser, left), RESP_MORE);
+    CU_ASSERT_EQUAL(parser.used, 3);
+    resp_finish(&parser);
+}
+
 static void write_and_read_request(rim_ctx *ctx) {
     struct reply out = {.ctx = ctx};
     struct resp_parser parser = {.max_bulk = 1000};
@@ -195,6 +210,7 @@ int main(void) {
     static const struct check checks[] = {
         {"whole commands", whole_commands},
         {"split commands", split_commands},
+        {"requests in a row", requests_in_a_row},
         {"requests", requests},
         {"malformed commands", malformed_commands},
         {"random bytes", random_bytes},

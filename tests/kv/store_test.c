@@ -178,12 +178,12 @@ static void values_change_size(void) {
 /* A command on the key "k"; what it replies is written over the last reply. */
 static bool replies(struct reply *out, struct shard *shard, const char *command, const char *wanted) {
     static struct server server = {.options = {.max_value = 8}, .count = 1};
-    CU_ASSERT_EQUAL_FATAL(resp_parse(&shard->parser, text_of(command)), RESP_REQUEST);
+    CU_ASSERT_EQUAL_FATAL(resp_parse_one(&shard->parser, text_of(command)), RESP_REQUEST);
     struct call call = {.server = &server, .shard = shard};
     call.args = shard->parser.args;
     call.count = shard->parser.count;
     out->text.size = 0;
-    command_run(&call, out);
+    command_find_and_run(&call, out);
     bool right = out->text.size == strlen(wanted) && memcmp(out->text.bytes, wanted, out->text.size) == 0;
     if (!right) {
         printf("%s: %.*s\n", command, (int)out->text.size, out->text.bytes);
