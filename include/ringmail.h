@@ -23,6 +23,7 @@
  *     ringmail/signal.h   signals as messages
  *     ringmail/map.h      mapped files
  *     ringmail/stage.h    many files into memory
+ *     ringmail/folder.h   what is in a folder or a tree
  *     ringmail/offload.h  blocking work on helper threads
  *     ringmail/name.h     names of actors
  *     ringmail/group.h    groups, publishing, pools
@@ -49,6 +50,7 @@
 #include "ringmail/ffi.h"
 #include "ringmail/group.h"
 #include "ringmail/file.h"
+#include "ringmail/folder.h"
 #include "ringmail/kit.h"
 #include "ringmail/link.h"
 #include "ringmail/mailbox.h"

@@ -88,7 +88,7 @@ int rim__refuse_saying(rim_ctx *ctx, rim_token request, int error, const char *t
 /*
  * rim_offload for the library's own jobs, whose argument is not copied. A result of run that is not negative is the
  * size of the outcome's body, which lies at the argument's beginning. `text` lies in the argument, too: what
- * rim_error_text says when run has returned an error.
+ * rim_error_text says when run has returned an error. A timeout of UINT64_MAX is none, also where a request is in hand.
  */
 int rim__job_submit(rim_ctx *ctx, const struct rim_job *job, const char *text, rim_token *out);
 

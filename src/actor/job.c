@@ -143,7 +143,10 @@ static void unmake(struct rim__job *job) {
 }
 
 static int submit(rim_ctx *ctx, struct rim__job *job, const rim_job *wanted, rim_token *token) {
-    rim_ask ask = {.timeout_ns = wanted->timeout_ns, .on_outcome = wanted->on_outcome, .cookie = wanted->cookie};
+    rim_ask ask = {.timeout_ns = wanted->timeout_ns,
+                   .on_outcome = wanted->on_outcome,
+                   .cookie = wanted->cookie,
+                   .own_time = wanted->timeout_ns == UINT64_MAX};
     int error = rim__request_open(ctx, &ask, job, token);
     if (error != 0) {
         return error;

@@ -21,7 +21,7 @@ struct plan {
     struct rim__disk_change change;
 };
 
-static int check_path(rim_ctx *ctx, const char *path) {
+int rim__path_check(rim_ctx *ctx, const char *path) {
     if (path == NULL || path[0] == '\0') {
         return rim__ctx_error(ctx, -EINVAL, "a call on a path: needs one");
     }
@@ -56,8 +56,8 @@ static int start(rim_ctx *ctx, const rim_path_ask *ask, const struct plan *plan,
     if (service == NULL) {
         return -RIM_ESTOPPING;
     }
-    int error = ask != NULL ? check_path(ctx, ask->path) : -EINVAL;
-    error = error == 0 && plan->has_other ? check_path(ctx, plan->other) : error;
+    int error = ask != NULL ? rim__path_check(ctx, ask->path) : -EINVAL;
+    error = error == 0 && plan->has_other ? rim__path_check(ctx, plan->other) : error;
     if (error != 0) {
         return error;
     }

@@ -46,6 +46,8 @@ struct rim__path_call {
     char path[];       /* the other follows */
 };
 
+/* 0, -EINVAL: there is none, -ENAMETOOLONG. */
+int rim__path_check(rim_ctx *ctx, const char *path);
 /* Does it. The size of the result, or a negative code, with a text. */
 int rim__path_work(void *call);
 /* "verb path: why", or with a second path "verb path to other: why"; the ends of the paths are what there is room for.

@@ -9,6 +9,7 @@
 #include "scenario/list_maps.h"
 #include "scenario/list_tls.h"
 #include "scenario/list_outside.h"
+#include "scenario/list_paths.h"
 
 #define SCENARIOS(X)                                                                                                   \
     SCENARIOS_TLS(X)                                                                                                   \
@@ -474,18 +475,7 @@
     X(contract_07_child_that_cannot_be_spawned_is_one_that_does_not_start)                                             \
     X(contract_07_kept_child_that_is_not_restarted_counts_as_ended)                                                    \
     SCENARIOS_OF_FILES(X)                                                                                              \
-    X(path_folders_are_made_and_removed)                                                                               \
-    X(path_names_are_given_and_taken_away)                                                                             \
-    X(path_links_lead_elsewhere)                                                                                       \
-    X(path_temporaries_have_names_of_their_own)                                                                        \
-    X(path_times_and_owner_are_set)                                                                                    \
-    X(path_without_permission_is_refused)                                                                              \
-    X(path_that_is_too_long_is_refused)                                                                                \
-    X(path_bad_arguments_are_refused)                                                                                  \
-    X(path_disk_may_be_full)                                                                                           \
-    X(path_calls_at_once_make_the_same_folders)                                                                        \
-    X(path_each_call_has_one_outcome_whatever_fails)                                                                   \
-    X(path_calls_when_the_system_is_cut_off)                                                                           \
+    SCENARIOS_OF_PATHS(X)                                                                                              \
     SCENARIOS_OF_MAPS(X)
 
 struct scenario;

@@ -38,7 +38,8 @@ void path_begin(struct scenario *s) {
     if (folder[0] == '\0' && scenario_is_sim(s)) {
         strcpy(folder, "/folder");
     } else if (folder[0] == '\0') {
-        strcpy(folder, "/tmp/ringmail-paths-XXXXXX");
+        bool has_memory = access("/dev/shm", W_OK | X_OK) == 0; /* where it does not wait for a disk */
+        snprintf(folder, sizeof folder, "%s/ringmail-paths-XXXXXX", has_memory ? "/dev/shm" : "/tmp");
         CHECK(mkdtemp(folder) != NULL);
         maker = getpid();
         atexit(remove_folder);
@@ -101,6 +102,10 @@ static void check_temporary(const struct path_step *step, const char *path, size
     CHECK(memcmp(path, path_of(step->path), length) == 0);
 }
 
+static void check_removed(const struct path_step *step, const rim_folder_removed *removed) {
+    CHECK(removed->files + removed->folders == step->size);
+}
+
 static void check_body(const struct path_step *step, const void *body, size_t size) {
     switch (step->op) {
     case PATH_STAT:
@@ -115,6 +120,10 @@ static void check_body(const struct path_step *step, const void *body, size_t si
         check_temporary(step, body, size);
         break;
     case PATH_MAKE_FILE:
+        break;
+    case PATH_REMOVE_ALL:
+        CHECK(size == sizeof(rim_folder_removed));
+        check_removed(step, body);
         break;
     default:
         CHECK(size == 0);
@@ -181,6 +190,8 @@ static int call(rim_ctx *ctx, const rim_path_ask *ask, const struct path_step *s
         return rim_path_remove(ctx, ask, NULL);
     case PATH_REMOVE_FOLDER:
         return rim_path_remove_folder(ctx, ask, NULL);
+    case PATH_REMOVE_ALL:
+        return rim_path_remove_all(ctx, ask, NULL);
     case PATH_RENAME:
         return rim_path_rename(ctx, ask, path_of(step->other), (enum rim_path_rename)step->mode, NULL);
     default:
