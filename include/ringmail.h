@@ -24,6 +24,7 @@
  *     ringmail/map.h      mapped files
  *     ringmail/stage.h    many files into memory
  *     ringmail/folder.h   what is in a folder or a tree
+ *     ringmail/watch.h    what happens to them
  *     ringmail/offload.h  blocking work on helper threads
  *     ringmail/name.h     names of actors
  *     ringmail/group.h    groups, publishing, pools
@@ -78,5 +79,6 @@
 #include "ringmail/tls.h"
 #include "ringmail/typed.h"
 #include "ringmail/upgrade.h"
+#include "ringmail/watch.h"
 
 #endif

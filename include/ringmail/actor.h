@@ -150,6 +150,7 @@ enum rim_tag {
     RIM_MAP_READY = 48,     /* map.h; default: ignored */
     RIM_MAP_PROGRESS = 49,  /* map.h; default: ignored */
     RIM_MAP_CLOSED = 50,    /* map.h; default: ignored */
+    RIM_CHANGE = 56,        /* watch.h; default: ignored */
     RIM_USER = 64,
 };
 

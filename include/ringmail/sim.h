@@ -38,6 +38,8 @@ extern "C" {
     X(file_limit, "an open finds too many descriptors in use (EMFILE)")                                                \
     X(path_error, "an operation on a path fails (EIO)")                                                                \
     X(path_vanish, "somebody removes a name of a folder just before it is used")                                       \
+    X(watch_limit, "a path cannot be watched, for there are too many (ENOSPC)")                                        \
+    X(watch_overflow, "a change is lost, since too many wait")                                                         \
     X(path_appear, "somebody makes a file in a folder just before that is removed")                                    \
     X(map_limit, "a map of a file finds too many maps, or no memory (ENOMEM)")                                         \
     X(lose_datagram, "a datagram is lost on its way")                                                                  \

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -141,6 +142,31 @@ static int64_t read_link(const struct rim__disk *disk, const char *path, char *b
     return count < 0 ? -errno : count;
 }
 
+/* ---- watching ---- */
+
+static int watch_open(const struct rim__disk *disk) {
+    (void)disk;
+    int handle = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    return handle < 0 ? -errno : handle;
+}
+
+static int watch_add(const struct rim__disk *disk, int handle, const char *path, uint32_t mask) {
+    (void)disk;
+    int id = inotify_add_watch(handle, path, mask);
+    return id < 0 ? -errno : id;
+}
+
+static int watch_remove(const struct rim__disk *disk, int handle, int id) {
+    (void)disk;
+    return result_of(inotify_rm_watch(handle, id));
+}
+
+static int64_t watch_read(const struct rim__disk *disk, int handle, void *bytes, size_t size) {
+    (void)disk;
+    ssize_t count = read(handle, bytes, size);
+    return count < 0 ? -errno : count;
+}
+
 static const struct rim__disk_ops ops = {
     .open_folder = open_folder,
     .close = close_folder,
@@ -155,6 +181,11 @@ static const struct rim__disk_ops ops = {
     .symlink = make_symlink,
     .read_link = read_link,
     .change = change,
+    .watch_open = watch_open,
+    .watch_add = watch_add,
+    .watch_remove = watch_remove,
+    .watch_read = watch_read,
+    .watch_close = close_folder,
 };
 
 const struct rim__disk rim__disk_kernel = {.ops = &ops};

@@ -58,6 +58,16 @@ struct rim__disk_ops {
     /* Its bytes, without a zero at the end. */
     int64_t (*read_link)(const struct rim__disk *disk, const char *path, char *bytes, size_t size);
     int (*change)(const struct rim__disk *disk, const char *path, const struct rim__disk_change *change);
+    /* A queue of changes, as of inotify(7): its handle, which can be waited for (share of struct rim__io_ops). This,
+       remove and read do not block. */
+    int (*watch_open)(const struct rim__disk *disk);
+    /* The id of the path. */
+    int (*watch_add)(const struct rim__disk *disk, int handle, const char *path, uint32_t mask);
+    int (*watch_remove)(const struct rim__disk *disk, int handle, int id);
+    /* Some struct inotify_event: their bytes, -EAGAIN: there are none. */
+    int64_t (*watch_read)(const struct rim__disk *disk, int handle, void *bytes, size_t size);
+    /* Takes long. */
+    void (*watch_close)(const struct rim__disk *disk, int handle);
 };
 
 struct rim__disk {

@@ -198,6 +198,10 @@ void rim__lookout_arm(struct rim__lookout *lookout) {
     if (lookout->closing || lookout->resting || op->in_flight || rim__timer_is_armed(&lookout->retry)) {
         return;
     }
+    if (lookout->has_more) {
+        rim__lookout_wait(lookout);
+        return;
+    }
     op->kind = RIM_OP_READY;
     op->fd = lookout->fd;
     op->done = readied;
@@ -214,7 +218,9 @@ static void try_again(struct rim__shard *shard, struct rim__timer *timer) {
     lookout->held = NULL;
     if (held != NULL) {
         (void)rim__lookout_tell(lookout, lookout->held_tag, held);
-    } else if (!lookout->ready.in_flight) {
+    }
+    bool is_next = held == NULL || (lookout->has_more && lookout->held == NULL);
+    if (is_next && !lookout->ready.in_flight) {
         lookout->kind->ready(lookout, 0);
     }
     rim__lookout_arm(lookout);

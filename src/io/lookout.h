@@ -50,6 +50,7 @@ struct rim__lookout {
     uint32_t held_tag;
     uint32_t events; /* to wait for, of enum rim_poll_events */
     int fd;          /* -1: closed */
+    bool has_more;   /* the kind's: ready is called again soon, whatever the descriptor says */
     bool resting;    /* the kind's: nothing is waited for */
     bool holds_stop; /* the kind's: while it goes on without its owner, a stop of the system waits */
     bool goes_on;    /* without its owner */

@@ -6,10 +6,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include "base/assert.h"
 #include "io/sim_tree.h"
+#include "io/sim_watch.h"
 
 #define FULL           "/dev/full"
 #define RANGE_MAX      100000u /* at once: a short one is usual */
@@ -115,6 +117,7 @@ static int32_t open_file(struct rim__sim *sim, const struct rim__op *op) {
         return fd;
     }
     if ((op->file.flags & O_TRUNC) && may_write(op->file.flags)) {
+        rim__sim_watch_tell(files, inode, IN_MODIFY);
         inode->size = 0;
     }
     return fd;
@@ -127,6 +130,9 @@ void rim__sim_file_close(struct rim__sim_files *files, int fd) {
         if (inode->locks[i].of == opening) {
             inode->locks[i] = (struct rim__sim_lock){0};
         }
+    }
+    if (may_write(opening->flags) && inode->type == S_IFREG) {
+        rim__sim_watch_tell(files, inode, IN_CLOSE_WRITE);
     }
     free(opening);
     files->openings[fd - RIM_SIM_FIRST_FILE] = NULL;
@@ -364,8 +370,9 @@ static int32_t replace_file(struct rim__sim *sim, const struct rim__op *op) {
         rim__sim_tree_leave(&place);
         rim__sim_tree_release(old);
     }
-    result = rim__sim_tree_add(&sim->files, &place, S_IFREG | op->file.mode, &inode);
-    rim__assert(result == 0);
+    inode = rim__sim_tree_make(&sim->files, S_IFREG | op->file.mode);
+    rim__sim_tree_enter(&place, inode);
+    rim__sim_watch_tell_name(&sim->files, &place, IN_MOVED_TO, ++sim->files.moves); /* from a name of nobody's */
     result = extend(inode, op->file.size);
     if (result == 0 && op->file.size > 0) {
         memcpy(inode->bytes, op->file.bytes, op->file.size);
@@ -417,6 +424,7 @@ int32_t rim__sim_disk_perform(struct rim__sim *sim, struct rim__op *op) {
     int32_t result = perform(sim, opening, op);
     if (result >= 0 && changes_bytes(op->file.what)) {
         rim__sim_tree_touch(&sim->files, opening->inode);
+        rim__sim_watch_tell(&sim->files, opening->inode, IN_MODIFY);
     }
     return result;
 }

@@ -27,12 +27,15 @@ struct rim__sim_shard;
 
 struct rim__sim_inode;
 struct rim__sim_opening;
+struct rim__sim_watch;
 struct rim__sim_file_flight;
 
 struct rim__sim_files {
     struct rim__sim_inode *root;                          /* NULL until something was looked up */
     struct rim__sim_opening *openings[RIM_SIM_FILES_MAX]; /* by descriptor */
-    uint64_t numbers;                                     /* of inodes, so far */
+    struct rim__sim_watch *watches;                       /* sim_watch.c */
+    uint32_t watch_numbers, moves;
+    uint64_t numbers; /* of inodes, so far */
 };
 
 /* What one shard does to files. */

@@ -228,11 +228,7 @@ int rim_sim_raise(rim_system *system, int signal) {
     return 0;
 }
 
-int rim_sim_ready(rim_system *system, int fd, uint32_t events) {
-    struct rim__sim *sim = rim__system_sim(system);
-    if (sim == NULL || fd < 0) {
-        return -EINVAL;
-    }
+void rim__sim_outside_say(struct rim__sim *sim, int fd, uint32_t events) {
     struct rim__sim_number *number = find_number(&sim->net, fd);
     if (number == NULL) {
         number = rim__sim_event_alloc(sizeof *number);
@@ -242,5 +238,13 @@ int rim_sim_ready(rim_system *system, int fd, uint32_t events) {
     }
     number->events = events;
     rim__sim_outside_kick(&sim->net);
+}
+
+int rim_sim_ready(rim_system *system, int fd, uint32_t events) {
+    struct rim__sim *sim = rim__system_sim(system);
+    if (sim == NULL || fd < 0) {
+        return -EINVAL;
+    }
+    rim__sim_outside_say(sim, fd, events);
     return 0;
 }

@@ -50,6 +50,8 @@ struct rim__sim_child *rim__sim_outside_child(const struct rim__sim_socket *sock
 /* Something may have become ready. */
 void rim__sim_outside_kick(const struct rim__sim_net *net);
 void rim__sim_outside_close(struct rim__sim_net *net, struct rim__sim_socket *socket);
+/* What rim_sim_ready does. */
+void rim__sim_outside_say(struct rim__sim *sim, int fd, uint32_t events);
 void rim__sim_outside_finish(struct rim__sim_net *net);
 
 #endif

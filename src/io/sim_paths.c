@@ -10,11 +10,13 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include "base/assert.h"
 #include "io/disk.h"
 #include "io/sim_tree.h"
+#include "io/sim_watch.h"
 #include "io/sim_world.h"
 
 static struct rim__sim *of(const struct rim__disk *disk) {
@@ -44,7 +46,9 @@ static bool is_free_to_go(const struct rim__sim_place *place) {
 
 static void take_away(struct rim__sim_place *place) {
     struct rim__sim_inode *inode = place->inode;
+    rim__sim_watch_tell_name(inode->files, place, IN_DELETE, 0);
     rim__sim_tree_leave(place);
+    rim__sim_watch_tell_self(inode->files, inode, IN_ATTRIB);
     rim__sim_tree_release(inode);
 }
 
@@ -174,6 +178,7 @@ static int make_link(const struct rim__disk *disk, const char *path, const char 
     error = error == 0 ? rim__sim_tree_may_change(room.folder) : error;
     if (error == 0) {
         rim__sim_tree_enter(&room, from.inode);
+        rim__sim_watch_tell_name(&sim->files, &room, IN_CREATE, 0);
     }
     return error;
 }
@@ -261,8 +266,10 @@ static void rename_place(struct rim__sim_place *from, struct rim__sim_place *to,
         rim__sim_tree_leave(to);
     }
     rim__sim_tree_enter(to, inode);
+    rim__sim_watch_tell_move(inode->files, from, to);
     if (other != NULL && flags == RENAME_EXCHANGE) {
         rim__sim_tree_enter(from, other);
+        rim__sim_watch_tell_move(inode->files, to, from);
     } else if (other != NULL) {
         rim__sim_tree_release(other);
     }
@@ -349,7 +356,32 @@ static int change(const struct rim__disk *disk, const char *path, const struct r
         set_time(&place.inode->modified_ns, to->modified_ns, now);
     }
     place.inode->changed_ns = now;
+    rim__sim_watch_tell(&sim->files, place.inode, IN_ATTRIB);
     return 0;
+}
+
+/* ---- watching ---- */
+
+static int watch_open(const struct rim__disk *disk) {
+    return rim__sim_watch_open(of(disk));
+}
+
+static int watch_add(const struct rim__disk *disk, int handle, const char *path, uint32_t mask) {
+    struct rim__sim_place place;
+    int error = find_inode(of(disk), RIM_DISK_HERE, path, !(mask & IN_DONT_FOLLOW), &place);
+    return error == 0 ? rim__sim_watch_add(of(disk), handle, place.inode, mask) : error;
+}
+
+static int watch_remove(const struct rim__disk *disk, int handle, int id) {
+    return rim__sim_watch_remove(of(disk), handle, id);
+}
+
+static int64_t watch_read(const struct rim__disk *disk, int handle, void *bytes, size_t size) {
+    return rim__sim_watch_read(of(disk), handle, bytes, size);
+}
+
+static void watch_close(const struct rim__disk *disk, int handle) {
+    rim__sim_watch_close(of(disk), handle);
 }
 
 const struct rim__disk_ops rim__sim_paths = {
@@ -366,4 +398,9 @@ const struct rim__disk_ops rim__sim_paths = {
     .symlink = make_symlink,
     .read_link = read_link,
     .change = change,
+    .watch_open = watch_open,
+    .watch_add = watch_add,
+    .watch_remove = watch_remove,
+    .watch_read = watch_read,
+    .watch_close = watch_close,
 };

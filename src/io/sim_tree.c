@@ -6,10 +6,12 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/assert.h"
+#include "io/sim_watch.h"
 #include "io/sim_world.h"
 
 #define LINKS_MAX 40u
@@ -26,6 +28,7 @@ void rim__sim_tree_touch(struct rim__sim_files *files, struct rim__sim_inode *in
 
 struct rim__sim_inode *rim__sim_tree_make(struct rim__sim_files *files, uint32_t mode) {
     struct rim__sim_inode *inode = rim__sim_event_alloc(sizeof *inode);
+    inode->files = files;
     inode->type = mode & S_IFMT;
     inode->mode = mode & 07777u;
     inode->number = ++files->numbers;
@@ -45,6 +48,7 @@ static void destroy(struct rim__sim_inode *inode) {
 
 void rim__sim_tree_release(struct rim__sim_inode *inode) {
     if (inode->names == 0 && inode->openings == 0) {
+        rim__sim_watch_tell_self(inode->files, inode, IN_DELETE_SELF);
         destroy(inode);
     }
 }
@@ -113,6 +117,7 @@ int rim__sim_tree_add(struct rim__sim_files *files, struct rim__sim_place *place
         *out = rim__sim_tree_make(files, mode);
         rim__sim_tree_touch(files, place->folder);
         rim__sim_tree_enter(place, *out);
+        rim__sim_watch_tell_name(files, place, IN_CREATE, 0);
     }
     return error;
 }
@@ -273,6 +278,7 @@ static void empty(struct rim__sim_inode *folder, struct rim__sim_inode **todo) {
 }
 
 void rim__sim_tree_finish(struct rim__sim_files *files) {
+    rim__sim_watch_finish(files);
     for (uint32_t i = 0; i < RIM_SIM_FILES_MAX; i++) {
         if (files->openings[i] != NULL) {
             files->openings[i]->inode->openings--;

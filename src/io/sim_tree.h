@@ -39,6 +39,7 @@ struct rim__sim_entry {
 };
 
 struct rim__sim_inode {
+    struct rim__sim_files *files;
     uint32_t type; /* S_IFREG, S_IFDIR or S_IFLNK */
     uint32_t mode, user, group;
     uint32_t names, openings;

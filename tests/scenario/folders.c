@@ -256,12 +256,13 @@ static const rim_handler opener_on[] = {[GO] = opener_go};
 ROLE(folder_opener, opener_on);
 
 static void list_shut(struct scenario *s) {
-    if (!scenario_is_sim(s) && geteuid() == 0 && seteuid(65534) != 0) {
+    if (!path_become_nobody(s)) {
         return;
     }
     list(s);
     role_go(s, role_spawn(s, &folder_opener, 0, (struct role_cast){.index = 0}));
     scenario_run(s, ROLE_LIMIT_NS);
+    path_become_root(s);
 }
 
 void folder_without_permission_cannot_be_listed(struct scenario *s) {

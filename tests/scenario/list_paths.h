@@ -42,6 +42,22 @@
     X(tree_is_walked_whatever_fails)                                                                                   \
     X(tree_is_not_removed_in_other_file_systems)                                                                       \
     X(tree_removal_ends_with_its_time)                                                                                 \
-    X(tree_removal_when_the_system_is_cut_off)
+    X(tree_removal_when_the_system_is_cut_off)                                                                         \
+    X(change_of_names_is_told_in_order)                                                                                \
+    X(change_from_one_folder_to_another_has_both_names)                                                                \
+    X(change_that_was_not_asked_for_is_not_told)                                                                       \
+    X(change_of_a_file_is_told_by_its_folder)                                                                          \
+    X(change_of_a_file_is_told_by_itself)                                                                              \
+    X(change_watched_folder_that_is_removed_is_gone)                                                                   \
+    X(change_watched_folder_that_is_moved_is_gone)                                                                     \
+    X(change_is_not_told_when_it_is_watched_no_more)                                                                   \
+    X(change_that_cannot_be_watched_says_why)                                                                          \
+    X(change_bad_arguments_are_refused)                                                                                \
+    X(change_of_too_many_paths_cannot_be_watched)                                                                      \
+    X(change_cannot_be_watched_without_a_descriptor)                                                                   \
+    X(change_that_was_lost_is_told)                                                                                    \
+    X(change_waits_until_its_owner_has_room)                                                                           \
+    X(change_watched_when_the_system_is_cut_off)                                                                       \
+    X(change_is_watched_as_long_as_its_owner_lives)
 
 #endif

@@ -58,6 +58,18 @@ const char *path_of(const char *name) {
     return path;
 }
 
+static bool is_nobody;
+
+bool path_become_nobody(struct scenario *s) {
+    is_nobody = !scenario_is_sim(s) && geteuid() == 0;
+    return !is_nobody || seteuid(65534) == 0;
+}
+
+void path_become_root(struct scenario *s) {
+    scenario_stop(s, RIM_SECONDS(10), NULL);
+    CHECK(!is_nobody || seteuid(0) == 0);
+}
+
 rim_path_ask path_ask(const char *path, rim_outcome on_outcome, uint64_t cookie) {
     return (
         rim_path_ask){.path = path_of(path), .timeout_ns = PATH_LIMIT_NS, .on_outcome = on_outcome, .cookie = cookie};

@@ -56,6 +56,10 @@ void path_play_within(rim_ctx *ctx, const struct path_step *steps, uint32_t coun
 rim_path_ask path_ask(const char *path, rim_outcome on_outcome, uint64_t cookie);
 /* The whole path of a name: good until some more have been asked for. The scenario's folder is there then. */
 const char *path_of(const char *name);
+/* Root may do everything: the scenario is somebody else from here on. False: it may not. And back, when it is done: the
+   system is stopped. */
+bool path_become_nobody(struct scenario *s);
+void path_become_root(struct scenario *s);
 /* Makes the scenario's folder, on the machine, if the driver is real: what others make in it goes with it. */
 void path_begin(struct scenario *s);
 

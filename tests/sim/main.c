@@ -93,7 +93,8 @@ static void run_seeds(struct campaign *campaign, struct play *play) {
 /* Accidents of what these plays do not have: see tests/kit, and the scenarios of files and datagrams. */
 static bool is_of_others(const char *fault) {
     return strcmp(fault, "crash") == 0 || strcmp(fault, "no_memory") == 0 || strncmp(fault, "file_", 5) == 0 ||
-           strncmp(fault, "path_", 5) == 0 || strncmp(fault, "map_", 4) == 0 || strstr(fault, "_datagram") != NULL;
+           strncmp(fault, "path_", 5) == 0 || strncmp(fault, "watch_", 6) == 0 || strncmp(fault, "map_", 4) == 0 ||
+           strstr(fault, "_datagram") != NULL;
 }
 
 static void check_happened(struct campaign *campaign) {

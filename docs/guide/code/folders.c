@@ -58,8 +58,8 @@ static rim_verdict on_batch(rim_ctx *ctx, void *state, uint64_t cookie UNUSED, i
     }
     for (const rim_folder_entry *at = NULL; (at = rim_folder_each(body, rim_size(msg), at)) != NULL;) {
         printf("%*s%s\n", (int)at->depth * 2, "", at->path + at->name_at);
-        self->folders += at->type == S_IFDIR;
-        self->files += at->type != S_IFDIR;
+        self->folders += S_ISDIR(at->type) != 0;
+        self->files += !S_ISDIR(at->type);
     }
     return read_more(ctx, self) == 0 ? RIM_DONE : RIM_FAIL;
 }
