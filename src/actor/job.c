@@ -146,7 +146,7 @@ static int submit(rim_ctx *ctx, struct rim__job *job, const rim_job *wanted, rim
     rim_ask ask = {.timeout_ns = wanted->timeout_ns,
                    .on_outcome = wanted->on_outcome,
                    .cookie = wanted->cookie,
-                   .own_time = wanted->timeout_ns == UINT64_MAX};
+                   .own_time = job->text != NULL && wanted->timeout_ns == UINT64_MAX};
     int error = rim__request_open(ctx, &ask, job, token);
     if (error != 0) {
         return error;

@@ -69,7 +69,7 @@ static int start(rim_ctx *ctx, const rim_path_ask *ask, const struct plan *plan,
     rim_job job = {.run = rim__path_work,
                    .arg = call,
                    .cleanup = free,
-                   .timeout_ns = ask->timeout_ns,
+                   .timeout_ns = ask->timeout_ns < UINT64_MAX ? ask->timeout_ns : UINT64_MAX - 1,
                    .on_outcome = ask->on_outcome,
                    .cookie = ask->cookie,
                    .name = "path"};
