@@ -287,6 +287,18 @@ static void set_way(struct rim__sim_packet *packet, const rim_datagram_way *way)
     }
 }
 
+/* When it arrives. Unix sockets keep the order. */
+static uint64_t choose_due(struct rim__sim_net *net, const rim_address *to) {
+    uint64_t due_ns = rim__sim_arrival(net->sim);
+    for (struct rim__sim_datagram *at = net->datagrams; at != NULL && to->family == RIM_FAMILY_UNIX; at = at->next) {
+        if (is_same(&at->local, to)) {
+            at->last_due_ns = due_ns > at->last_due_ns ? due_ns : at->last_due_ns;
+            return at->last_due_ns;
+        }
+    }
+    return due_ns;
+}
+
 static void send_one(struct rim__sim_net *net, const struct rim__sim_datagram *from, const rim_address *to,
                      const rim_datagram_letter *letter) {
     struct rim__sim_packet *packet = rim__sim_event_alloc(sizeof *packet + letter->size);
@@ -306,7 +318,7 @@ static void send_one(struct rim__sim_net *net, const struct rim__sim_datagram *f
         packet->next->link = &packet->next;
     }
     net->packets = packet;
-    rim__sim_event_push(&net->sim->events, (struct rim__sim_event){.due_ns = rim__sim_arrival(net->sim),
+    rim__sim_event_push(&net->sim->events, (struct rim__sim_event){.due_ns = choose_due(net, to),
                                                                    .fire = fire_arrival,
                                                                    .subject = packet});
 }

@@ -2,7 +2,8 @@
 /*
  * sim_datagram.h - simulated datagram sockets. Called by sim_io.c and sim_net.c.
  *
- *     send --latency, each its own: they overtake one another--> every socket that it is for, or nobody
+ *     send --latency, each its own: they overtake one another, but on Unix sockets--> every socket that it is for, or
+ * nobody
  *
  *     Loss     by the seed (lose_datagram), and where RIM_SIM_DATAGRAMS wait already; repeat_datagram: it comes twice.
  *              To a full Unix socket nothing is sent, -EAGAIN
@@ -32,6 +33,7 @@ struct rim__sim_datagram {
         rim_address group, source; /* source.family 0: any */
     } groups[RIM_SIM_GROUPS];
     uint32_t group_count, waiting, lost;
+    uint64_t last_due_ns;                               /* nothing later arrives before, at a Unix socket */
     uint32_t coming;                                    /* to a Unix socket, which has room for them */
     struct rim__sim_packet *first, *last;               /* arrived */
     int error;                                          /* to be told once */

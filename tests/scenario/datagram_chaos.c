@@ -19,6 +19,7 @@ enum { PEERS = 8, STEPS = 1500, KEPT = 4 };
 /* All on one shard. */
 static struct {
     uint32_t steps;
+    bool is_short; /* of memory, in simulation: what is asked for may be refused */
     int pipe[2];
     rim_address udp[PEERS]; /* family 0: not open */
 } town;
@@ -28,6 +29,14 @@ struct peer {
     rim_ref udp, local;
     rim_msg *kept[KEPT]; /* kept for a while, with what came along */
 };
+
+static bool is_well(int error) {
+    return error == 0 || (town.is_short && error == -ENOMEM);
+}
+
+static bool is_sent(int error) {
+    return is_well(error) || error == -RIM_EFULL || error == -ECONNREFUSED;
+}
 
 static void name_local(char host[64], uint32_t index) {
     snprintf(host, 64, "unix:@ringmail-%d-chaos-%u", (int)getpid(), index);
@@ -47,9 +56,13 @@ static void open_udp(rim_ctx *ctx, struct peer *self) {
         .size_max = roll(ctx, 4) == 0 ? RIM_DATAGRAM_SIZE_MAX : 0,
     };
     rim_datagram_state state;
-    CHECK(rim_datagram_open(ctx, &options, &self->udp) == 0);
-    CHECK(rim_datagram_ask(ctx, self->udp, &state) == 0);
-    town.udp[self->index] = state.local;
+    int error = rim_datagram_open(ctx, &options, &self->udp);
+    CHECK(is_well(error));
+    self->udp = error == 0 ? self->udp : RIM_NIL;
+    if (error == 0) {
+        CHECK(rim_datagram_ask(ctx, self->udp, &state) == 0);
+        town.udp[self->index] = state.local;
+    }
 }
 
 /* Its name may be another's still: of an actor that has ended, and whose socket closes. */
@@ -58,7 +71,7 @@ static void open_local(rim_ctx *ctx, struct peer *self) {
     name_local(host, self->index);
     rim_datagram_options options = {.host = host, .descriptors = roll(ctx, 3), .gather = roll(ctx, 2) == 0};
     int error = rim_datagram_open(ctx, &options, &self->local);
-    CHECK(error == 0 || error == -EADDRINUSE);
+    CHECK(is_well(error) || error == -EADDRINUSE);
     self->local = error == 0 ? self->local : RIM_NIL;
 }
 
@@ -68,20 +81,19 @@ static rim_verdict peer_init(rim_ctx *ctx, void *state, const void *arg, size_t 
     memcpy(&self->index, arg, sizeof self->index);
     open_udp(ctx, self);
     open_local(ctx, self);
-    CHECK(rim_every(ctx, RIM_US(1 + roll(ctx, 200)), RIM_US(100), 0) != 0);
-    return RIM_DONE;
+    return rim_every(ctx, RIM_US(1 + roll(ctx, 200)), RIM_US(100), 0) != 0 ? RIM_DONE : RIM_FAIL;
 }
 
 static void send_udp(rim_ctx *ctx, const struct peer *self) {
     static const char bytes[3000];
     const rim_address *to = &town.udp[roll(ctx, PEERS)];
     const rim_datagram_letter letter = {.to = to, .bytes = bytes, .size = roll(ctx, 3000), .segment = roll(ctx, 500)};
-    if (to->family == 0) {
+    if (to->family == 0 || self->udp == RIM_NIL) {
         return;
     }
     int error = roll(ctx, 2) == 0 ? rim_datagram_send(ctx, self->udp, to, bytes, roll(ctx, 3000))
                                   : rim_datagram_send_many(ctx, self->udp, &letter, 1, NULL);
-    CHECK(error == 0 || error == -RIM_EFULL || error == -ECONNREFUSED);
+    CHECK(is_sent(error));
 }
 
 static void send_local(rim_ctx *ctx, const struct peer *self) {
@@ -93,7 +105,7 @@ static void send_local(rim_ctx *ctx, const struct peer *self) {
     const rim_datagram_letter letter = {
         .to = &to, .bytes = "x", .size = 1, .descriptors = descriptors, .descriptor_count = roll(ctx, 3)};
     int error = self->local != RIM_NIL ? rim_datagram_send_many(ctx, self->local, &letter, 1, NULL) : 0;
-    CHECK(error == 0 || error == -RIM_EFULL || error == -ECONNREFUSED);
+    CHECK(is_sent(error));
 }
 
 static void free_kept(rim_ctx *ctx, struct peer *self) {
@@ -110,19 +122,19 @@ static rim_verdict peer_step(rim_ctx *ctx, void *state, const void *body, rim_ms
     (void)body;
     (void)msg;
     if (++town.steps >= STEPS) {
-        if (town.steps == STEPS) {
+        if (town.steps == STEPS && !town.is_short) {
             scenario_done(ctx);
         }
         return RIM_DONE; /* the system stops */
     }
     switch (roll(ctx, 16)) {
     case 0:
-        CHECK(rim_stop(ctx, self->udp) == 0);
+        CHECK(self->udp == RIM_NIL || is_well(rim_stop(ctx, self->udp)));
         town.udp[self->index].family = 0;
         open_udp(ctx, self);
         break;
     case 1:
-        CHECK(self->local == RIM_NIL || rim_stop(ctx, self->local) == 0);
+        CHECK(self->local == RIM_NIL || is_well(rim_stop(ctx, self->local)));
         open_local(ctx, self);
         break;
     case 2:
@@ -175,8 +187,9 @@ static const rim_behaviour peer = {
 static rim_verdict replace(rim_ctx *ctx, const struct peer *self) {
     rim_ref ignored;
     rim_spawn_options options = {.mailbox_count = 1 + roll(ctx, 8)};
-    CHECK(rim_spawn(ctx, &peer, &options, &self->index, sizeof self->index, &ignored) == 0);
-    return RIM_STOP;
+    int error = rim_spawn(ctx, &peer, &options, &self->index, sizeof self->index, &ignored);
+    CHECK(is_well(error));
+    return error == 0 ? RIM_STOP : RIM_DONE;
 }
 
 static rim_verdict mayor_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {
@@ -193,14 +206,143 @@ static rim_verdict mayor_init(rim_ctx *ctx, void *state, const void *arg, size_t
 
 static const rim_behaviour mayor = {.name = "mayor", .init = mayor_init};
 
-void datagram_sockets_end_at_any_moment(struct scenario *s) {
+static void play(struct scenario *s, const rim_behaviour *boss) {
     char byte;
     memset(&town, 0, sizeof town);
     SCENARIO_CHECK(s, pipe2(town.pipe, O_CLOEXEC | O_NONBLOCK) == 0);
     scenario_system_with(s, &(rim_config){.shards = 1, .buffers = 8});
-    socket_world_run(s, &mayor, &town);
+    socket_world_run(s, boss, &town);
     SCENARIO_CHECK(s, scenario_stop(s, RIM_SECONDS(5), NULL) == 0);
     close(town.pipe[1]);
     SCENARIO_CHECK(s, read(town.pipe[0], &byte, 1) == 0); /* nobody has a copy any more */
     close(town.pipe[0]);
+}
+
+void datagram_sockets_end_at_any_moment(struct scenario *s) {
+    play(s, &mayor);
+}
+
+/* ---- out of memory ---- */
+
+/* In simulation; elsewhere there is enough. Who cannot be spawned anew is missing from then on, so the time is limited.
+ */
+static rim_verdict watcher_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {
+    CHECK(rim_every(ctx, RIM_MS(100), RIM_MS(100), 0) != 0);
+    rim_verdict verdict = mayor_init(ctx, state, arg, size);
+    if (scenario_is_sim(scenario_current())) {
+        town.is_short = true;
+        rim_sim_set_faults(rim_system_of(ctx), &(rim_sim_options){.no_memory = 20, .drop_more = 50, .no_buffers = 50});
+    }
+    return verdict;
+}
+
+static rim_verdict watcher_timer(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    (void)state;
+    (void)body;
+    (void)msg;
+    rim_sim_set_faults(rim_system_of(ctx), &(rim_sim_options){.latency_ns = 0});
+    town.steps = STEPS;
+    scenario_done(ctx);
+    return RIM_STOP;
+}
+
+static const rim_handler watcher_on[] = {[RIM_TIMER] = watcher_timer};
+static const rim_behaviour watcher = {
+    .name = "watcher",
+    .on = watcher_on,
+    .on_count = RIM_COUNT(watcher_on),
+    .init = watcher_init,
+};
+
+void datagram_sockets_do_without_memory(struct scenario *s) {
+    play(s, &watcher);
+}
+
+/* ---- what the network does to datagrams ---- */
+
+enum { NUMBERED = 300, AT_ONCE = 10 };
+
+static struct {
+    rim_ref udp, local, udp_sender, local_sender;
+    uint32_t sent, local_next, udp_last, heard, repeated, overtaken;
+    uint8_t times[NUMBERED];
+} road;
+
+static rim_verdict road_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {
+    char host[64];
+    rim_datagram_state udp;
+    (void)state;
+    (void)arg;
+    (void)size;
+    name_local(host, 0);
+    CHECK(rim_datagram_open(ctx, &(rim_datagram_options){.host = "127.0.0.1"}, &road.udp) == 0);
+    CHECK(rim_datagram_ask(ctx, road.udp, &udp) == 0);
+    rim_datagram_options to_udp = {.peer = "127.0.0.1", .peer_port = udp.local.port};
+    CHECK(rim_datagram_open(ctx, &to_udp, &road.udp_sender) == 0);
+    CHECK(rim_datagram_open(ctx, &(rim_datagram_options){.host = host}, &road.local) == 0);
+    CHECK(rim_datagram_open(ctx, &(rim_datagram_options){.peer = host}, &road.local_sender) == 0);
+    if (scenario_is_sim(scenario_current())) {
+        const rim_sim_options faults = {.lose_datagram = 100, .repeat_datagram = 100, .latency_ns = RIM_MS(1)};
+        rim_sim_set_faults(rim_system_of(ctx), &faults);
+    }
+    CHECK(rim_every(ctx, 0, RIM_MS(1), 0) != 0);
+    return RIM_DONE;
+}
+
+/* As many of each; a Unix socket that has no room gets its datagram the next time. */
+static rim_verdict road_timer(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    (void)state;
+    (void)body;
+    (void)msg;
+    for (int i = 0; i < AT_ONCE && road.sent < NUMBERED; i++) {
+        int error = rim_datagram_send(ctx, road.local_sender, NULL, &road.sent, sizeof road.sent);
+        if (error == -RIM_EFULL) {
+            return RIM_DONE;
+        }
+        CHECK(error == 0 && rim_datagram_send(ctx, road.udp_sender, NULL, &road.sent, sizeof road.sent) == 0);
+        road.sent++;
+    }
+    if (road.local_next == NUMBERED) {
+        scenario_done(ctx);
+        return RIM_STOP;
+    }
+    return RIM_DONE;
+}
+
+static rim_verdict road_datagram(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    const rim_datagram_event *event = body;
+    uint32_t number;
+    (void)ctx;
+    (void)state;
+    (void)msg;
+    CHECK(event->error == 0 && event->size == sizeof number);
+    memcpy(&number, rim_datagram_bytes(event), sizeof number);
+    if (event->socket == road.local) {
+        CHECK(number == road.local_next);
+        road.local_next++;
+        return RIM_DONE;
+    }
+    CHECK(event->socket == road.udp && number < NUMBERED);
+    road.overtaken += number < road.udp_last;
+    road.udp_last = number;
+    road.repeated += road.times[number]++ > 0;
+    road.heard++;
+    return RIM_DONE;
+}
+
+static const rim_handler road_on[] = {[RIM_TIMER] = road_timer, [RIM_DATAGRAM] = road_datagram};
+static const rim_behaviour traveller = {
+    .name = "traveller",
+    .on = road_on,
+    .on_count = RIM_COUNT(road_on),
+    .init = road_init,
+};
+
+void datagrams_are_lost_repeated_and_overtaken_but_on_unix_sockets(struct scenario *s) {
+    memset(&road, 0, sizeof road);
+    socket_world_run(s, &traveller, &road);
+    SCENARIO_CHECK(s, road.local_next == NUMBERED);
+    if (scenario_is_sim(s)) {
+        SCENARIO_CHECK(s, road.repeated > 0 && road.overtaken > 0 && road.heard - road.repeated < NUMBERED);
+    }
 }

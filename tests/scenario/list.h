@@ -342,6 +342,8 @@
     X(datagram_of_one_source_is_heard_on_a_dual_stack)                                                                 \
     X(datagram_that_cannot_be_sent_says_why)                                                                           \
     X(datagram_sockets_end_at_any_moment)                                                                              \
+    X(datagram_sockets_do_without_memory)                                                                              \
+    X(datagrams_are_lost_repeated_and_overtaken_but_on_unix_sockets)                                                   \
     X(passing_with_a_datagram)                                                                                         \
     X(passing_more_than_are_taken_closes_the_others_and_says_so)                                                       \
     X(passing_to_a_socket_that_takes_none_closes_them)                                                                 \

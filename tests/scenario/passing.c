@@ -81,9 +81,6 @@ static rim_verdict on_timer(rim_ctx *ctx, void *self, const void *body, rim_msg 
             return RIM_DONE;
         }
     }
-    for (int i = 0; i < PIPES; i++) {
-        close(gift->ends[i][0]);
-    }
     gift->is_over = true;
     scenario_done(ctx);
     return RIM_DONE;
@@ -102,6 +99,10 @@ static rim_verdict on_timer(rim_ctx *ctx, void *self, const void *body, rim_msg 
 static void pass(struct scenario *s, const rim_behaviour *boss, struct gift *gift) {
     socket_world_run(s, boss, gift);
     SCENARIO_CHECK(s, gift->is_over);
+    SCENARIO_CHECK(s, scenario_stop(s, RIM_SECONDS(5), NULL) == 0);
+    for (int i = 0; i < PIPES; i++) {
+        close(gift->ends[i][0]); /* who takes reads them on another shard, maybe */
+    }
 }
 
 /* ---- datagrams ---- */
