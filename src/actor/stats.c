@@ -59,8 +59,10 @@ static void gather(rim_ctx *ctx) {
 
 void rim__stats_publish(rim_ctx *ctx) {
     gather(ctx);
+    uint64_t words[COUNTERS]; /* each sleep comes by here */
+    memcpy(words, &ctx->stats, sizeof words);
     for (uint32_t i = 0; i < COUNTERS; i++) {
-        atomic_store_explicit(&ctx->published[i], rim_stats_value(&ctx->stats, i), memory_order_relaxed);
+        atomic_store_explicit(&ctx->published[i], words[i], memory_order_relaxed);
     }
 }
 

@@ -96,8 +96,9 @@ static void check_process(const struct rim__epoll *epoll) {
  * worth that after some time, or at once if the last one had news. Wake-ups are not looked for: a shard that is awake
  * finds what they announce by itself.
  */
-static bool is_worth_a_look(const struct rim__epoll *epoll) {
-    return epoll->watches != 0 && (epoll->found || rim__cycles() - epoll->looked >= epoll->look_gap);
+static bool is_worth_a_look(const struct rim__epoll *epoll, bool has_moved) {
+    bool expects_news = epoll->found && !has_moved; /* else the shard goes on with what has completed, or sleeps */
+    return epoll->watches != 0 && (expects_news || rim__cycles() - epoll->looked >= epoll->look_gap);
 }
 
 /* How long epoll may be asked to wait. */
@@ -121,6 +122,7 @@ static void run_ops(struct rim__epoll *epoll) {
     if (epoll->finished.count != 0) {
         rim__epoll_ops_finish(epoll);
     }
+    epoll->driver.is_due = (epoll->due.count | epoll->sends.count) != 0;
 }
 
 static void poll_epoll(struct rim__driver *driver, uint64_t wait_ns) {
@@ -131,11 +133,12 @@ static void poll_epoll(struct rim__driver *driver, uint64_t wait_ns) {
         rim__epoll_ops_advance(epoll);
     }
     run_ops(epoll);
-    if (wait_ns != 0 && driver->completions != before) {
+    bool has_moved = driver->completions != before;
+    if (wait_ns != 0 && has_moved) {
         return; /* the shard may have something to do now: if not, its next poll asks epoll and waits, in one call */
     }
     wait_ns = shorten(epoll, wait_ns);
-    if (epoll->due_left == 0 && (wait_ns != 0 || is_worth_a_look(epoll))) {
+    if (epoll->due_left == 0 && (wait_ns != 0 || is_worth_a_look(epoll, has_moved))) {
         look(epoll, wait_ns);
         run_ops(epoll);
     }

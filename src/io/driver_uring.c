@@ -205,6 +205,7 @@ static void poll_ring(struct rim__driver *driver, uint64_t wait_ns) {
     if (rim__uring_ops_are_waiting(uring) || uring->buffers.unpublished != 0 || !uring->event_is_armed) {
         attend(uring);
     }
+    uring->driver.is_due = false;
     wait_ns = shorten(uring, wait_ns);
     if (wait_ns != 0 || rim__uring_ring_prepared(&uring->ring) != 0 || rim__uring_ring_is_flagged(&uring->ring)) {
         enter_and_reap(uring, wait_ns);

@@ -90,6 +90,7 @@ static struct rim__epoll_side *side_of(const struct rim__epoll *epoll, const str
 /* The side is to be tried. */
 static void become_due(struct rim__epoll *epoll, struct rim__epoll_side *side) {
     move(is_incoming(side->op) ? &epoll->due : &epoll->sends, side);
+    epoll->driver.is_due = true;
 }
 
 /* Whatever is known of the descriptor. */

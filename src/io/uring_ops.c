@@ -246,6 +246,8 @@ int rim__uring_ops_submit(struct rim__io *io, struct rim__op *op) {
         append(&uring->starved, slot);
     } else {
         (void)start(uring, slot);
+        /* It mostly completes within the call that submits it, so a shard that sleeps in that does not sleep. */
+        uring->driver.is_due = uring->driver.is_due || op->kind == RIM_OP_SEND;
     }
     return 0;
 }

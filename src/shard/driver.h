@@ -49,6 +49,7 @@ struct rim__driver {
     uint64_t enters;         /* system calls of poll */
     uint64_t wakes_received; /* wake-ups that reached poll */
     uint64_t completions;    /* of operations, run by poll */
+    bool is_due; /* a poll is to be made before the shard parks: it has something to do that does not wait */
 };
 
 #endif

@@ -177,7 +177,7 @@ void rim__shard_tick(struct rim__shard *shard, bool may_sleep) {
     shard->settle(shard);                                    /* what was put off */
     rim__mesh_flush(shard);                                  /* parcels to lanes, bells rung */
     rim__pulse_beat(&shard->pulse, 2 * shard->ticks);
-    bool idles = may_sleep && has_nothing_to_do(shard);
+    bool idles = may_sleep && !shard->driver->is_due && has_nothing_to_do(shard);
     bool looks = idles && is_spinning(shard);
     uint64_t wait_ns = idles && !looks ? park(shard, shard->safety_ns) : 0;
     shard->driver->ops->poll(shard->driver, wait_ns); /* submit, maybe sleep, complete */

@@ -143,19 +143,23 @@ void rim__memory_free_slow(struct rim__memory *memory, void *pointer, size_t siz
     memory->free[class] = block;
 }
 
+/* Each time that a shard falls asleep. The classes beyond the small ones are 5, 6, 7 and 8 quarters of a power of two.
+ */
 void rim__memory_count(const struct rim__memory *memory, uint64_t *blocks, uint64_t *bytes) {
-    *blocks = memory->large;
-    *bytes = memory->large_bytes;
+    const uint64_t *in_use = memory->in_use;
+    uint64_t count = memory->large, size = memory->large_bytes;
     for (unsigned class = 0; class < SMALL_CLASSES; class ++) {
-        *blocks += memory->in_use[class];
-        *bytes += memory->in_use[class] * (class + 1) * 16;
+        count += in_use[class];
+        size += in_use[class] * (class + 1) * 16;
     }
-    for (unsigned class = SMALL_CLASSES; class < RIM_MEMORY_CLASSES; class ++) {
-        if (memory->in_use[class] != 0) {
-            *blocks += memory->in_use[class];
-            *bytes += memory->in_use[class] * class_size(class);
-        }
+    uint64_t quarter = SMALL_MAX / 4;
+    for (unsigned class = SMALL_CLASSES; class < RIM_MEMORY_CLASSES; class += 4, quarter *= 2) {
+        const uint64_t *four = &in_use[class];
+        count += four[0] + four[1] + four[2] + four[3];
+        size += (5 * four[0] + 6 * four[1] + 7 * four[2] + 8 * four[3]) * quarter;
     }
+    *blocks = count;
+    *bytes = size;
 }
 
 uint64_t rim__memory_blocks(const struct rim__memory *memory) {
