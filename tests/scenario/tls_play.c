@@ -59,6 +59,13 @@ static void set_paused(rim_ctx *ctx, struct boss *boss, bool paused) {
     SCENARIO_CHECK(stage.s, rim_socket_pause(ctx, boss->pump.socket, paused) == 0);
 }
 
+static void close_socket(rim_ctx *ctx, struct boss *boss) {
+    if (rim_socket_close(ctx, boss->pump.socket) != 0) {
+        SCENARIO_CHECK(stage.s, stage.may_fail); /* for want of memory */
+        (void)rim_socket_abort(ctx, boss->pump.socket);
+    }
+}
+
 /* When all is written, RIM_SOCKET_SENT says when it has left. */
 static rim_verdict write_on(rim_ctx *ctx, struct boss *boss) {
     if (!boss->has_written && socket_pump_run(ctx, &boss->pump)) {
@@ -176,7 +183,7 @@ static rim_verdict on_data(rim_ctx *ctx, void *self, const void *body, rim_msg *
         stage.halfway(ctx, &stage);
     }
     if (stage.ending == TLS_CLOSE_WHEN_RECEIVED && boss->received == stage.total) {
-        SCENARIO_CHECK(stage.s, rim_socket_close(ctx, boss->pump.socket) == 0);
+        close_socket(ctx, boss);
     }
     return RIM_DONE;
 }
@@ -200,7 +207,7 @@ static rim_verdict on_end(rim_ctx *ctx, void *self, const void *body, rim_msg *m
     SCENARIO_CHECK(stage.s, !boss->ended);
     boss->ended = true;
     if (stage.ending == TLS_WAIT) {
-        SCENARIO_CHECK(stage.s, rim_socket_close(ctx, boss->pump.socket) == 0);
+        close_socket(ctx, boss);
     }
     return RIM_DONE;
 }
