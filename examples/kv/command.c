@@ -161,11 +161,10 @@ void command_run(struct call *call, struct reply *out) {
     }
 }
 
-void command_find_and_run(struct call *call, struct reply *out) {
+void command_find_for(struct call *call) {
     call->command = command_find(call->args, call->count);
     uint32_t first = call->command->first_key;
     call->key = (struct key){first > 0 ? store_hash(call->server->hash_key, call->args[first]) : 0, call->args[first]};
-    command_run(call, out);
 }
 
 void reply_wrong_arity(struct call *call) {

@@ -66,10 +66,10 @@ extern const uint32_t command_count;
 void command_index_fill(void);
 /* By the name, or by the two words of it. NULL: unknown. A container: its second word is unknown. */
 const struct command *command_find(const struct text *args, uint32_t count);
+/* Looks up the call's command and its first key. */
+void command_find_for(struct call *call);
 /* Runs the call's command at its shard; the reply is never missing. */
 void command_run(struct call *call, struct reply *out);
-/* The same for the command that the arguments name. */
-void command_find_and_run(struct call *call, struct reply *out);
 
 static inline bool command_fits(const struct command *command, uint32_t count) {
     return command->arity > 0 ? count == (uint32_t)command->arity : count >= (uint32_t)-command->arity;

@@ -74,7 +74,7 @@ static bool may_run(const struct connection *c) {
 static bool run_requests(struct connection *c) {
     struct text bytes = {c->stream.bytes, c->stream.size};
     enum resp_result result;
-    uint32_t count = requests_read(c->server, c->shard, bytes, 0, &result);
+    uint32_t count = requests_read(c->server, c->shard, bytes, false, &result);
     c->need = count == 0 ? c->shard->parser.need : 0;
     for (uint32_t i = 0; i < count && may_run(c); i++) {
         run_request(c, &c->shard->requests[i]);

@@ -68,10 +68,9 @@ static void send_answers(rim_ctx *ctx, struct keeper *self) {
 
 static void run(struct keeper *self, const struct request *request) {
     struct reply *out = &self->out;
-    struct answer answer = {0};
+    struct answer answer = {.target = request->target};
     struct call call = {.server = self->server, .shard = self->shard};
     size_t begin = out->text.size;
-    memcpy(&answer.target, request->sent.at - sizeof answer.target, sizeof answer.target);
     reply_raw(out, (struct text){(const char *)&answer, sizeof answer});
     request_begin(request, &call);
     command_run(&call, out);
@@ -96,7 +95,7 @@ static rim_verdict on_requests(rim_ctx *ctx, void *state, const void *body, rim_
     uint32_t count;
     self->out.ctx = ctx;
     self->out.version = rim_tag(msg) - KEEPER_BATCH;
-    while ((count = requests_read(self->server, self->shard, left, sizeof(uint64_t), &result)) > 0) {
+    while ((count = requests_read(self->server, self->shard, left, true, &result)) > 0) {
         for (uint32_t i = 0; i < count; i++) {
             run(self, &requests[i]);
         }

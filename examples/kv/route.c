@@ -72,7 +72,8 @@ static void ask_keeper(struct connection *c, uint64_t target, uint32_t shard, co
     size_t size = question != NULL ? question->batch.size : 0;
     if (question != NULL) {
         struct reply text = {.ctx = c->ctx, .text = question->batch};
-        reply_raw(&text, (struct text){(const char *)&target, sizeof target});
+        struct asked asked = {target, call->key.hash, call->command};
+        reply_raw(&text, (struct text){(const char *)&asked, sizeof asked});
         if (call->sent.size > 0 && call->sent.at[0] == '*') {
             reply_raw(&text, call->sent);
         } else {
@@ -91,11 +92,12 @@ static void ask_keeper(struct connection *c, uint64_t target, uint32_t shard, co
 /* Has a shard run a command: here at once, elsewhere by a message. */
 static void ask(struct connection *c, uint64_t target, uint32_t shard, const struct text *args, uint32_t count) {
     struct call call = {.server = c->server, .shard = c->shard, .args = args, .count = count};
+    command_find_for(&call);
     if (c->server->shards[shard] != c->shard) {
         ask_keeper(c, target, shard, &call);
         return;
     }
-    command_find_and_run(&call, &c->out);
+    command_run(&call, &c->out);
     target & 1 ? gather_take(target, reply_text(&c->out)) : connection_reply(c, target >> 1, &c->out);
 }
 

@@ -46,14 +46,15 @@ struct server_options {
 /* The flags of the program. 0: go on; else its exit status plus one, and why is said. */
 int options_read(struct server_options *options, rim_config *config, int argc, char **argv);
 
-#define REQUESTS_AHEAD 32u
+#define REQUESTS_AHEAD 64u
 
 /* One that has been read. */
 struct request {
     struct text sent;
     uint32_t first, count; /* arguments, in the shard's parser */
     const struct command *command;
-    uint64_t hash; /* of its first key */
+    uint64_t hash;   /* of its first key; 0: it has none */
+    uint64_t target; /* if it was asked by another connection */
 };
 
 struct shard {
@@ -88,10 +89,11 @@ static inline uint32_t server_shard(const struct server *server, struct text key
 }
 
 /*
- * Reads requests ahead, each behind `gap` bytes of something else, looks up what they are, and fetches the memory of
- * all their keys at the same time, not of one after the other. Returns how many; `result` says why not more.
+ * Reads requests ahead, looks up what they are, and fetches the memory of all their keys at the same time, not of one
+ * after the other. Returns how many; `result` says why not more. Those of a batch are `asked` by another connection,
+ * which has looked them up.
  */
-uint32_t requests_read(const struct server *server, struct shard *shard, struct text bytes, size_t gap,
+uint32_t requests_read(const struct server *server, struct shard *shard, struct text bytes, bool asked,
                        enum resp_result *result);
 /* Makes a request the call's. */
 void request_begin(const struct request *request, struct call *call);
@@ -162,13 +164,19 @@ struct gather {
 /*
  * Requests that arrive together travel together: a message costs as much as several look-ups.
  *
- *     KEEPER_BATCH + version of RESP   target, request as the client would send it | target, request ...
+ *     KEEPER_BATCH + version of RESP   struct asked, request as the client would send it | struct asked, request ...
  *     KEEPER_ANSWERS, the reply        struct answer, bytes | struct answer, bytes ...
  */
 enum { KEEPER_ANSWERS = RIM_USER, KEEPER_SWEEP, KEEPER_BATCH };
 
+struct asked {
+    uint64_t target; /* the asker's: what the answer is for */
+    uint64_t hash;   /* of the first key */
+    const struct command *command;
+};
+
 struct answer {
-    uint64_t target;  /* the asker's: what the answer is for */
+    uint64_t target;
     uint32_t size;    /* of the bytes behind it: */
     uint32_t is_part; /* the reply, or a struct part, which is to be a bulk string */
 };
