@@ -163,8 +163,7 @@ static void write_client(const struct connection *c, uint64_t now_ms, struct rep
 /* The lines of this shard. */
 void do_client_list(struct call *call) {
     reply_integer(call->out, 0);
-    const struct connection *c;
-    LIST_FOREACH(c, &call->shard->connections, link) {
+    for (const struct connection *c = call->shard->connections; c != NULL; c = c->next) {
         write_client(c, (uint64_t)call->store->now_ms, call->out);
     }
 }

@@ -35,7 +35,10 @@ void connection_reply(struct connection *c, rim_pipeline_place place, struct rep
     rim_msg *value = NULL;
     if (out->entry != NULL) {
         value = rim_msg_wrap(c->ctx, RIM_USER, (void *)(uintptr_t)out->value.at, out->value.size, release, out->entry);
-        c->failed |= value == NULL;
+        if (value == NULL) {
+            entry_release(out->entry);
+            c->failed = true;
+        }
         out->entry = NULL;
     }
     connection_write(c, place, reply_text(out), value);
@@ -140,14 +143,22 @@ static rim_verdict connection_init(rim_ctx *ctx, void *state, const void *arg, s
     rim_pipeline_init(&c->pipeline, from->socket, NULL);
     c->shard->counts.received++;
     c->shard->counts.connected++;
-    LIST_INSERT_HEAD(&c->shard->connections, c, link);
+    c->next = c->shard->connections;
+    c->link = &c->shard->connections;
+    if (c->next != NULL) {
+        c->next->link = &c->next;
+    }
+    c->shard->connections = c;
     return RIM_DONE;
 }
 
 static void connection_exit(rim_ctx *ctx, void *state, rim_exit why UNUSED) {
     struct connection *c = state;
     c->shard->counts.connected--;
-    LIST_REMOVE(c, link);
+    *c->link = c->next;
+    if (c->next != NULL) {
+        c->next->link = c->link;
+    }
     rim_stream_free(ctx, &c->stream);
     rim_pipeline_free(ctx, &c->pipeline);
 }

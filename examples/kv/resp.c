@@ -183,14 +183,19 @@ void reply_raw(struct reply *out, struct text bytes) {
     (void)rim_buffer_add(out->ctx, &out->text, bytes.at, bytes.size);
 }
 
+static char *put_end(char *to) {
+    *to++ = '\r';
+    *to++ = '\n';
+    return to;
+}
+
 /* "$5\r\n" at `to`. Returns its end. */
 static char *put_head(char *to, char type, int64_t number) {
     char room[TEXT_NUMBER_MAX];
     struct text digits = text_from_number(number, room);
     *to++ = type;
     memcpy(to, digits.at, digits.size);
-    memcpy(to + digits.size, "\r\n", 2);
-    return to + digits.size + 2;
+    return put_end(to + digits.size);
 }
 
 void reply_head(struct reply *out, char type, int64_t number) {
@@ -211,8 +216,7 @@ void reply_bulk(struct reply *out, struct text text) {
     if (rim_buffer_reserve(out->ctx, &out->text, text.size + TEXT_NUMBER_MAX + 5) == 0) {
         char *to = put_head(out->text.bytes + out->text.size, '$', (int64_t)text.size);
         memcpy(to, text.at, text.size);
-        memcpy(to + text.size, "\r\n", 2);
-        out->text.size = (size_t)(to - out->text.bytes) + text.size + 2;
+        out->text.size = (size_t)(put_end(to + text.size) - out->text.bytes);
     }
 }
 

@@ -25,7 +25,6 @@
 #include <ringmail/pipeline.h>
 #include <ringmail/runtime.h>
 #include <ringmail/stream.h>
-#include <sys/queue.h>
 
 #include "command.h"
 
@@ -64,7 +63,7 @@ struct shard {
         uint64_t connected, received; /* connections that are there, and that ever were */
         uint64_t commands;
     } counts;
-    LIST_HEAD(, connection) connections;
+    struct connection *connections;          /* a list */
     struct request requests[REQUESTS_AHEAD]; /* of whoever runs, */
     struct resp_parser parser;               /* and where their arguments are */
     struct resp_parser parts;                /* for what is read while they run */
@@ -104,7 +103,7 @@ struct connection {
     rim_ctx *ctx; /* of the handler that runs */
     const struct server *server;
     struct shard *shard;
-    LIST_ENTRY(connection) link; /* in the shard's list */
+    struct connection *next, **link; /* in the shard's list */
     rim_ref socket;
     rim_stream stream;
     size_t need; /* unread bytes, without which the next request is not whole */

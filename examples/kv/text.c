@@ -44,16 +44,16 @@ bool text_number(struct text text, int64_t *out) {
 }
 
 struct text text_from_number(int64_t number, char *room) {
-    char *end = room + TEXT_NUMBER_MAX, *at = end;
+    size_t at = TEXT_NUMBER_MAX;
     uint64_t value = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
     do {
-        *--at = (char)('0' + value % 10);
+        room[--at] = (char)('0' + value % 10);
         value /= 10;
     } while (value > 0);
     if (number < 0) {
-        *--at = '-';
+        room[--at] = '-';
     }
-    return (struct text){at, (size_t)(end - at)};
+    return (struct text){&room[at], TEXT_NUMBER_MAX - at};
 }
 
 bool text_float(struct text text, long double *out) {
