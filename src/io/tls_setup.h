@@ -9,7 +9,7 @@
  *                who listens may follow a ticket that is used twice; the server gives another. One of 1.2 stays
  *
  *     Threads  shared by all. The mutex is held to count, to exchange the set and to look up a session, never while a
- *              file is read or a handshake is under way; OpenSSL's contexts are its own to protect (decision 0045)
+ *              file is read or a handshake is under way; OpenSSL's contexts are its own to protect (decision 0051)
  */
 #ifndef RINGMAIL_IO_TLS_SETUP_H
 #define RINGMAIL_IO_TLS_SETUP_H
