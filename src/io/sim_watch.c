@@ -71,7 +71,9 @@ static bool is_repeated(const struct rim__sim_watch *watch, const struct inotify
     return memcmp(last, event, sizeof *event) == 0 && (event->len == 0 || strcmp(last + sizeof *event, name) == 0);
 }
 
-static void append(struct rim__sim *sim, struct rim__sim_watch *watch, struct inotify_event event, const char *name) {
+static void append(struct rim__sim *sim, struct rim__sim_watch *watch, const struct inotify_event *told,
+                   const char *name) {
+    struct inotify_event event = {.wd = told->wd, .mask = told->mask, .cookie = told->cookie};
     event.len = name[0] != '\0' ? (uint32_t)((strlen(name) + 1 + 15) & ~(size_t)15) : 0;
     bool is_end = (event.mask & IN_IGNORED) != 0;
     if (!is_end && (watch->events >= EVENTS_MAX || rim__sim_strikes(sim, RIM_FAULT_watch_overflow))) {
@@ -115,10 +117,10 @@ void rim__sim_watch_tell_self(struct rim__sim_files *files, const struct rim__si
     for (struct rim__sim_watch *watch = files->watches; watch != NULL; watch = watch->next) {
         for (struct mark **link = &watch->marks, *at; (at = *link) != NULL;) {
             if (at->inode == inode && (at->mask & mask)) {
-                append(world_of(files), watch, (struct inotify_event){.wd = at->id, .mask = mask}, "");
+                append(world_of(files), watch, &(struct inotify_event){.wd = at->id, .mask = mask}, "");
             }
             if (at->inode == inode && (mask & IN_DELETE_SELF)) {
-                append(world_of(files), watch, (struct inotify_event){.wd = at->id, .mask = IN_IGNORED}, "");
+                append(world_of(files), watch, &(struct inotify_event){.wd = at->id, .mask = IN_IGNORED}, "");
                 *link = at->next;
                 free(at);
             } else {
@@ -133,9 +135,8 @@ static void tell_folder(struct rim__sim_files *files, const struct rim__sim_inod
     for (struct rim__sim_watch *watch = files->watches; watch != NULL; watch = watch->next) {
         for (const struct mark *at = watch->marks; at != NULL; at = at->next) {
             if (at->inode == folder && (at->mask & event->mask)) {
-                struct inotify_event told = *event;
-                told.wd = at->id;
-                append(world_of(files), watch, told, name);
+                struct inotify_event told = {.wd = at->id, .mask = event->mask, .cookie = event->cookie};
+                append(world_of(files), watch, &told, name);
             }
         }
     }
@@ -159,7 +160,7 @@ void rim__sim_watch_tell(struct rim__sim_files *files, const struct rim__sim_ino
             for (const struct rim__sim_entry *entry = at->inode->entries; entry != NULL; entry = entry->next) {
                 if (entry->inode == inode && (at->mask & mask)) {
                     event.wd = at->id;
-                    append(world_of(files), watch, event, entry->name);
+                    append(world_of(files), watch, &event, entry->name);
                 }
             }
         }
@@ -219,7 +220,7 @@ int rim__sim_watch_remove(struct rim__sim *sim, int handle, int id) {
     }
     *link = mark->next;
     free(mark);
-    append(sim, watch, (struct inotify_event){.wd = id, .mask = IN_IGNORED}, "");
+    append(sim, watch, &(struct inotify_event){.wd = id, .mask = IN_IGNORED}, "");
     return 0;
 }
 
