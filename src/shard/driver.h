@@ -12,6 +12,7 @@
 #ifndef RINGMAIL_SHARD_DRIVER_H
 #define RINGMAIL_SHARD_DRIVER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct rim__shard;
