@@ -16,7 +16,7 @@
 #include "system.h"
 #include "watchdog.h"
 
-#define SPIN_DEFAULT_US 50
+#define SPIN_DEFAULT_US   50
 #define CLOSE_PATIENCE_NS 1000000000ull
 #define STALL_DEFAULT_US  100000
 #define HELPERS_MAX       1024u

@@ -29,7 +29,8 @@ extern "C" {
 
 /*
  * Blocks these signals in the calling thread, and so in all that it makes from then on. For main, before anything else.
- * Children (process.h) find nothing blocked. 0, or -EINVAL: one is no signal, or SIGKILL or SIGSTOP; then none is blocked.
+ * Children (process.h) find nothing blocked. 0, or -EINVAL: one is no signal, or SIGKILL or SIGSTOP; then none is
+ * blocked.
  */
 RIM_API RIM_MUST_CHECK int rim_signals_block(const int *signals, size_t count);
 

@@ -125,7 +125,7 @@ int rim__epoll_ops_submit(struct rim__io *io, struct rim__op *op) {
     op->cancelling = false;
     io->operations_open++;
     if ((op->kind == RIM_OP_RECV || op->kind == RIM_OP_RECV_MSG) && epoll->starved.count > 0) {
-        append(&epoll->starved, side);                       /* behind those that have waited longer for a buffer */
+        append(&epoll->starved, side); /* behind those that have waited longer for a buffer */
     } else if (!side->blocked || is_asked_anew(op)) {
         become_due(epoll, side);
     }

@@ -2,8 +2,8 @@
 /*
  * uring_file.h - operations of files as entries of the ring. For uring_ops.c.
  *
- * Truncating (Linux 6.9), locking, replacing and copying are not among what all kernels and libraries here know: helpers do
- * them.
+ * Truncating (Linux 6.9), locking, replacing and copying are not among what all kernels and libraries here know:
+ * helpers do them.
  *
  *     Threads  the shard's own
  */

@@ -88,8 +88,8 @@ static void drain(struct rim__shard *shard) {
 }
 
 /*
- * A thread that is ready and waits for its CPU shares it, maybe with the very one whose news it looks out for. How often
- * it is preempted does not tell: the kernel's own threads do that all the time, for microseconds.
+ * A thread that is ready and waits for its CPU shares it, maybe with the very one whose news it looks out for. How
+ * often it is preempted does not tell: the kernel's own threads do that all the time, for microseconds.
  */
 static bool is_contended(struct rim__shard *shard) {
     uint64_t after_ns = shard->contended ? CONTENTION_REST_NS : CONTENTION_NS;

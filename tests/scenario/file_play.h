@@ -3,9 +3,9 @@
  * file_play.h - scenarios of one file as tables: an actor opens it and takes one step after the other, each when the
  * one before has had its outcome.
  *
- *     static const struct file_step steps[] = {{.op = FILE_WRITE, .text = "abc"}, {.op = FILE_READ, .size = 9, .text = "abc"}};
- *     void file_...(struct scenario *s) {
- *         file_play(s, (struct file_play){.name = "a", .flags = O_RDWR | O_CREAT, .steps = steps, .count = 2});
+ *     static const struct file_step steps[] = {{.op = FILE_WRITE, .text = "abc"}, {.op = FILE_READ, .size = 9, .text =
+ * "abc"}}; void file_...(struct scenario *s) { file_play(s, (struct file_play){.name = "a", .flags = O_RDWR | O_CREAT,
+ * .steps = steps, .count = 2});
  *     }
  *
  * Where the driver is real, files are in a folder of the scenario's own, which goes with it.

@@ -7,9 +7,9 @@
 
 #include "scenario/list_files.h"
 #include "scenario/list_maps.h"
-#include "scenario/list_tls.h"
 #include "scenario/list_outside.h"
 #include "scenario/list_paths.h"
+#include "scenario/list_tls.h"
 
 #define SCENARIOS(X)                                                                                                   \
     SCENARIOS_TLS(X)                                                                                                   \
