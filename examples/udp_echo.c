@@ -137,7 +137,7 @@ static int read_flags(int argc, char **argv, rim_config *config) {
 int main(int argc, char **argv) {
     rim_config config = {0};
     rim_system *system;
-    rim_ref first;
+    rim_ref first = RIM_NIL;
     sigset_t signals;
     int number;
     int status = read_flags(argc, argv, &config);

@@ -123,7 +123,7 @@ static int post_many(rim_ctx *ctx, rim_ref socket, const rim_datagram_letter *le
 int rim_datagram_send_many(rim_ctx *ctx, rim_ref socket, const rim_datagram_letter *letters, size_t count,
                            size_t *sent) {
     struct rim__datagram *datagram;
-    size_t unasked;
+    size_t unasked = 0;
     sent = sent != NULL ? sent : &unasked;
     *sent = 0;
     int result = find(ctx, socket, &datagram);
