@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +94,7 @@ static double ratio_of(const struct figure *figure, const struct result *result)
 
 static void print_number(const char *name, double value, bool known) {
     printf(", \"%s\": ", name);
-    if (known) {
+    if (known && isfinite(value)) {
         printf("%.6g", value);
     } else {
         printf("null");
