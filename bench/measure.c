@@ -29,8 +29,10 @@ void latencies_tails(const struct latencies *latencies, double scale, struct sam
 }
 
 void latencies_read(const struct latencies *latencies, double scale, struct sample *out) {
-    latencies_tails(latencies, scale, out);
-    out->value = out->p50;
+    if (latencies->histogram->seen > 0) {
+        latencies_tails(latencies, scale, out);
+        out->value = out->p50;
+    }
 }
 
 double resident_bytes(void) {

@@ -40,7 +40,7 @@ void latencies_finish(struct latencies *latencies);
 static inline void latencies_add(struct latencies *latencies, double ns) {
     histogram_add(latencies->histogram, (uint64_t)(ns * 16));
 }
-/* Fills the percentiles and, with the median, the value; each multiplied by `scale`. */
+/* Fills the percentiles and, with the median, the value; each multiplied by `scale`. Nothing was seen: nothing. */
 void latencies_read(const struct latencies *latencies, double scale, struct sample *out);
 /* Fills the percentiles alone: of a rate, which has a value of its own. */
 void latencies_tails(const struct latencies *latencies, double scale, struct sample *out);
