@@ -282,10 +282,14 @@ static void take_flag(int flag) {
 
 static void read_flags(int argc, char **argv) {
     static const struct option flags[] = {
-        {"port", required_argument, NULL, 'p'},        {"pid", required_argument, NULL, 'i'},
-        {"connections", required_argument, NULL, 'c'}, {"seconds", required_argument, NULL, 't'},
-        {"work", required_argument, NULL, 'w'},        {"protocol", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},              {NULL, 0, NULL, 0},
+        {"port", required_argument, NULL, 'p'},
+        {"pid", required_argument, NULL, 'i'},
+        {"connections", required_argument, NULL, 'c'},
+        {"seconds", required_argument, NULL, 't'},
+        {"work", required_argument, NULL, 'w'},
+        {"protocol", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     int flag;
     while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {

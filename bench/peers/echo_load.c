@@ -23,7 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS = 128, BUFFER = 1 << 20, STEPS = 16, OCTAVES = 40, DEPTH_MAX = 256 };
+#include "../histogram.h"
+
+enum { EVENTS = 128, BUFFER = 1 << 20, DEPTH_MAX = 256 };
 
 struct connection {
     int fd;
@@ -43,7 +45,7 @@ static struct {
 
 static struct {
     uint64_t messages;
-    uint64_t latency[OCTAVES * STEPS]; /* logarithmic, 16 steps an octave */
+    struct histogram latencies;
 } counts;
 
 static int epoll_fd;
@@ -62,24 +64,9 @@ static uint64_t read_clock(clockid_t clock) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-/* ---- latencies ---- */
-
-static void count_latency(uint64_t ns) {
-    uint32_t octave = ns < STEPS ? 0 : (uint32_t)(63 - __builtin_clzll(ns)) - 3;
-    uint32_t index = octave == 0 ? (uint32_t)ns : octave * STEPS + (uint32_t)(ns >> (octave - 1)) - STEPS;
-    counts.latency[index < OCTAVES * STEPS ? index : OCTAVES * STEPS - 1]++;
-}
-
+/* In microseconds, of a histogram of sixteenths of a nanosecond. */
 static double latency_at(double part) {
-    uint64_t wanted = (uint64_t)((double)counts.messages * part), passed = 0;
-    for (uint32_t i = 0; i < OCTAVES * STEPS; i++) {
-        passed += counts.latency[i];
-        if (passed > wanted) {
-            uint32_t octave = i / STEPS;
-            return octave == 0 ? i / 1e3 : (double)((uint64_t)(i % STEPS + STEPS) << (octave - 1)) / 1e3;
-        }
-    }
-    return 0;
+    return histogram_at(&counts.latencies, part) / 16e3;
 }
 
 /* ---- a connection ---- */
@@ -140,7 +127,7 @@ static void receive_some(struct connection *connection) {
     uint64_t now_ns = read_clock(CLOCK_MONOTONIC);
     uint64_t whole = connection->received / plan.size - connection->finished;
     for (uint64_t i = 0; i < whole; i++) {
-        count_latency(now_ns - connection->begin_ns[connection->finished++ % plan.depth]);
+        histogram_add(&counts.latencies, 16 * (now_ns - connection->begin_ns[connection->finished++ % plan.depth]));
     }
     counts.messages += whole;
     if (whole > 0) {
@@ -194,9 +181,9 @@ static void run(void) {
     uint64_t passed_ns = run_for(plan.seconds);
     cpu_ns = plan.pid != 0 ? read_clock(clock) - cpu_ns : 0;
     printf("{\"messages\": %llu, \"seconds\": %.6f, \"server_cpu\": %.9f, \"p50_us\": %.1f, \"p99_us\": %.1f, "
-           "\"p999_us\": %.1f}\n",
+           "\"p999_us\": %.1f, \"p9999_us\": %.1f}\n",
            (unsigned long long)counts.messages, (double)passed_ns / 1e9, (double)cpu_ns / 1e9, latency_at(0.5),
-           latency_at(0.99), latency_at(0.999));
+           latency_at(0.99), latency_at(0.999), latency_at(0.9999));
 }
 
 static const char usage[] = "usage: echo_load [--port PORT] [--connections N] [--size BYTES] [--depth MESSAGES]\n"

@@ -20,7 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS = 128, BATCH = 32, SIZE_MAX_UDP = 60000, STEPS = 16, OCTAVES = 40, DEPTH_MAX = 256, WAIT_MS = 100 };
+#include "../histogram.h"
+
+enum { EVENTS = 128, BATCH = 32, SIZE_MAX_UDP = 60000, DEPTH_MAX = 256, WAIT_MS = 100 };
 
 struct head {
     uint64_t number, sent_ns;
@@ -41,7 +43,7 @@ static struct {
 
 static struct {
     uint64_t messages, lost;
-    uint64_t latency[OCTAVES * STEPS];
+    struct histogram latencies;
 } counts;
 
 static int epoll_fd;
@@ -62,22 +64,9 @@ static uint64_t read_clock(clockid_t clock) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-static void count_latency(uint64_t ns) {
-    uint32_t octave = ns < STEPS ? 0 : (uint32_t)(63 - __builtin_clzll(ns)) - 3;
-    uint32_t index = octave == 0 ? (uint32_t)ns : octave * STEPS + (uint32_t)(ns >> (octave - 1)) - STEPS;
-    counts.latency[index < OCTAVES * STEPS ? index : OCTAVES * STEPS - 1]++;
-}
-
+/* In microseconds, of a histogram of sixteenths of a nanosecond. */
 static double latency_at(double part) {
-    uint64_t wanted = (uint64_t)((double)counts.messages * part), passed = 0;
-    for (uint32_t i = 0; i < OCTAVES * STEPS; i++) {
-        passed += counts.latency[i];
-        if (passed > wanted) {
-            uint32_t octave = i / STEPS;
-            return octave == 0 ? i / 1e3 : (double)((uint64_t)(i % STEPS + STEPS) << (octave - 1)) / 1e3;
-        }
-    }
-    return 0;
+    return histogram_at(&counts.latencies, part) / 16e3;
 }
 
 static void send_some(struct line *line, uint32_t count, uint64_t now_ns) {
@@ -113,7 +102,7 @@ static void receive_some(struct line *line) {
             errno = EBADMSG;
             fail("what came back is not what was sent");
         }
-        count_latency(now_ns - head.sent_ns);
+        histogram_add(&counts.latencies, 16 * (now_ns - head.sent_ns));
         counts.messages++;
         line->under_way -= line->under_way > 0; /* one that was given up may come all the same */
     }
@@ -164,9 +153,9 @@ static void run(struct line *lines) {
     uint64_t passed_ns = run_for(lines, plan.seconds);
     cpu_ns = plan.pid != 0 ? read_clock(clock) - cpu_ns : 0;
     printf("{\"messages\": %llu, \"seconds\": %.6f, \"server_cpu\": %.9f, \"p50_us\": %.1f, \"p99_us\": %.1f, "
-           "\"p999_us\": %.1f, \"lost\": %llu}\n",
+           "\"p999_us\": %.1f, \"p9999_us\": %.1f, \"lost\": %llu}\n",
            (unsigned long long)counts.messages, (double)passed_ns / 1e9, (double)cpu_ns / 1e9, latency_at(0.5),
-           latency_at(0.99), latency_at(0.999), (unsigned long long)counts.lost);
+           latency_at(0.99), latency_at(0.999), latency_at(0.9999), (unsigned long long)counts.lost);
 }
 
 static const char usage[] = "usage: udp_load [--port PORT] [--connections N] [--size BYTES] [--depth DATAGRAMS]\n"

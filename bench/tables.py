@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""tables - of docs/benchmarks.md, as lines of Markdown: bench/compare makes them of what the benchmarks have told."""
+import statistics
+
+
+def number(value):
+    if value is None:
+        return "-"
+    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2
+    return f"{value:,.{digits}f}"
+
+
+def spread(values):
+    return (max(values) - min(values)) / statistics.median(values) if values else 0
+
+
+def table(rows, peers):
+    names = [peer.name for peer in peers]
+    lines = ["| | unit | **ringmail** | spread | " + " | ".join(names) + " | against the best |",
+             "|---|---|---|---|" + "---|" * (len(names) + 1)]
+    for row in rows:
+        if not row.ours:
+            continue
+        theirs = [number(statistics.median(row.theirs[name])) if name in row.theirs else "-" for name in names]
+        best, against = row.best()
+        lines.append(f"| {row.benchmark}: {row.metric} | {row.unit} | **{number(statistics.median(row.ours))}** | "
+                     f"{100 * spread(row.ours):.0f} % | " + " | ".join(theirs) +
+                     (f" | {against:.2f} x {best} |" if best else " | - |"))
+    return lines
+
+
+TAILS = ("p50", "p99", "p99.9", "p99.99")
+
+
+def tails_table(rows, peers):
+    """Of the rows of which ours and a peer's latencies are known."""
+    rows = [row for row in rows if row.tails and row.their_tails]
+    names = [peer.name for peer in peers if any(peer.name in row.their_tails for row in rows)]
+    lines = ["| p50 / p99 / p99.9 / p99.99 | unit | **ringmail** | " + " | ".join(names) + " |",
+             "|---|---|---|" + "---|" * len(names)]
+    for row in rows:
+        cells = [row.tails] + [row.their_tails.get(name) for name in names]
+        texts = ["-" if not cell else " / ".join(number(statistics.median(cell[tail])) for tail in TAILS)
+                 for cell in cells]
+        lines.append(f"| {row.benchmark}: {row.metric} | {row.unit} | **{texts[0]}** | " + " | ".join(texts[1:]) + " |")
+    return lines if rows else []
+
+
+def limits_table(figures):
+    lines = ["| | unit | value | p50 | p99 | p99.9 | p99.99 | spread | the limit | ratio |",
+             "|---|---|---|---|---|---|---|---|---|---|"]
+    for figure in figures:
+        limit = f"{number(figure['against_value'])} {figure['against']}" if figure["against"] else "-"
+        against = f"{figure['ratio']:.2f}" if figure["ratio"] is not None else "-"
+        lines.append(f"| {figure['bench']}: {figure['metric']} | {figure['unit']} | **{number(figure['value'])}** | " +
+                     " | ".join(number(figure[name]) for name in ("p50", "p99", "p99.9", "p99.99")) +
+                     f" | {100 * figure['spread']:.0f} % | {limit} | {against} |")
+    return lines
+
+
+def echo_table(figures):
+    """Of the echo: a line for each case, a column for each server."""
+    names = list(dict.fromkeys(figure["server"] for figure in figures))
+    cases = {}
+    for figure in figures:
+        cases.setdefault(figure["case"], {})[figure["server"]] = figure
+    lines = ["| connections x bytes x pipelined | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+    for case, servers in cases.items():
+        cells = []
+        for name in names:
+            figure = servers[name]
+            tails = " / ".join(number(figure[tail]) for tail in ("p50_us", "p99_us", "p999_us", "p9999_us"))
+            cells.append(f"{number(figure['cpu_us'])}; {number(figure['rate'] / 1e3)} k/s; {tails}" + versus(figure))
+        lines.append(f"| {case} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def kv_table(figures):
+    lines = ["| | unit | kv | redis-server | ratio | spread |", "|---|---|---|---|---|---|"]
+    for figure in figures:
+        against = f"{figure['ratio']:.2f}" if figure["ratio"] is not None else "-"
+        lines.append(f"| {figure['metric']} | {figure['unit']} | **{number(figure['value'])}** | "
+                     f"{number(figure['against_value'])} | {against} | {100 * figure['spread']:.0f} % |")
+    return lines
+
+
+def versus(figure):
+    """Ours against each peer, as an emphasised note; nothing if there is none."""
+    notes = ", ".join(f"{value:.2f} of {key[8:]}" for key, value in figure.items() if key.startswith("against "))
+    return f" **({notes})**" if notes else ""
+
+
+def idle_table(figures):
+    lines = ["| | bytes for each | resident in all, MiB | the kernel's for each, both ends |", "|---|---|---|---|"]
+    for figure in (figure for figure in figures if "bytes" in figure):
+        lines.append(f"| {figure['server']} | {number(figure['bytes'])}{versus(figure)} | "
+                     f"{number(figure['resident'] / 1048576)} | {number(figure['kernel_bytes'])} |")
+    return lines
+
+
+def churn_table(figures):
+    lines = ["| | server's CPU, us | a second | p50 us | p99 | p99.9 | p99.99 | spread |", "|---|---|---|---|---|---|---|---|"]
+    for figure in (figure for figure in figures if figure["case"] == "churn"):
+        lines.append(f"| {figure['server']} | {number(figure['cpu_us'])}{versus(figure)} | {number(figure['rate'])} | " +
+                     " | ".join(number(figure[name]) for name in ("p50_us", "p99_us", "p999_us", "p9999_us")) +
+                     f" | {100 * figure['spread']:.0f} % |")
+    return lines
+
+
+def tls_table(figures):
+    lines = ["| | server | server's CPU, us | against OpenSSL alone | spread |", "|---|---|---|---|---|"]
+    for figure in figures:
+        lines.append(f"| {figure['case']} | {figure['server']} | {number(figure['cpu_us'])} | {figure['ratio']:.2f} | "
+                     f"{100 * figure['spread']:.0f} % |")
+    return lines
