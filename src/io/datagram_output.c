@@ -59,13 +59,15 @@ struct course {
     const rim_datagram_letter *letters;
     size_t count, at, offset;
     bool is_begun; /* a part of the letter was made: an empty one has one, too */
+    bool is_tight; /* the way there takes no segments of this size: the kernel fragments a datagram, but not a train */
 };
 
-static size_t choose_part(const struct rim__datagram *datagram, const rim_datagram_letter *letter, size_t left) {
+static size_t choose_part(const struct rim__datagram *datagram, const struct course *course, size_t left) {
+    const rim_datagram_letter *letter = &course->letters[course->at];
     if (letter->segment == 0 || letter->segment >= left) {
         return left;
     }
-    size_t segments = datagram->output.segments ? TRAIN_BYTES / letter->segment : 1;
+    size_t segments = datagram->output.segments && !course->is_tight ? TRAIN_BYTES / letter->segment : 1;
     segments = segments > TRAIN_SEGMENTS ? TRAIN_SEGMENTS : segments < 1 ? 1 : segments;
     size_t size = segments * letter->segment;
     return size < left ? size : left;
@@ -77,7 +79,7 @@ static bool take_part(const struct rim__datagram *datagram, struct course *cours
         return false;
     }
     const rim_datagram_letter *letter = &course->letters[course->at];
-    size_t size = choose_part(datagram, letter, letter->size - course->offset);
+    size_t size = choose_part(datagram, course, letter->size - course->offset);
     *out = *letter;
     out->bytes = (const char *)letter->bytes + course->offset;
     out->size = size;
@@ -111,6 +113,10 @@ static int send_some(struct rim__datagram *datagram, struct course *course) {
     int sent = io->ops->send_letters(io, datagram->fd, parts, count);
     if (sent == -EIO && parts[0].segment != 0) { /* a device without checksums of its own: it is cut here from now on */
         datagram->output.segments = false;
+        return 0;
+    }
+    if ((sent == -EMSGSIZE || sent == -EINVAL) && parts[0].segment != 0) {
+        course->is_tight = true;
         return 0;
     }
     for (int i = 0; i < sent; i++) {
