@@ -53,14 +53,17 @@ RIM_API char *rim_address_format(const rim_address *address, char text[RIM_ADDRE
 typedef struct rim_socket_options {
     bool delay;                    /* leave Nagle's algorithm on: small writes wait for others (else TCP_NODELAY) */
     uint32_t keepalive_s;          /* seconds of silence, up to 32,767, after which the kernel asks whether the peer is
-                                      still there; 0: it never does */
+                                      still there; 0: it never does. While bytes are on their way it does not ask, but
+                                      repeats them, for a quarter of an hour (tcp_retries2): idle_ns is sooner */
     uint32_t keepalive_interval_s; /* from one unanswered question to the next; 0: as the system has it, mostly 75 */
     uint32_t keepalive_count;      /* unanswered questions, up to 127, until it is -ETIMEDOUT; 0: mostly 9 */
     uint32_t send_buffer;          /* bytes that the kernel keeps for the network; 0: as it likes */
     uint32_t receive_buffer;       /* and from it; 0: as it likes */
     uint64_t idle_ns;              /* nothing came and nothing left for so long: it ends, -ETIMEDOUT; 0: never */
     uint64_t read_ns;              /* nothing came, although it was asked for: a paused socket has time; 0: never */
-    uint64_t write_ns;             /* nothing left of what was written; 0: never */
+    uint64_t write_ns;    /* nothing left of what was written, to the kernel, whose buffer was full; 0: never. A
+                             connection that a time-out ends with a part of it is reset, so that the peer does
+                             not take that for all */
     uint64_t linger_ns;   /* how long a close, when all is sent, reads on from a peer that still sends, so that what we
                              sent is not lost in a reset; 0: 500 ms */
     uint32_t descriptors; /* that may come with one message over a Unix socket, without TLS (passing.h): Linux 6.0; 0:
@@ -182,8 +185,9 @@ typedef struct rim_open_event {
 /* RIM_SOCKET_DATA: the body is the bytes, rim_size(msg) of them (at least 1); the sender is the socket. No copy: the
    body is the buffer that the kernel filled, and goes home when the message is released (rim_take keeps it). */
 
-/* RIM_SOCKET_END: no body; the peer has sent all it will (half-close), writing still works. Default: the socket is
-   closed when what was written is out. */
+/* RIM_SOCKET_END: no body; the peer has sent all it will (half-close), writing still works. Whether the peer is there
+   at all is found out by writing, or by the option idle_ns. Default: the socket is closed when what was written is
+   out. */
 
 /* RIM_SOCKET_SENT: to owners that asked with rim_socket_flush: everything written before has left. */
 typedef struct rim_sent_event {

@@ -217,6 +217,9 @@ void rim__socket_lose(struct rim__socket *socket, int error) {
     if (socket->state != RIM_SOCKET_IS_LINGERING && socket->error == 0) { /* there, all was said and done */
         socket->error = error;
     }
+    if (rim__output_waits(socket)) {
+        socket->reset = true; /* an end would have the peer believe that it has all */
+    }
     begin_closing(socket);
 }
 

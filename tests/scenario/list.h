@@ -369,6 +369,7 @@
     X(socket_that_is_busy_does_not_time_out)                                                                           \
     X(socket_read_times_out_unless_paused)                                                                             \
     X(socket_write_times_out_when_nobody_reads)                                                                        \
+    X(socket_that_times_out_with_a_half_of_what_was_written_is_reset)                                                  \
     X(socket_writes_pieces_as_one)                                                                                     \
     X(socket_echoes_a_megabyte)                                                                                        \
     X(socket_echoes_all_before_it_ends_by_default)                                                                     \

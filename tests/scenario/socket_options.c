@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Options of connections: kept, checked, and the time-outs among them. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "socket_world.h"
@@ -18,6 +19,8 @@ struct plan {
     rim_verdict (*play)(rim_ctx *ctx, struct plan *plan);
     rim_verdict (*data)(rim_ctx *ctx, struct plan *plan, const void *body, size_t size);
     rim_verdict (*timer)(rim_ctx *ctx, struct plan *plan);
+    rim_verdict (*closed)(rim_ctx *ctx, struct plan *plan, const rim_closed_event *event); /* NULL: it is over */
+    _Atomic rim_ref late, late_socket;
     int error;    /* that RIM_SOCKET_CLOSED is to tell */
     bool is_over; /* else it is too early for that */
     rim_ref socket;
@@ -80,6 +83,9 @@ static rim_verdict client_closed(rim_ctx *ctx, void *self, const void *body, rim
     (void)msg;
     CHECK(event->error == plan->error);
     CHECK(plan->is_over);
+    if (plan->closed != NULL) {
+        return plan->closed(ctx, plan, event);
+    }
     scenario_done(ctx);
     return RIM_DONE;
 }
@@ -295,6 +301,72 @@ void socket_write_times_out_when_nobody_reads(struct scenario *s) {
                          .owner = &deaf,
                          .play = write_much,
                          .error = -ETIMEDOUT};
+    socket_world_run(s, &client, &plan);
+}
+
+/* A server's side that reads nothing until the client has gone, and then sees that it has not got all. */
+static rim_verdict late_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    const rim_connection *connection = arg;
+    struct plan *plan = (struct plan *)(uintptr_t)connection->arg;
+    ((struct client *)self)->plan = plan;
+    atomic_store(&plan->late, rim_self(ctx));
+    atomic_store(&plan->late_socket, connection->socket);
+    return deaf_init(ctx, self, arg, size);
+}
+
+static rim_verdict late_told(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)body;
+    (void)msg;
+    CHECK(rim_socket_pause(ctx, atomic_load(&plan_of(self)->late_socket), false) == 0);
+    return RIM_DONE;
+}
+
+static rim_verdict late_end(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)ctx;
+    (void)self;
+    (void)body;
+    (void)msg;
+    CHECK(!"it is told that it has all");
+    return RIM_DONE;
+}
+
+static rim_verdict late_closed(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    const rim_closed_event *event = body;
+    (void)self;
+    (void)msg;
+    CHECK(event->error == -ECONNRESET && event->received < BIG);
+    CHECK(strstr(event->text, "lost: connection reset by peer") != NULL);
+    scenario_done(ctx);
+    return RIM_STOP;
+}
+
+static const rim_handler late_rows[] = {
+    [RIM_USER] = late_told,
+    [RIM_SOCKET_DATA] = drop_data,
+    [RIM_SOCKET_END] = late_end,
+    [RIM_SOCKET_CLOSED] = late_closed,
+};
+static const rim_behaviour late = {.name = "late",
+                                   .state_size = sizeof(struct client),
+                                   .on = late_rows,
+                                   .on_count = RIM_COUNT(late_rows),
+                                   .init = late_init};
+
+static rim_verdict wake_late(rim_ctx *ctx, struct plan *plan, const rim_closed_event *event) {
+    CHECK(strstr(event->text, "127.0.0.1:") != NULL && event->unwritten > 0);
+    CHECK(rim_send(ctx, atomic_load(&plan->late), RIM_USER, NULL, 0) == 0);
+    return RIM_DONE;
+}
+
+void socket_that_times_out_with_a_half_of_what_was_written_is_reset(struct scenario *s) {
+    static struct plan plan;
+    plan = (struct plan){.client = {.write_ns = RIM_MS(100), .send_buffer = 65536},
+                         .server = {.receive_buffer = 65536},
+                         .owner = &late,
+                         .play = write_much,
+                         .closed = wake_late,
+                         .error = -ETIMEDOUT};
+    scenario_open_lanes(s);
     socket_world_run(s, &client, &plan);
 }
 
