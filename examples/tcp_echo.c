@@ -122,6 +122,7 @@ enum { DRAIN = RIM_USER };
 #define PATIENCE_NS RIM_SECONDS(2)
 
 struct plan {
+    const char *host;
     uint16_t port;
     bool adopt;
     int adopted;
@@ -138,7 +139,7 @@ static rim_verdict listen_init(rim_ctx *ctx, void *state, const void *arg, size_
     struct server *self = state;
     const struct plan *plan = arg;
     rim_listen_options options = {
-        .host = "127.0.0.1",
+        .host = plan->host,
         .port = plan->port,
         .owner = &echo,
         .adopt = plan->adopt,
@@ -206,18 +207,25 @@ static const rim_behaviour server = {
 
 /* ---- the program ---- */
 
-static const char help[] = "usage: tcp_echo [--port PORT | --adopt DESCRIPTOR] [--shards N] [--driver uring|epoll]\n";
+static const char help[] = "usage: tcp_echo [--host ADDRESS] [--port PORT | --adopt DESCRIPTOR] [--shards N]\n"
+                           "                [--driver uring|epoll]\n";
 
 /* 0, or the exit status plus one. */
 static int read_flags(int argc, char **argv, rim_config *config, struct plan *plan) {
     static const struct option flags[] = {
-        {"port", required_argument, NULL, 'p'},   {"adopt", required_argument, NULL, 'a'},
-        {"shards", required_argument, NULL, 's'}, {"driver", required_argument, NULL, 'd'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"host", required_argument, NULL, 'o'},
+        {"port", required_argument, NULL, 'p'},
+        {"adopt", required_argument, NULL, 'a'},
+        {"shards", required_argument, NULL, 's'},
+        {"driver", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     int flag;
     while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
-        if (flag == 'p') {
+        if (flag == 'o') {
+            plan->host = optarg;
+        } else if (flag == 'p') {
             plan->port = (uint16_t)strtoul(optarg, NULL, 10);
         } else if (flag == 'a') {
             plan->adopt = true;
@@ -248,7 +256,7 @@ static int serve(rim_system *system, rim_ref who, const sigset_t *signals) {
 
 int main(int argc, char **argv) {
     rim_config config = {0};
-    struct plan plan = {.port = 7777};
+    struct plan plan = {.host = "127.0.0.1", .port = 7777};
     rim_system *system = NULL;
     rim_ref someone;
     sigset_t signals;

@@ -10,6 +10,7 @@ package_of() {
     c++) echo g++ ;;
     redis-cli) echo redis-tools ;;
     taskset) echo util-linux ;;
+    ip) echo iproute2 ;;
     dnsmasq) echo dnsmasq-base ;;
     stdio.h) echo libc6-dev ;;
     liburing.h) echo liburing-dev ;;
