@@ -100,8 +100,8 @@ union rim__quirks {
     struct {
         bool held;       /* messages wait, by rim__actor_hold */
         bool stop_asked; /* ends at its next turn */
-        bool slow;       /* the clock is looked at after each of its messages */
-        uint8_t marks;   /* RIM_MARK_ */
+        bool slow;     /* its turn is soon over: the clock, and what it sent, is looked at after each of its messages */
+        uint8_t marks; /* RIM_MARK_ */
     };
     uint32_t any;
 };

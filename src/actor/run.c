@@ -10,6 +10,9 @@
 #include "actor/name.h"
 
 #define CLOCK_EVERY 16u /* messages between two looks at the clock; a power of two */
+/* After so many sends a turn ends at the next look. Those who get them may handle as many in a turn: if this one made
+   more, the backlog would grow until it is in no cache. */
+#define SENDS_PER_TURN 256u
 
 static rim_handler row_for(const rim_behaviour *behaviour, uint32_t tag) {
     uint32_t row = tag ^ (behaviour->protocol << 16);
@@ -145,9 +148,23 @@ static rim_verdict handle(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg
     return verdict;
 }
 
+/* Where a turn is at its end. */
+struct bound {
+    uint64_t until_ns;
+    uint64_t sent; /* messages that the shard had sent when the turn began */
+};
+
+static inline struct bound bound_turn(const rim_ctx *ctx) {
+    return (struct bound){.until_ns = ctx->shard->now_ns + ctx->turn_ns, .sent = ctx->stats.sent};
+}
+
 static bool is_time_up(rim_ctx *ctx, uint64_t until_ns) {
     ctx->shard->now_ns = ctx->shard->driver->ops->now(ctx->shard->driver);
     return ctx->shard->now_ns >= until_ns;
+}
+
+static bool has_sent_enough(const rim_ctx *ctx, struct bound bound) {
+    return ctx->stats.sent - bound.sent >= SENDS_PER_TURN;
 }
 
 static void count_done(rim_ctx *ctx, uint32_t done) {
@@ -156,22 +173,22 @@ static void count_done(rim_ctx *ctx, uint32_t done) {
 }
 
 /* Looking at the clock costs more than a short handler: so it is looked at now and then. An actor that has used up its
-   time by the first look is slow. */
-static rim__cold bool look_up(rim_ctx *ctx, struct rim__actor *actor, uint64_t until_ns, uint32_t done) {
-    bool is_up = is_time_up(ctx, until_ns);
+   turn by the first look is slow. */
+static rim__cold bool look_up(rim_ctx *ctx, struct rim__actor *actor, struct bound bound, uint32_t done) {
+    bool is_up = is_time_up(ctx, bound.until_ns) || has_sent_enough(ctx, bound);
     actor->slow = is_up && done == CLOCK_EVERY;
     return is_up;
 }
 
 static rim_verdict work_off(rim_ctx *ctx, struct rim__actor *actor) {
-    uint64_t until_ns = ctx->shard->now_ns + ctx->turn_ns;
+    struct bound bound = bound_turn(ctx);
     rim_verdict verdict = RIM_DONE;
     uint32_t done = 0;
     while (actor->head != NULL && !actor->stop_asked && !actor->held) {
         verdict = handle(ctx, actor, rim__mailbox_pop(actor));
         done++;
         if (rim__unlikely(verdict != RIM_DONE) || done >= actor->budget ||
-            (done % CLOCK_EVERY == 0 && look_up(ctx, actor, until_ns, done))) {
+            (done % CLOCK_EVERY == 0 && look_up(ctx, actor, bound, done))) {
             break;
         }
     }
@@ -183,13 +200,14 @@ static rim_verdict work_off(rim_ctx *ctx, struct rim__actor *actor) {
    what the others before it took is not its own. */
 static rim__cold rim_verdict work_off_slowly(rim_ctx *ctx, struct rim__actor *actor) {
     is_time_up(ctx, 0);
-    uint64_t until_ns = ctx->shard->now_ns + ctx->turn_ns;
+    struct bound bound = bound_turn(ctx);
     rim_verdict verdict = RIM_DONE;
     uint32_t done = 0;
     while (actor->head != NULL && !actor->stop_asked && !actor->held) {
         verdict = handle(ctx, actor, rim__mailbox_pop(actor));
         done++;
-        if (verdict != RIM_DONE || done >= actor->budget || is_time_up(ctx, until_ns)) {
+        if (verdict != RIM_DONE || done >= actor->budget || is_time_up(ctx, bound.until_ns) ||
+            has_sent_enough(ctx, bound)) {
             break;
         }
     }
@@ -261,7 +279,7 @@ static inline rim_verdict handle_plain(rim_ctx *ctx, struct rim__actor *actor, s
 }
 
 static inline rim_verdict work_off_plainly(rim_ctx *ctx, struct rim__actor *actor) {
-    uint64_t until_ns = ctx->shard->now_ns + ctx->turn_ns;
+    struct bound bound = bound_turn(ctx);
     rim_verdict verdict = RIM_DONE;
     uint32_t done = 0;
     do {
@@ -272,7 +290,7 @@ static inline rim_verdict work_off_plainly(rim_ctx *ctx, struct rim__actor *acto
             break;
         }
     } while (actor->head != NULL && done < actor->budget &&
-             (done % CLOCK_EVERY != 0 || !look_up(ctx, actor, until_ns, done)));
+             (done % CLOCK_EVERY != 0 || !look_up(ctx, actor, bound, done)));
     count_done(ctx, done);
     return verdict;
 }

@@ -102,6 +102,66 @@ void contract_10_between_two_turns_each_of_many_flooders_has_one(struct scenario
     run_victim(s, &counting_victim);
 }
 
+/* ---- by what it sends ---- */
+
+/*
+ * An actor that sends many for each that it gets: its turn ends although it is far from its budget. The sink is behind
+ * by what it sends between two looks, and when it is known that it sends that much, by what it sends for a message.
+ */
+#define BURST       256u
+#define LOOKS_APART 16u
+
+struct spring {
+    rim_ref source, sink;
+    uint64_t sent, got, turns; /* turns: how often the sink had caught up with the source */
+};
+static struct spring spring;
+
+ROLE_ON(spring_more) {
+    for (uint32_t i = 0; i < BURST; i++) {
+        CHECK(role_tell(ctx, spring.sink, WORD, 0) == 0);
+    }
+    spring.sent += BURST;
+    return RIM_DONE;
+}
+static const rim_handler spring_on[] = {[MORE] = spring_more};
+ROLE(spring_source, spring_on);
+
+ROLE_ON(spring_word) {
+    CHECK(spring.sent - spring.got <= (spring.turns == 0 ? LOOKS_APART * BURST : BURST));
+    if (++spring.got == spring.sent) {
+        spring.turns++;
+    }
+    if (spring.got == (uint64_t)BUDGET * LOOKS_APART * BURST) {
+        CHECK(spring.turns > LOOKS_APART);
+        scenario_done(ctx);
+    }
+    return RIM_DONE;
+}
+static const rim_handler sink_on[] = {[WORD] = spring_word};
+ROLE(spring_sink, sink_on);
+
+ROLE_ON(spring_go) {
+    for (uint32_t i = 0; i < BUDGET * LOOKS_APART; i++) {
+        role_say(ctx, spring.source, MORE, 0);
+    }
+    return RIM_DONE;
+}
+static const rim_handler spring_starter_on[] = {[GO] = spring_go};
+ROLE(spring_starter, spring_starter_on);
+
+void contract_10_turn_ends_after_so_many_sends(struct scenario *s) {
+    spring = (struct spring){.sent = 0};
+    rim_spawn_options roomy = {.budget = 100000, .mailbox_count = 1000000, .mailbox_bytes = 1 << 30};
+    scenario_system_with(s, &(rim_config){.shards = 1, .turn_us = 10000000, .stall_us = -1});
+    spring.source = role_spawn_with(s, &spring_source, roomy, (struct role_cast){.index = 0});
+    spring.sink = role_spawn_with(s, &spring_sink, roomy, (struct role_cast){.index = 0});
+    rim_ref starter = role_spawn(s, &spring_starter, 0, (struct role_cast){.index = 0});
+    role_rest(s);
+    role_go(s, starter);
+    scenario_run(s, ROLE_LIMIT_NS);
+}
+
 /* ---- by time ---- */
 
 /* The budget of messages is large: it is time that ends a turn. A turn ends at the first message that goes beyond it.

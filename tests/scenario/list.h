@@ -160,6 +160,7 @@
     X(contract_10_flood_does_not_starve_a_timer)                                                                       \
     X(contract_10_between_two_turns_a_flooder_has_one)                                                                 \
     X(contract_10_between_two_turns_each_of_many_flooders_has_one)                                                     \
+    X(contract_10_turn_ends_after_so_many_sends)                                                                       \
     X(contract_10_slow_flooder_is_bounded_by_time)                                                                     \
     X(contract_10_slow_flooders_are_each_bounded_by_time)                                                              \
     X(contract_10_slow_flooders_delay_a_timer_by_a_tick_at_most)                                                       \
