@@ -60,16 +60,16 @@ static void write_command(struct reply *out, const struct command *command, int 
 void do_command_about(struct call *call) {
     int form = call->command->form;
     bool all = call->count <= 2;
-    struct reply list = {.ctx = call->out->ctx, .version = call->out->version};
+    struct reply list = {.version = call->out->version};
     uint32_t count = 0;
     for (uint32_t i = 0; all && i < command_count; i++) {
-        if (!(commands[i].flags & COMMAND_INTERNAL) && strchr(commands[i].name, '|') == NULL) {
+        if (!(commands[i].flags & (COMMAND_INTERNAL | COMMAND_PART))) {
             write_command(&list, &commands[i], form);
             count++;
         }
     }
     for (uint32_t i = 2; i < call->count; i++) {
-        const struct command *command = command_find(&call->args[i], 1);
+        const struct command *command = command_named(call->args[i]);
         bool known = command != NULL && !(command->flags & COMMAND_INTERNAL);
         if (known) {
             write_command(&list, command, form);
@@ -80,36 +80,17 @@ void do_command_about(struct call *call) {
     }
     reply_head(call->out, form == 1 ? '%' : form == 3 ? ':' : '*', count);
     reply_raw(call->out, reply_text(&list));
-    rim_buffer_clear(list.ctx, &list.text);
+    reply_free(&list);
 }
 
 void do_command(struct call *call) {
     call->count > 1 ? do_subcommand(call) : do_command_about(call);
 }
 
-void do_command_getkeys(struct call *call) {
-    const struct text *args = call->args + 2;
-    uint32_t count = call->count - 2;
-    const struct command *command = command_find(args, count);
-    if (command == NULL || (command->flags & COMMAND_INTERNAL)) {
-        reply_error(call->out, "Invalid command specified");
-    } else if (command->first_key == 0) {
-        reply_error(call->out, "The command has no key arguments");
-    } else if (!command_fits(command, count)) {
-        reply_error(call->out, "Invalid number of arguments specified for command");
-    } else {
-        uint32_t end = command_keys_end(command, count);
-        reply_head(call->out, '*', (end - command->first_key + command->step - 1) / command->step);
-        for (uint32_t i = command->first_key; i < end; i += command->step) {
-            reply_bulk(call->out, args[i]);
-        }
-    }
-}
-
 /* ---- CONFIG ---- */
 
 void do_config_get(struct call *call) {
-    const struct server_options *options = &call->server->options;
+    const struct server_options *options = &call->c->server->options;
     char clients[24], bulk[24], port[24];
     snprintf(clients, sizeof clients, "%u", options->max_clients);
     snprintf(bulk, sizeof bulk, "%zu", options->max_value);
@@ -126,12 +107,17 @@ void do_config_get(struct call *call) {
         {"timeout", "0"},
         {"bind", options->bind != NULL ? options->bind : "*"},
     };
-    struct reply found = {.ctx = call->out->ctx};
+    struct reply found = {.size = 0};
     uint32_t count = 0;
     for (uint32_t i = 0; i < RIM_COUNT(settings); i++) {
         bool wanted = false;
         for (uint32_t j = 2; j < call->count; j++) {
-            wanted |= text_matches(text_of(settings[i][0]), call->args[j], true);
+            char pattern[64]; /* in lower case; no longer one would be of use */
+            size_t size = call->args[j].size < sizeof pattern ? call->args[j].size : sizeof pattern;
+            for (size_t k = 0; k < size; k++) {
+                pattern[k] = (char)tolower((unsigned char)call->args[j].at[k]);
+            }
+            wanted |= text_matches(text_of(settings[i][0]), (struct text){pattern, size});
         }
         if (wanted) {
             count++;
@@ -140,43 +126,31 @@ void do_config_get(struct call *call) {
     }
     reply_head(call->out, '%', count);
     reply_raw(call->out, reply_text(&found));
-    rim_buffer_clear(found.ctx, &found.text);
+    reply_free(&found);
 }
 
 /* ---- INFO ---- */
 
 static const char *const sections[] = {"server",   "clients", "memory",     "stats",   "ringmail",
                                        "keyspace", "all",     "everything", "default", NULL};
-enum { SERVER, CLIENTS, MEMORY, STATS, RINGMAIL, KEYSPACE, ALL };
+enum { SERVER, CLIENTS, MEMORY, STATS, RINGMAIL, KEYSPACE, ALL_SECTIONS };
 
 /* The first shard says which sections are wanted, each what it counts. */
 void do_info(struct call *call) {
     int64_t wanted = call->count == 1 ? INT64_MAX : 0;
     for (uint32_t i = 1; i < call->count; i++) {
         int word = text_choice(call->args[i], sections);
-        wanted |= word >= ALL ? INT64_MAX : word >= 0 ? 1 << word : 0;
+        wanted |= word >= ALL_SECTIONS ? INT64_MAX : word >= 0 ? 1 << word : 0;
     }
-    call->shard->counts.store = call->store->counts;
-    reply_integer(call->out, rim_shard_index(call->out->ctx) == 0 ? wanted : 0);
-    reply_raw(call->out, (struct text){(const char *)&call->shard->counts, sizeof call->shard->counts});
-}
-
-static uint64_t resident_bytes(void) {
-    unsigned long all = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file != NULL) {
-        resident = fscanf(file, "%lu %lu", &all, &resident) == 2 ? resident : 0;
-        fclose(file);
-    }
-    return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    reply_integer(call->out, call->store->shard == 0 ? wanted : 0);
+    reply_raw(call->out, (struct text){(const char *)&call->store->counts, sizeof call->store->counts});
 }
 
 /* Every counter of the runtime: the sum, and the figure of each shard. */
-static void write_ringmail(struct connection *c, rim_buffer *text) {
-    rim_system *system = rim_system_of(c->ctx);
-    rim_buffer_format(c->ctx, text, "driver:%s\r\nwake:%s\r\nshards:%u\r\n", rim_system_driver(system),
-                      rim_system_wake(system), c->server->count);
-    for (uint32_t shard = 0; shard <= c->server->count; shard++) {
+static void write_ringmail(rim_system *system, uint32_t shards, struct reply *out) {
+    reply_format(out, "driver:%s\r\nwake:%s\r\nshards:%u\r\n", rim_system_driver(system), rim_system_wake(system),
+                 shards);
+    for (uint32_t shard = 0; shard <= shards; shard++) {
         rim_stats stats = {0};
         char prefix[24] = "";
         rim_system_stats(system, shard == 0 ? RIM_ALL_SHARDS : shard - 1, &stats);
@@ -184,68 +158,62 @@ static void write_ringmail(struct connection *c, rim_buffer *text) {
             snprintf(prefix, sizeof prefix, "shard%u_", shard - 1);
         }
         for (uint32_t i = 0; rim_stats_name(i) != NULL; i++) {
-            rim_buffer_format(c->ctx, text, "%s%s:%" PRIu64 "\r\n", prefix, rim_stats_name(i),
-                              rim_stats_value(&stats, i));
+            reply_format(out, "%s%s:%" PRIu64 "\r\n", prefix, rim_stats_name(i), rim_stats_value(&stats, i));
         }
     }
 }
 
-static void write_section(struct connection *c, int section, const struct shard_counts *counts, rim_buffer *text) {
-    const struct store_counts *keys = &counts->store;
+static void write_section(struct connection *c, int section, const struct store_counts *counts, struct reply *out) {
+    rim_system *system = rim_system_of(c->ctx);
     uint64_t seconds = (c->used_ms - c->server->started_ms) / 1000;
     rim_stats stats = {0};
     switch (section) {
     case SERVER:
-        rim_buffer_format(c->ctx, text,
-                          "redis_version:%s\r\nredis_mode:standalone\r\nserver_name:ringmail-kv\r\n"
-                          "ringmail_version:%s\r\nmultiplexing_api:%s\r\narch_bits:%zu\r\nprocess_id:%d\r\n"
-                          "tcp_port:%u\r\nuptime_in_seconds:%" PRIu64 "\r\nuptime_in_days:%" PRIu64 "\r\nshards:%u\r\n",
-                          SERVER_REDIS, rim_version(), rim_system_driver(rim_system_of(c->ctx)), sizeof(void *) * 8,
-                          (int)getpid(), c->local.port, seconds, seconds / 86400, c->server->count);
+        reply_format(out,
+                     "redis_version:%s\r\nredis_mode:standalone\r\nserver_name:ringmail-kv\r\nringmail_version:%s\r\n"
+                     "process_id:%d\r\ntcp_port:%u\r\nuptime_in_seconds:%" PRIu64 "\r\nuptime_in_days:%" PRIu64 "\r\n",
+                     SERVER_REDIS, rim_version(), (int)getpid(), c->local.port, seconds, seconds / 86400);
         break;
     case CLIENTS:
-        rim_buffer_format(c->ctx, text, "connected_clients:%" PRIu64 "\r\nmaxclients:%u\r\nblocked_clients:0\r\n",
-                          counts->connected, c->server->options.max_clients);
+        reply_format(out, "connected_clients:%" PRIu64 "\r\nmaxclients:%u\r\nblocked_clients:0\r\n", counts->connected,
+                     c->server->options.max_clients);
         break;
     case MEMORY:
-        rim_system_stats(rim_system_of(c->ctx), RIM_ALL_SHARDS, &stats);
-        rim_buffer_format(c->ctx, text,
-                          "used_memory:%" PRIu64 "\r\nused_memory_rss:%" PRIu64 "\r\nused_memory_dataset:%" PRIu64
-                          "\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n",
-                          keys->bytes + stats.memory_bytes, resident_bytes(), keys->bytes);
+        rim_system_stats(system, RIM_ALL_SHARDS, &stats);
+        reply_format(out, "used_memory:%" PRIu64 "\r\nused_memory_dataset:%" PRIu64 "\r\nmaxmemory:0\r\n",
+                     counts->bytes + stats.memory_bytes, counts->bytes);
         break;
     case STATS:
-        rim_buffer_format(c->ctx, text,
-                          "total_connections_received:%" PRIu64 "\r\ntotal_commands_processed:%" PRIu64
-                          "\r\nexpired_keys:%" PRIu64 "\r\nkeyspace_hits:%" PRIu64 "\r\nkeyspace_misses:%" PRIu64
-                          "\r\n",
-                          counts->received, counts->commands, keys->expired, keys->hits, keys->misses);
+        reply_format(out,
+                     "total_connections_received:%" PRIu64 "\r\ntotal_commands_processed:%" PRIu64
+                     "\r\nexpired_keys:%" PRIu64 "\r\nkeyspace_hits:%" PRIu64 "\r\nkeyspace_misses:%" PRIu64 "\r\n",
+                     counts->received, counts->commands, counts->expired, counts->hits, counts->misses);
         break;
     case RINGMAIL:
-        write_ringmail(c, text);
+        write_ringmail(system, c->server->count, out);
         break;
     default:
-        rim_buffer_format(c->ctx, text, keys->keys == 0 ? "" : "db0:keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=0\r\n",
-                          keys->keys, keys->timed);
+        reply_format(out, counts->keys == 0 ? "" : "db0:keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=0\r\n",
+                     counts->keys, counts->timed);
     }
 }
 
-void merge_info(struct gather *gather, struct reply *out) {
-    struct shard_counts counts = {0};
-    struct reply text = {.ctx = out->ctx};
-    for (size_t at = 0; at < gather->text.size; at += sizeof(uint64_t)) {
-        uint64_t count;
-        memcpy(&count, gather->text.bytes + at, sizeof count);
-        ((uint64_t *)&counts)[at % sizeof counts / sizeof count] += count;
+void merge_info(struct call *call, int64_t sum, struct text rest) {
+    uint64_t counts[sizeof(struct store_counts) / sizeof(uint64_t)] = {0}, count;
+    struct store_counts all;
+    struct reply text = {.size = 0};
+    for (size_t i = 0; i < rest.size / sizeof count; i++) {
+        memcpy(&count, rest.at + i * sizeof count, sizeof count);
+        counts[i % RIM_COUNT(counts)] += count;
     }
-    for (int i = 0; i < ALL; i++) {
-        if (gather->sum & 1 << i) {
-            rim_buffer_format(out->ctx, &text.text, "%s# %c%s\r\n", text.text.size > 0 ? "\r\n" : "",
-                              toupper((unsigned char)sections[i][0]), sections[i] + 1);
-            write_section(gather->c, i, &counts, &text.text);
+    memcpy(&all, counts, sizeof all);
+    for (int i = 0; i < ALL_SECTIONS; i++) {
+        if (sum & 1 << i) {
+            reply_format(&text, "%s# %c%s\r\n", text.size > 0 ? "\r\n" : "", toupper((unsigned char)sections[i][0]),
+                         sections[i] + 1);
+            write_section(call->c, i, &all, &text);
         }
     }
-    reply_verbatim(out, reply_text(&text));
-    out->text.failed |= text.text.failed;
-    rim_buffer_clear(out->ctx, &text.text);
+    reply_verbatim(call->out, reply_text(&text));
+    reply_free(&text);
 }

@@ -81,7 +81,7 @@ void do_hello(struct call *call) {
     } else if (version < 2 || version > 3) {
         reply_error(out, "-NOPROTO unsupported protocol version");
     } else if (read_hello(call, &name)) {
-        out->version = (unsigned)version;
+        out->version = call->c->version = (unsigned)version;
         if (name.at != NULL) {
             set_name(call->c, name);
         }
@@ -145,7 +145,7 @@ void do_client_reply(struct call *call) {
         c->mute_next = choice == 2 && !c->mute;
     } else {
         c->mute = c->muting = false;
-        connection_reply(c, call->place, call->out); /* none, for this place may be mute */
+        connection_reply(c, call->place); /* none, for this place may be mute */
         call->place = connection_place(c, 0);
         reply_status(call->out, "OK");
     }
@@ -153,11 +153,11 @@ void do_client_reply(struct call *call) {
 
 static void write_client(const struct connection *c, uint64_t now_ms, struct reply *out) {
     char peer[RIM_ADDRESS_TEXT_MAX], local[RIM_ADDRESS_TEXT_MAX];
-    rim_buffer_format(out->ctx, &out->text, "id=%" PRIu64 " addr=%s laddr=%s fd=-1 name=%.*s age=%" PRIu64, c->id,
-                      rim_address_format(&c->peer, peer), rim_address_format(&c->local, local), (int)c->name.size,
-                      c->name.bytes, (now_ms - c->opened_ms) / 1000);
-    rim_buffer_format(out->ctx, &out->text, " idle=%" PRIu64 " flags=N db=0 cmd=%s user=default resp=%u\n",
-                      (now_ms - c->used_ms) / 1000, c->last, c->out.version);
+    reply_format(out, "id=%" PRIu64 " addr=%s laddr=%s fd=-1 name=%.*s age=%" PRIu64, c->id,
+                 rim_address_format(&c->peer, peer), rim_address_format(&c->local, local), (int)c->name.size,
+                 c->name.bytes, (now_ms - c->opened_ms) / 1000);
+    reply_format(out, " idle=%" PRIu64 " flags=N db=0 cmd=%s user=default resp=%u\n", (now_ms - c->used_ms) / 1000,
+                 c->last, c->version);
 }
 
 /* The lines of this shard. */
@@ -168,6 +168,6 @@ void do_client_list(struct call *call) {
     }
 }
 
-void merge_client_list(struct gather *gather, struct reply *out) {
-    reply_verbatim(out, (struct text){gather->text.bytes, gather->text.size});
+void merge_client_list(struct call *call, int64_t sum UNUSED, struct text rest) {
+    reply_verbatim(call->out, rest);
 }

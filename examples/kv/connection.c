@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
+#include <stdio.h>
 
 #include "server.h"
+
+#define AHEAD    64u /* requests that are read before the first is run */
+#define OUT_KEPT 65536u
 
 /* ---- replies ---- */
 
@@ -16,11 +19,10 @@ rim_pipeline_place connection_place(struct connection *c, size_t request_bytes) 
 
 void connection_write(struct connection *c, rim_pipeline_place place, struct text text, rim_msg *value) {
     if (value != NULL) {
-        struct reply head = {.ctx = c->ctx};
-        reply_head(&head, '$', (int64_t)rim_size(value));
-        rim_pipeline_write(c->ctx, &c->pipeline, place, head.text.bytes, head.text.size);
-        c->failed |= rim_pipeline_write_msg(c->ctx, &c->pipeline, place, value) == -ENOMEM || head.text.failed;
-        rim_buffer_clear(c->ctx, &head.text);
+        char head[TEXT_NUMBER_MAX + 3];
+        int size = snprintf(head, sizeof head, "$%zu\r\n", rim_size(value));
+        rim_pipeline_write(c->ctx, &c->pipeline, place, head, (size_t)size);
+        rim_pipeline_write_msg(c->ctx, &c->pipeline, place, value);
         text = text_of("\r\n");
     }
     rim_pipeline_write(c->ctx, &c->pipeline, place, text.at, text.size);
@@ -31,7 +33,8 @@ static void release(void *bytes UNUSED, void *entry) {
     entry_release(entry);
 }
 
-void connection_reply(struct connection *c, rim_pipeline_place place, struct reply *out) {
+void connection_reply(struct connection *c, rim_pipeline_place place) {
+    struct reply *out = &c->shard->out;
     rim_msg *value = NULL;
     if (out->entry != NULL) {
         value = rim_msg_wrap(c->ctx, RIM_USER, (void *)(uintptr_t)out->value.at, out->value.size, release, out->entry);
@@ -42,30 +45,75 @@ void connection_reply(struct connection *c, rim_pipeline_place place, struct rep
         out->entry = NULL;
     }
     connection_write(c, place, reply_text(out), value);
-    out->text.size = 0;
+    out->size = 0;
 }
 
 /* ---- requests ---- */
 
-static void run_request(struct connection *c, const struct request *request) {
-    struct call call = {.server = c->server, .shard = c->shard, .store = &c->shard->store, .c = c, .out = &c->out};
-    size_t size = request->sent.size;
-    if (request->count > 0) {
-        c->used_ms = rim_wall_ms(c->ctx);
-        c->shard->store.now_ms = (int64_t)c->used_ms;
-        c->muting = c->mute || c->mute_next;
-        c->mute_next = false;
-        request_begin(request, &call);
-        call.place = connection_place(c, size);
-        route(&call);
-        if (c->out.text.failed) {
-            reply_no_memory(&c->out);
-        }
-        if (!call.asked) {
-            connection_reply(c, call.place, &c->out);
+/* One that has been read. */
+struct request {
+    size_t size;
+    uint32_t first, count; /* arguments, in the shard's parser */
+    const struct command *command;
+    uint64_t hash; /* of its first key; 0: it has none */
+};
+
+static void look_up(const struct connection *c, struct request *request, bool prefetch) {
+    const struct text *args = c->shard->parser.args + request->first;
+    const struct command *command = request->command = request->count > 0 ? command_find(args, request->count) : NULL;
+    if (command != NULL && command->first_key > 0 && command->first_key < request->count) {
+        request->hash = store_hash(c->server->hash_key, args[command->first_key]);
+        if (prefetch && c->server->shards[rim_shard_for(request->hash, c->server->count)] == c->shard) {
+            store_prefetch(&c->shard->store, request->hash);
         }
     }
-    rim_stream_skip(&c->stream, size);
+}
+
+/* Reads requests ahead, so that the memory of all their keys is fetched at the same time, and not of one after the
+   other. Returns how many. */
+static uint32_t read_requests(struct connection *c, struct request *requests, enum resp_result *result) {
+    struct resp_parser *parser = &c->shard->parser;
+    struct text left = {c->stream.bytes, c->stream.size};
+    uint32_t count = 0;
+    parser->used = 0;
+    for (bool last = false; count < AHEAD && left.size > 0 && !last; count++) {
+        last = left.at[0] != '*';
+        if (last && count > 0) {
+            break; /* the words of an inline request stand where those of another would */
+        }
+        *result = resp_parse(parser, left);
+        if (*result != RESP_REQUEST) {
+            break;
+        }
+        requests[count] = (struct request){.size = parser->size, .count = parser->count};
+        requests[count].first = parser->used - parser->count;
+        (void)text_shift(&left, parser->size);
+        look_up(c, &requests[count], count > 0 || left.size > 0);
+    }
+    return count;
+}
+
+static void run_request(struct connection *c, const struct request *request) {
+    struct shard *shard = c->shard;
+    struct call call = {.store = &shard->store, .out = &shard->out, .shard = shard, .c = c};
+    if (request->count > 0) {
+        c->used_ms = rim_wall_ms(c->ctx);
+        c->muting = c->mute || c->mute_next;
+        c->mute_next = false;
+        call.command = request->command;
+        call.args = shard->parser.args + request->first;
+        call.count = request->count;
+        if (request->hash != 0) {
+            call.key = (struct key){request->hash, call.args[request->command->first_key]};
+        }
+        call.place = connection_place(c, request->size);
+        shard->out.version = c->version;
+        route(&call);
+        if (!call.asked) {
+            connection_reply(c, call.place);
+        }
+    }
+    rim_stream_skip(&c->stream, request->size);
 }
 
 /* Not while a command takes its steps, nor before the keepers have room again. */
@@ -75,16 +123,16 @@ static bool may_run(const struct connection *c) {
 
 /* Reads some requests and runs them. False: there is none. */
 static bool run_requests(struct connection *c) {
-    struct text bytes = {c->stream.bytes, c->stream.size};
-    enum resp_result result;
-    uint32_t count = requests_read(c->server, c->shard, bytes, false, &result);
+    struct request requests[AHEAD];
+    enum resp_result result = RESP_REQUEST;
+    uint32_t count = read_requests(c, requests, &result);
     c->need = count == 0 ? c->shard->parser.need : 0;
     for (uint32_t i = 0; i < count && may_run(c); i++) {
-        run_request(c, &c->shard->requests[i]);
+        run_request(c, &requests[i]);
     }
     if (count == 0 && result == RESP_BAD) {
-        reply_error(&c->out, "%s", c->shard->parser.error);
-        connection_reply(c, connection_place(c, 0), &c->out);
+        reply_error(&c->shard->out, "%s", c->shard->parser.error);
+        connection_reply(c, connection_place(c, 0));
         c->quitting = true;
     } else if (c->need > 2 * c->stream.size) { /* a large argument: memory for all of it, and no more */
         rim_stream_need(&c->stream, c->need);
@@ -101,11 +149,12 @@ static bool may_read(struct connection *c) {
 rim_verdict connection_go_on(struct connection *c, const void *bytes, size_t size) {
     bool read = !c->failed && rim_stream_open(c->ctx, &c->stream, bytes, size) == 0, whole = true;
     c->failed |= !read;
-    c->out.ctx = c->ctx;
     while (whole && !c->quitting && !c->failed && c->stream.size > 0 && (read = may_read(c))) {
         whole = c->stream.size >= c->need && run_requests(c);
     }
-    rim_buffer_clear(c->ctx, &c->out.text);
+    if (c->shard->out.room > OUT_KEPT) {
+        reply_free(&c->shard->out);
+    }
     keeper_wake(c->ctx, c->server);
     if (c->quitting || (c->ending && read && !c->in_steps)) {
         rim_stream_skip(&c->stream, SIZE_MAX);
@@ -139,10 +188,10 @@ static rim_verdict connection_init(rim_ctx *ctx, void *state, const void *arg, s
     c->id = rim_self(ctx) & 0xffffffffffffull; /* unique for as long as anyone could remember it */
     c->opened_ms = c->used_ms = rim_wall_ms(ctx);
     c->last = "NULL";
-    c->out.version = 2;
+    c->version = 2;
     rim_pipeline_init(&c->pipeline, from->socket, NULL);
-    c->shard->counts.received++;
-    c->shard->counts.connected++;
+    c->shard->store.counts.received++;
+    c->shard->store.counts.connected++;
     c->next = c->shard->connections;
     c->link = &c->shard->connections;
     if (c->next != NULL) {
@@ -154,7 +203,7 @@ static rim_verdict connection_init(rim_ctx *ctx, void *state, const void *arg, s
 
 static void connection_exit(rim_ctx *ctx, void *state, rim_exit why UNUSED) {
     struct connection *c = state;
-    c->shard->counts.connected--;
+    c->shard->store.counts.connected--;
     *c->link = c->next;
     if (c->next != NULL) {
         c->next->link = c->link;

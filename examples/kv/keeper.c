@@ -12,9 +12,7 @@
 struct keeper {
     const struct server *server;
     struct shard *shard;
-    struct reply out; /* answers to what is being run */
-    bool has_parts;   /* one of them is a part of a value */
-    rim_timer sweep;  /* armed while a key has a time of expiry */
+    rim_timer sweep; /* armed while a key has a time of expiry */
 };
 
 static rim_verdict keeper_init(rim_ctx *ctx, void *state, const void *arg, size_t size UNUSED) {
@@ -38,71 +36,73 @@ static void let_go(void *bytes, void *size) {
     free(bytes);
 }
 
-/* In a message that holds the values of which the answers are parts. False: out of memory, and the values stay there,
-   although their keys may go. */
-static bool reply_with_parts(rim_ctx *ctx, const rim_buffer *answers) {
-    void *bytes = malloc(answers->size), *size = (void *)(uintptr_t)answers->size;
-    rim_msg *msg = bytes != NULL ? rim_msg_wrap(ctx, KEEPER_ANSWERS, bytes, answers->size, let_go, size) : NULL;
-    if (msg == NULL) {
-        free(bytes);
+/* Answers with parts go in a message that holds the values. Without memory for it these stay there, although their keys
+   may go. */
+static void send_answers(rim_ctx *ctx, struct reply *out, bool has_parts) {
+    rim_msg *msg = NULL;
+    if (has_parts && !out->failed) {
+        msg = rim_msg_wrap(ctx, KEEPER_ANSWERS, out->bytes, out->size, let_go, (void *)(uintptr_t)out->size);
+    }
+    if (out->failed || (has_parts && msg == NULL)) {
+        rim_refuse(ctx, RIM_NIL, -ENOMEM);
+    } else if (msg != NULL) {
+        rim_reply_msg(ctx, RIM_NIL, msg);
+        *out = (struct reply){.size = 0}; /* the bytes are the message's now */
+    } else {
+        rim_reply(ctx, RIM_NIL, KEEPER_ANSWERS, out->bytes, out->size);
+    }
+    out->size = 0;
+    if (out->room > ANSWERS_KEPT || out->failed) {
+        reply_free(out);
+    }
+}
+
+/* Runs a request, and adds its answer. Returns whether that is a part of a value. */
+static bool run(struct shard *shard, const struct asked *asked, struct text packed, uint64_t now_ms) {
+    struct reply *out = &shard->out;
+    struct answer answer = {.target = asked->target};
+    struct call call = {.store = &shard->store, .shard = shard, .command = asked->command};
+    size_t begin = out->size;
+    reply_raw(out, (struct text){(const char *)&answer, sizeof answer});
+    out->failed |= !resp_unpack(&shard->parts, &packed);
+    if (out->failed) {
         return false;
     }
-    memcpy(bytes, answers->bytes, answers->size);
-    rim_reply_msg(ctx, RIM_NIL, msg);
-    return true;
-}
-
-static void send_answers(rim_ctx *ctx, struct keeper *self) {
-    rim_buffer *answers = &self->out.text;
-    if (answers->failed || (self->has_parts && !reply_with_parts(ctx, answers))) {
-        rim_refuse(ctx, RIM_NIL, -ENOMEM);
-    } else if (!self->has_parts) {
-        rim_reply(ctx, RIM_NIL, KEEPER_ANSWERS, answers->bytes, answers->size);
-    }
-    self->has_parts = false;
-    answers->size = 0;
-    if (answers->room > ANSWERS_KEPT || answers->failed) {
-        rim_buffer_clear(ctx, answers);
-    }
-}
-
-static void run(struct keeper *self, const struct request *request) {
-    struct reply *out = &self->out;
-    struct answer answer = {.target = request->target};
-    struct call call = {.server = self->server, .shard = self->shard};
-    size_t begin = out->text.size;
-    reply_raw(out, (struct text){(const char *)&answer, sizeof answer});
-    request_begin(request, &call);
-    command_run(&call, out);
+    call.args = shard->parts.args;
+    call.count = shard->parts.count;
+    call.key = (struct key){asked->hash, asked->hash != 0 ? call.args[asked->command->first_key] : call.args[0]};
+    command_run(&call, out, now_ms);
     if (out->entry != NULL) {
         struct part part = {out->entry, out->value};
         reply_raw(out, (struct text){(const char *)&part, sizeof part});
-        self->has_parts = true;
         answer.is_part = 1;
         out->entry = NULL;
     }
-    if (!out->text.failed) {
-        answer.size = (uint32_t)(out->text.size - begin - sizeof answer);
-        memcpy(out->text.bytes + begin, &answer, sizeof answer);
+    if (!out->failed) {
+        answer.size = (uint32_t)(out->size - begin - sizeof answer);
+        memcpy(out->bytes + begin, &answer, sizeof answer);
     }
+    return answer.is_part;
 }
 
+/* The memory of all keys is fetched together, and then what is asked is done. */
 static rim_verdict on_requests(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct keeper *self = state;
-    struct request *requests = self->shard->requests;
-    struct text left = {body, rim_size(msg)};
-    enum resp_result result;
-    uint32_t count;
-    self->out.ctx = ctx;
-    self->out.version = rim_tag(msg) - KEEPER_BATCH;
-    while ((count = requests_read(self->server, self->shard, left, true, &result)) > 0) {
-        for (uint32_t i = 0; i < count; i++) {
-            run(self, &requests[i]);
-        }
-        const char *end = requests[count - 1].sent.at + requests[count - 1].sent.size;
-        (void)text_shift(&left, (size_t)(end - left.at));
+    struct asked asked;
+    size_t size = rim_size(msg);
+    uint64_t now_ms = rim_wall_ms(ctx);
+    bool has_parts = false;
+    for (size_t at = 0; at < size; at += sizeof asked + asked.size) {
+        memcpy(&asked, (const char *)body + at, sizeof asked);
+        store_prefetch(&self->shard->store, asked.hash);
     }
-    send_answers(ctx, self);
+    self->shard->out.version = rim_tag(msg) - KEEPER_BATCH;
+    for (size_t at = 0; at < size; at += sizeof asked + asked.size) {
+        memcpy(&asked, (const char *)body + at, sizeof asked);
+        struct text packed = {(const char *)body + at + sizeof asked, asked.size};
+        has_parts |= run(self->shard, &asked, packed, now_ms);
+    }
+    send_answers(ctx, &self->shard->out, has_parts);
     keeper_wake(ctx, self->server);
     return RIM_DONE;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* From a request to the shards that it is about, and from their answers to the reply. */
 #include "server.h"
 
 #define BATCH_BYTES     16384u /* a batch with so much takes no more */
@@ -6,19 +7,31 @@
 
 static const char no_memory[] = "-OOM out of memory\r\n";
 
-static void gather_take(uint64_t target, struct text answer);
+/* Several answers that make one reply. */
+struct gather {
+    struct connection *c;
+    const struct command *command;
+    rim_pipeline_place place;
+    unsigned version;
+    uint32_t pending; /* answers, and who asks for them */
+    int64_t sum;      /* of the numbers with which they begin */
+    rim_buffer text;  /* what follows there, of all; an error, if failed */
+    bool failed;
+    uint32_t step;      /* of a command in steps: the next one; 0: none is to come */
+    rim_buffer request; /* its packed arguments */
+    int64_t mark;
+};
 
-/* ---- asking keepers: an answer's target is a place, or, odd, a gather ---- */
+static void gather_take(struct gather *gather, struct text answer);
 
+/* ---- asking ---- */
+
+/* A batch of requests to a keeper. The target of an answer is the place of the reply, doubled, or a gather, plus 1. */
 struct question {
     struct question *next;
     uint32_t shard, tag;
     rim_buffer batch;
 };
-
-static uint64_t target_place(rim_pipeline_place place) {
-    return place << 1;
-}
 
 static rim_verdict on_answers(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg);
 
@@ -48,7 +61,7 @@ bool route_flush(struct connection *c) {
 /* The last question to a shard if it takes one request more, or another. NULL without memory. */
 static struct question *open_question(struct connection *c, uint32_t shard) {
     struct question *found = NULL, **at = &c->questions;
-    uint32_t tag = KEEPER_BATCH + c->out.version;
+    uint32_t tag = KEEPER_BATCH + c->version;
     for (; *at != NULL; at = &(*at)->next) {
         found = (*at)->shard == shard ? *at : found;
     }
@@ -63,47 +76,45 @@ static struct question *open_question(struct connection *c, uint32_t shard) {
 }
 
 static void take_answer(struct connection *c, uint64_t target, struct text text) {
-    target & 1 ? gather_take(target, text) : connection_write(c, target >> 1, text, NULL);
+    if (target & 1) {
+        gather_take((struct gather *)(uintptr_t)(target - 1), text);
+    } else {
+        connection_write(c, target >> 1, text, NULL);
+    }
 }
 
-/* Asks a shard to do what is written as a request in `sent`, or, if that is empty, as arguments. */
-static void ask_keeper(struct connection *c, uint64_t target, uint32_t shard, const struct call *call) {
-    struct question *question = open_question(c, shard);
-    size_t size = question != NULL ? question->batch.size : 0;
-    if (question != NULL) {
-        struct reply text = {.ctx = c->ctx, .text = question->batch};
-        struct asked asked = {target, call->key.hash, call->command};
-        reply_raw(&text, (struct text){(const char *)&asked, sizeof asked});
-        if (call->sent.size > 0 && call->sent.at[0] == '*') {
-            reply_raw(&text, call->sent);
-        } else {
-            reply_request(&text, call->args, call->count);
-        }
-        question->batch = text.text;
-    }
-    if (question != NULL && question->batch.failed) {
-        question->batch.size = size;
-        question->batch.failed = false; /* what was there before is still whole */
-        take_answer(c, target, text_of(no_memory));
-    }
-    c->failed |= question == NULL;
-}
-
-/* Has a shard run a command: here at once, elsewhere by a message. */
-static void ask(struct connection *c, uint64_t target, uint32_t shard, const struct text *args, uint32_t count) {
-    struct call call = {.server = c->server, .shard = c->shard, .args = args, .count = count};
-    command_find_for(&call);
-    if (c->server->shards[shard] != c->shard) {
-        ask_keeper(c, target, shard, &call);
+/* Has a shard run a call: here at once, elsewhere by a message. */
+static void ask(struct call *call, uint64_t target, uint32_t shard) {
+    struct connection *c = call->c;
+    call->asked = true;
+    if (c->server->shards[shard] == c->shard) {
+        command_run(call, &c->shard->out, c->used_ms);
+        target & 1 ? take_answer(c, target, reply_text(&c->shard->out)) : connection_reply(c, target >> 1);
         return;
     }
-    command_run(&call, &c->out);
-    target & 1 ? gather_take(target, reply_text(&c->out)) : connection_reply(c, target >> 1, &c->out);
+    struct asked asked = {target, call->key.hash, call->command, resp_packed_size(call->args, call->count)};
+    struct question *question = open_question(c, shard);
+    if (question == NULL) {
+        c->failed = true;
+    } else if (rim_buffer_reserve(c->ctx, &question->batch, sizeof asked + asked.size) != 0) {
+        question->batch.failed = false; /* what was there before is still whole */
+        take_answer(c, target, text_of(no_memory));
+    } else {
+        char *to = question->batch.bytes + question->batch.size;
+        memcpy(to, &asked, sizeof asked);
+        resp_pack(to + sizeof asked, call->args, call->count);
+        question->batch.size += sizeof asked + asked.size;
+    }
 }
 
-void route_forward(struct call *call, uint32_t shard) {
-    call->asked = true;
-    ask_keeper(call->c, target_place(call->place), shard, call);
+/* The same of the shard of a key: args[1], behind a name that nobody looks at. */
+static void ask_key(struct connection *c, uint64_t target, const struct command *command, const struct text *args,
+                    uint32_t count) {
+    struct key key = {store_hash(c->server->hash_key, args[1]), args[1]};
+    struct call call = {.store = &c->shard->store, .command = command, .args = args, .key = key, .c = c};
+    call.shard = c->shard;
+    call.count = count;
+    ask(&call, target, rim_shard_for(key.hash, c->server->count));
 }
 
 /* ---- answers ---- */
@@ -122,7 +133,7 @@ static rim_verdict on_answers(rim_ctx *ctx, void *state, uint64_t cookie UNUSED,
     struct answer answer;
     size_t size = error == 0 ? rim_size(msg) : 0;
     rim_msg *kept = NULL; /* while there are parts */
-    c->ctx = c->out.ctx = ctx;
+    c->ctx = ctx;
     c->failed |= error != 0;
     for (size_t at = 0; at < size && !c->failed; at += sizeof answer + answer.size) {
         memcpy(&answer, (const char *)body + at, sizeof answer);
@@ -133,10 +144,10 @@ static rim_verdict on_answers(rim_ctx *ctx, void *state, uint64_t cookie UNUSED,
             body = kept != NULL ? rim_body(kept) : body;
         }
         const char *bytes = (const char *)body + at + sizeof answer;
-        if (answer.is_part) {
-            take_part(c, target, bytes, kept);
-        } else {
+        if (!answer.is_part) {
             take_answer(c, target, (struct text){bytes, answer.size});
+        } else if (kept != NULL) {
+            take_part(c, target, bytes, kept);
         }
     }
     rim_msg_free(ctx, kept);
@@ -144,6 +155,8 @@ static rim_verdict on_answers(rim_ctx *ctx, void *state, uint64_t cookie UNUSED,
 }
 
 /* ---- gathers ---- */
+
+static void take_step(struct gather *gather);
 
 /* NULL without memory: the connection has failed. */
 static struct gather *gather_begin(struct call *call) {
@@ -153,22 +166,29 @@ static struct gather *gather_begin(struct call *call) {
     call->asked = true;
     if (gather != NULL) {
         *gather = (struct gather){.c = c, .command = call->command, .place = call->place, .pending = 1};
-        gather->version = c->out.version;
+        gather->version = c->version;
     }
     return gather;
 }
 
 static void gather_finish(struct gather *gather) {
     struct connection *c = gather->c;
-    struct reply out = {.ctx = c->ctx, .version = gather->version};
+    struct reply *out = &c->shard->out;
+    struct text text = {gather->text.bytes, gather->text.size};
+    struct call call = {.store = &c->shard->store, .out = out, .command = gather->command, .c = c};
+    out->version = gather->version;
     if (gather->failed) {
-        reply_raw(&out, (struct text){gather->text.bytes, gather->text.size});
+        reply_raw(out, text);
+    } else if (gather->command->merge != NULL) {
+        gather->command->merge(&call, gather->sum, text);
     } else {
-        gather->command->merge(gather, &out);
+        gather->command->form == FORM_SUM ? reply_integer(out, gather->sum) : reply_status(out, "OK");
     }
-    connection_reply(c, gather->place, &out);
+    if (out->failed) {
+        reply_no_memory(out);
+    }
+    connection_reply(c, gather->place);
     c->in_steps = c->in_steps && gather->request.size == 0;
-    rim_buffer_clear(c->ctx, &out.text);
     rim_buffer_clear(c->ctx, &gather->text);
     rim_buffer_clear(c->ctx, &gather->request);
     rim_free(c->ctx, gather);
@@ -176,16 +196,12 @@ static void gather_finish(struct gather *gather) {
 
 /* One of what was pending is not any more. The gather may be gone then. */
 static void gather_end(struct gather *gather) {
-    void (*next)(struct gather *) = gather->failed ? NULL : gather->next;
     if (--gather->pending == 0) {
-        gather->next = NULL;
-        gather->pending = next != NULL;
-        (next != NULL ? next : gather_finish)(gather);
+        gather->step > 0 && !gather->failed ? take_step(gather) : gather_finish(gather);
     }
 }
 
-static void gather_take(uint64_t target, struct text answer) {
-    struct gather *gather = (struct gather *)(uintptr_t)(target - 1);
+static void gather_take(struct gather *gather, struct text answer) {
     struct connection *c = gather->c;
     const char *end = memchr(answer.at, '\r', answer.size);
     size_t head = end != NULL ? (size_t)(end - answer.at) : 0;
@@ -205,203 +221,193 @@ static void gather_take(uint64_t target, struct text answer) {
         rim_buffer_clear(c->ctx, &gather->text);
         (void)rim_buffer_add(c->ctx, &gather->text, no_memory, sizeof no_memory - 1);
     }
-    c->out.text.size = 0; /* which may be where the answer was: the next one is written there */
+    c->shard->out.size = 0; /* which may be where the answer was: the next one is written there */
     gather_end(gather);
 }
 
-static void gather_ask(struct gather *gather, uint32_t shard, const struct text *args, uint32_t count) {
+static void gather_ask(struct gather *gather, const struct command *command, const struct text *args, uint32_t count) {
     gather->pending++;
-    ask(gather->c, (uintptr_t)gather | 1, shard, args, count);
+    ask_key(gather->c, (uintptr_t)gather | 1, command, args, count);
 }
 
-static void ask_all(struct call *call) {
+static void ask_everywhere(struct call *call) {
     struct gather *gather = gather_begin(call);
-    for (uint32_t i = 0; gather != NULL && i < call->server->count; i++) {
-        gather_ask(gather, i, call->args, call->count);
+    for (uint32_t i = 0; gather != NULL && i < call->store->shards; i++) {
+        struct call part = *call;
+        gather->pending++;
+        ask(&part, (uintptr_t)gather | 1, i);
     }
     if (gather != NULL) {
         gather_end(gather);
     }
 }
 
-/* Asks each shard for its part: of every `step` arguments from the first key on, the first `take`. */
-static void split(struct gather *gather, const struct text *args, uint32_t count, uint32_t step, uint32_t take) {
-    struct connection *c = gather->c;
-    uint32_t keys = (count - 1) / step;
-    uint8_t *where = rim_alloc(c->ctx, keys);
-    struct text *part = rim_alloc(c->ctx, count * sizeof *part);
-    c->failed |= where == NULL || part == NULL;
-    for (uint32_t i = 0; i < keys && !c->failed; i++) {
-        where[i] = (uint8_t)server_shard(c->server, args[1 + i * step]);
+/* Once for each key, with what belongs to it. */
+static void ask_each(struct gather *gather, const struct command *command, const struct text *args, uint32_t count,
+                     uint32_t take) {
+    for (uint32_t i = 0; i + 1 < count; i += gather->command->step) {
+        gather_ask(gather, command, args + i, 1 + take);
     }
-    for (uint32_t shard = 0; shard < c->server->count && !c->failed; shard++) {
-        uint32_t size = 1;
-        part[0] = args[0];
-        for (uint32_t i = 0; i < keys; i++) {
-            if (where[i] == shard) {
-                memcpy(&part[size], &args[1 + i * step], take * sizeof *part);
-                size += take;
-            }
-        }
-        if (size > 1) {
-            gather_ask(gather, shard, part, size);
-        }
-    }
-    rim_free(c->ctx, where);
-    rim_free(c->ctx, part);
     gather_end(gather);
 }
 
-void merge_sum(struct gather *gather, struct reply *out) {
-    reply_integer(out, gather->sum);
-}
-
-void merge_ok(struct gather *gather UNUSED, struct reply *out) {
-    reply_status(out, "OK");
-}
-
 /* A reply of its own for each key, behind the head of the array: the pipeline puts them in order. */
-void spread_each(struct call *call) {
+static void reply_each(struct call *call, const struct command *command) {
     struct connection *c = call->c;
     reply_head(call->out, '*', call->count - 1);
-    connection_reply(c, call->place, call->out);
+    connection_reply(c, call->place);
     call->asked = true;
     for (uint32_t i = 1; i < call->count; i++) {
-        struct text part[] = {text_of("get"), call->args[i]};
-        ask(c, target_place(connection_place(c, call->args[i].size)), server_shard(c->server, part[1]), part, 2);
+        ask_key(c, connection_place(c, call->args[i].size) << 1, command, call->args + i - 1, 2);
     }
 }
 
 /* ---- in steps, during which the connection runs nothing else ---- */
 
-/* Keeps the request, whose arguments gather_args gives again. */
-static struct gather *steps_begin(struct call *call, void (*next)(struct gather *gather)) {
+static const struct command *named(const char *name) {
+    return command_named(text_of(name));
+}
+
+/* The first step of MSETNX, EXISTS of all keys, or of RENAME: what the key is. */
+static void begin_steps(struct call *call) {
     struct gather *gather = gather_begin(call);
-    struct reply copy = {.ctx = call->c->ctx};
-    if (gather != NULL) {
-        reply_request(&copy, call->args, call->count);
-        gather->request = copy.text;
-        gather->next = next;
-        call->c->in_steps = true;
-        call->c->failed |= copy.text.failed;
-    }
-    return gather;
-}
-
-static struct text *gather_args(struct gather *gather, const rim_buffer *request) {
-    (void)resp_parse_one(&gather->c->shard->parts, (struct text){request->bytes, request->size});
-    return gather->c->shard->parts.args;
-}
-
-static void msetnx_set(struct gather *gather) {
-    struct text *args = gather_args(gather, &gather->request);
-    if (gather->sum > 0) {
-        gather->sum = 0;
-        gather_end(gather);
+    struct connection *c = call->c;
+    size_t size = resp_packed_size(call->args, call->count);
+    if (gather == NULL || rim_buffer_reserve(c->ctx, &gather->request, size) != 0) {
+        c->failed = true;
         return;
     }
-    args[0] = text_of("mset");
-    gather->sum = 1;
-    split(gather, args, gather->c->shard->parts.count, 2, 2);
-}
-
-void spread_msetnx(struct call *call) {
-    struct gather *gather = steps_begin(call, msetnx_set);
-    if (gather != NULL) {
-        struct text *args = gather_args(gather, &gather->request);
-        args[0] = text_of("exists");
-        split(gather, args, call->count, 2, 1);
-    }
-}
-
-/* Nothing is lost if a step fails: the old name goes last, and only if its value is still what was copied. */
-static void rename_drop(struct gather *gather) {
-    char room[TEXT_NUMBER_MAX];
-    struct text from = gather_args(gather, &gather->request)[1];
-    struct text args[] = {text_of("kv.drop"), from, text_from_number((int64_t)gather->mark, room)};
-    if (gather->sum > 0) { /* else there is a key with the new name, and RENAMENX does not want that */
-        gather_ask(gather, server_shard(gather->c->server, from), args, 3);
-    }
-    gather_end(gather);
-}
-
-static void rename_give(struct gather *gather) {
-    static const char *const names[] = {"kv.give", "kv.givenx"};
-    struct text args[5] = {text_of(names[gather->command->form]), gather_args(gather, &gather->request)[2]};
-    memcpy(&args[2], gather_args(gather, &gather->text), 3 * sizeof args[0]);
-    gather->mark = (uint64_t)gather->sum;
-    gather->sum = 0;
-    gather->next = rename_drop;
-    gather_ask(gather, server_shard(gather->c->server, args[1]), args, 5);
-    gather_end(gather);
-}
-
-void spread_rename(struct call *call) {
-    struct gather *gather = steps_begin(call, rename_give);
-    if (gather != NULL) {
-        struct text args[] = {text_of("kv.dump"), call->args[1]};
-        gather_ask(gather, server_shard(call->server, args[1]), args, 2);
+    resp_pack(gather->request.bytes, call->args, call->count);
+    gather->request.size = size;
+    gather->step = 1;
+    c->in_steps = true;
+    if (call->command->step == 2) {
+        ask_each(gather, named("exists"), call->args, call->count, 1);
+    } else {
+        gather_ask(gather, named("kv.dump"), call->args, 2);
         gather_end(gather);
     }
 }
 
-void merge_rename(struct gather *gather, struct reply *out) {
-    gather->command->form == 1 ? reply_integer(out, gather->sum) : merge_ok(gather, out);
+/* RENAME: its copy under the new name; then the old one goes, but only if there is a copy, and its value is still what
+   was copied. Whatever fails, nothing is lost. */
+static void take_rename_step(struct gather *gather, const struct text *args) {
+    struct text words[5] = {[1] = args[gather->step == 1 ? 2 : 1]};
+    char room[TEXT_NUMBER_MAX];
+    if (gather->step == 1) {
+        struct resp_parser parts = {.max_bulk = 0};
+        struct text packed = {gather->text.bytes, gather->text.size};
+        bool fine = resp_unpack(&parts, &packed);
+        gather->c->failed |= !fine;
+        gather->mark = gather->sum;
+        gather->sum = 0;
+        gather->step = 2;
+        if (fine) {
+            memcpy(&words[2], &parts.args[1], 3 * sizeof words[0]);
+            gather_ask(gather, named(gather->command->form == FORM_SUM ? "kv.givenx" : "kv.give"), words, 5);
+        }
+        resp_finish(&parts);
+    } else {
+        gather->step = 0;
+        words[2] = text_from_number(gather->mark, room);
+        if (gather->sum > 0) {
+            gather_ask(gather, named("kv.drop"), words, 3);
+        }
+    }
+    gather_end(gather);
+}
+
+/* The answers to a step are there: the next one. */
+static void take_step(struct gather *gather) {
+    struct resp_parser *parts = &gather->c->shard->parts;
+    struct text packed = {gather->request.bytes, gather->request.size};
+    bool fine = resp_unpack(parts, &packed), found = gather->sum > 0;
+    gather->c->failed |= !fine;
+    gather->pending = 1;
+    if (!fine) {
+        gather->step = 0;
+        gather_end(gather);
+    } else if (gather->command->step == 1) {
+        take_rename_step(gather, parts->args);
+    } else { /* MSETNX */
+        gather->step = 0;
+        gather->sum = !found;
+        ask_each(gather, named("mset"), parts->args, found ? 0 : parts->count, 2);
+    }
 }
 
 /* ---- requests ---- */
 
 static void reply_unknown(struct call *call) {
-    rim_buffer words = {0};
+    struct reply words = {.size = 0};
     for (uint32_t i = 1; i < call->count && words.size < 128; i++) {
-        int shown = text_shown(call->args[i], 128 - words.size);
-        rim_buffer_format(call->out->ctx, &words, "'%.*s' ", shown, call->args[i].at);
+        reply_format(&words, "'%.*s' ", text_shown(call->args[i], 128 - words.size), call->args[i].at);
     }
     reply_error(call->out, "unknown command '%.*s', with args beginning with: %.*s", text_shown(call->args[0], 128),
                 call->args[0].at, (int)words.size, words.size > 0 ? words.bytes : "");
-    rim_buffer_clear(call->out->ctx, &words);
+    reply_free(&words);
+}
+
+static void run_here(struct call *call) {
+    command_run(call, call->out, call->c->used_ms);
 }
 
 static void route_keys(struct call *call) {
     const struct command *command = call->command;
+    const struct server *server = call->c->server;
     uint32_t first = command->first_key, end = command_keys_end(command, call->count);
+    uint32_t shard = rim_shard_for(call->key.hash, server->count);
+    bool together = true;
+    for (uint32_t i = first + command->step; i < end && together && server->count > 1; i += command->step) {
+        together = rim_shard_for(store_hash(server->hash_key, call->args[i]), server->count) == shard;
+    }
     if ((end - first) % command->step != 0) {
         reply_wrong_arity(call);
-        return;
-    }
-    uint32_t shard = rim_shard_for(call->key.hash, call->server->count);
-    bool together = command->run != NULL;
-    for (uint32_t i = first + command->step; i < end && together; i += command->step) {
-        together = server_shard(call->server, call->args[i]) == shard;
-    }
-    struct gather *gather;
-    if (together && call->server->shards[shard] == call->shard) {
-        command->run(call);
+    } else if (command->place == AT_KEYS_AS) {
+        reply_each(call, named("get"));
     } else if (together) {
-        route_forward(call, shard);
-    } else if (command->spread != NULL) {
-        command->spread(call);
-    } else if ((gather = gather_begin(call)) != NULL) {
-        split(gather, call->args, call->count, command->step, command->step);
+        server->shards[shard] == call->shard ? run_here(call) : ask(call, call->place << 1, shard);
+    } else if (command->place == IN_STEPS) {
+        begin_steps(call);
+    } else {
+        struct gather *gather = gather_begin(call);
+        if (gather != NULL) {
+            ask_each(gather, command, call->args, call->count, command->step);
+        }
     }
+}
+
+static void route_cursor(struct call *call) {
+    int64_t cursor;
+    bool known = text_number(call->args[1], &cursor) && cursor >= 0;
+    int64_t shard = known ? cursor / STORE_PARTITIONS : call->store->shard;
+    shard == call->store->shard || shard >= call->store->shards ? run_here(call)
+                                                                : ask(call, call->place << 1, (uint32_t)shard);
 }
 
 void route(struct call *call) {
     const struct command *command = call->command;
-    bool is_name = memchr(call->args[0].at, '|', call->args[0].size) == NULL; /* and not that of a part */
-    if (command == NULL || !is_name || (command->flags & COMMAND_INTERNAL)) {
+    if (command == NULL) {
         reply_unknown(call);
-    } else if (!command_fits(command, call->count)) {
+        return;
+    }
+    if (!command_fits(command, call->count)) {
         reply_wrong_arity(call);
-    } else {
-        call->c->last = command->name;
-        call->shard->counts.commands++;
-        if (command->first_key > 0) {
-            route_keys(call);
-        } else if (command->merge != NULL) {
-            ask_all(call);
-        } else {
-            command->run(call);
-        }
+        return;
+    }
+    call->c->last = command->name;
+    call->store->counts.commands++;
+    switch (command->place) {
+    case AT_CONNECTION:
+        run_here(call);
+        break;
+    case AT_CURSOR:
+        route_cursor(call);
+        break;
+    case EVERYWHERE:
+        ask_everywhere(call);
+        break;
+    default:
+        route_keys(call);
     }
 }

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define VALUE_MIN 64u /* what shards say to each other has to fit */
-
 struct state {
     struct server *server;
     bool told; /* options.ready has been called */
@@ -65,7 +63,9 @@ static int make_shard(rim_system *system, struct server *server, uint32_t i) {
         return -ENOMEM;
     }
     shard->store.hash_key = server->hash_key;
-    shard->parser.max_bulk = shard->parts.max_bulk = server->options.max_value;
+    shard->store.max_value = shard->parser.max_bulk = server->options.max_value;
+    shard->store.shard = i;
+    shard->store.shards = server->count;
     return rim_system_spawn(system, &keeper_behaviour, &options, &server, sizeof server, &server->keepers[i]);
 }
 
@@ -75,7 +75,7 @@ int server_start(rim_system *system, struct server *server, const struct server_
     int error = 0;
     command_index_fill();
     *server = (struct server){.options = *options, .count = rim_system_shards(system)};
-    server->options.max_value = max == 0 ? 512u << 20 : max < VALUE_MIN ? VALUE_MIN : max;
+    server->options.max_value = max == 0 ? 512u << 20 : max;
     for (uint32_t i = 0; i < server->count && error == 0; i++) {
         error = make_shard(system, server, i);
     }
@@ -87,6 +87,7 @@ void server_finish(struct server *server) {
         store_clear(&server->shards[i]->store);
         resp_finish(&server->shards[i]->parser);
         resp_finish(&server->shards[i]->parts);
+        reply_free(&server->shards[i]->out);
         free(server->shards[i]);
     }
 }

@@ -26,7 +26,7 @@
 #include <ringmail/runtime.h>
 #include <ringmail/stream.h>
 
-#include "command.h"
+#include "redis/command.h"
 
 #define SERVER_SHARDS_MAX 256u
 #define SERVER_REDIS      "7.0.15" /* the version whose commands and texts it speaks */
@@ -45,29 +45,13 @@ struct server_options {
 /* The flags of the program. 0: go on; else its exit status plus one, and why is said. */
 int options_read(struct server_options *options, rim_config *config, int argc, char **argv);
 
-#define REQUESTS_AHEAD 64u
-
-/* One that has been read. */
-struct request {
-    struct text sent;
-    uint32_t first, count; /* arguments, in the shard's parser */
-    const struct command *command;
-    uint64_t hash;   /* of its first key; 0: it has none */
-    uint64_t target; /* if it was asked by another connection */
-};
-
 struct shard {
     struct store store;
-    struct shard_counts {
-        struct store_counts store;
-        uint64_t connected, received; /* connections that are there, and that ever were */
-        uint64_t commands;
-    } counts;
-    struct connection *connections;          /* a list */
-    struct request requests[REQUESTS_AHEAD]; /* of whoever runs, */
-    struct resp_parser parser;               /* and where their arguments are */
-    struct resp_parser parts;                /* for what is read while they run */
-    bool sweeping;                           /* the keeper looks for expired keys from time to time */
+    struct connection *connections; /* a list */
+    struct resp_parser parser;      /* requests of whoever runs */
+    struct resp_parser parts;       /* what is unpacked while they run */
+    struct reply out;               /* replies of whoever runs */
+    bool sweeping;                  /* the keeper looks for expired keys from time to time */
 };
 
 struct server {
@@ -83,20 +67,6 @@ struct server {
 int server_start(rim_system *system, struct server *server, const struct server_options *options);
 void server_finish(struct server *server);
 
-static inline uint32_t server_shard(const struct server *server, struct text key) {
-    return server->count > 1 ? rim_shard_for(store_hash(server->hash_key, key), server->count) : 0;
-}
-
-/*
- * Reads requests ahead, looks up what they are, and fetches the memory of all their keys at the same time, not of one
- * after the other. Returns how many; `result` says why not more. Those of a batch are `asked` by another connection,
- * which has looked them up.
- */
-uint32_t requests_read(const struct server *server, struct shard *shard, struct text bytes, bool asked,
-                       enum resp_result *result);
-/* Makes a request the call's. */
-void request_begin(const struct request *request, struct call *call);
-
 /* ---- connections ---- */
 
 struct connection {
@@ -108,7 +78,6 @@ struct connection {
     rim_stream stream;
     size_t need; /* unread bytes, without which the next request is not whole */
     rim_pipeline pipeline;
-    struct reply out;           /* what is written at the moment */
     struct question *questions; /* to keepers, to be sent at the end of the handler, */
     bool awaiting_room;         /* or when there is room */
     bool in_steps;              /* a command takes several: no other is run */
@@ -118,6 +87,7 @@ struct connection {
     bool failed;                /* something is amiss that cannot be told in order: the connection is cut */
     bool mute, mute_next;       /* CLIENT REPLY OFF, SKIP */
     bool muting;                /* what runs now gets no reply */
+    unsigned version;           /* of RESP */
     uint64_t id, opened_ms, used_ms;
     const char *last; /* name of the last command */
     rim_buffer name;  /* CLIENT SETNAME */
@@ -130,48 +100,32 @@ extern const rim_behaviour connection_behaviour;
 rim_pipeline_place connection_place(struct connection *c, size_t request_bytes);
 /* Writes the whole reply of a place: the text, or, if not NULL, a bulk string. */
 void connection_write(struct connection *c, rim_pipeline_place place, struct text text, rim_msg *value);
-/* The same with `out`, which is emptied. */
-void connection_reply(struct connection *c, rim_pipeline_place place, struct reply *out);
+/* The same with the shard's `out`, which is emptied. */
+void connection_reply(struct connection *c, rim_pipeline_place place);
 /* What every handler ends with: reads and runs what has come, or was left before, as far as there is room for the
    replies. */
 rim_verdict connection_go_on(struct connection *c, const void *bytes, size_t size);
 
 /* Runs the request of a connection, or has it run. */
 void route(struct call *call);
-/* Has another shard run it, as it is. */
-void route_forward(struct call *call, uint32_t shard);
 /* Sends what has been asked since. False: some of it has found no room, and there will be RIM_ROOM. */
 bool route_flush(struct connection *c);
-
-/* Several answers that make one reply. */
-struct gather {
-    struct connection *c;
-    const struct command *command;
-    rim_pipeline_place place;
-    unsigned version;
-    uint32_t pending;   /* answers, and who asks for them */
-    int64_t sum;        /* of the numbers with which they begin */
-    rim_buffer text;    /* what follows there, of all; an error, if failed */
-    rim_buffer request; /* the client's, of a command in steps */
-    bool failed;
-    void (*next)(struct gather *gather); /* if not NULL another step is to come */
-    uint64_t mark;                       /* for that step */
-};
 
 /* ---- keepers ---- */
 
 /*
  * Requests that arrive together travel together: a message costs as much as several look-ups.
  *
- *     KEEPER_BATCH + version of RESP   struct asked, request as the client would send it | struct asked, request ...
+ *     KEEPER_BATCH + version of RESP   struct asked, packed arguments | struct asked, packed arguments ...
  *     KEEPER_ANSWERS, the reply        struct answer, bytes | struct answer, bytes ...
  */
 enum { KEEPER_ANSWERS = RIM_USER, KEEPER_SWEEP, KEEPER_BATCH };
 
 struct asked {
     uint64_t target; /* the asker's: what the answer is for */
-    uint64_t hash;   /* of the first key */
+    uint64_t hash;   /* of the first key; 0: it has none */
     const struct command *command;
+    size_t size; /* of the arguments */
 };
 
 struct answer {
@@ -190,5 +144,15 @@ extern const rim_behaviour keeper_behaviour;
 
 /* To be called where a key may have got a time of expiry: the keeper of this shard will look for what has expired. */
 void keeper_wake(rim_ctx *ctx, const struct server *server);
+
+/* ---- commands on connections and on the server ---- */
+
+/* clients.c */
+command_fn do_ping, do_echo, do_quit, do_select, do_hello, do_client_id, do_client_getname, do_client_setname;
+command_fn do_client_setinfo, do_client_list, do_client_switch, do_client_reply;
+merge_fn merge_client_list;
+/* admin.c */
+command_fn do_command, do_command_about, do_config_get, do_info, do_subcommand;
+merge_fn merge_info;
 
 #endif

@@ -184,9 +184,13 @@ static void make_command(rim_ctx *ctx, struct client *self) {
     self->made++;
 }
 
+static void skip(struct reply *bytes, size_t size) {
+    bytes->size -= size;
+    memmove(bytes->bytes, bytes->bytes + size, bytes->size);
+}
+
 /* Makes some commands and writes a piece of them, of any length. */
 static void go_on(rim_ctx *ctx, struct client *self) {
-    self->out.ctx = self->expected.ctx = ctx;
     for (uint64_t i = rim_random(ctx) % 30; i > 0 && self->made < COMMANDS; i--) {
         make_command(ctx, self);
     }
@@ -195,16 +199,16 @@ static void go_on(rim_ctx *ctx, struct client *self) {
         reply_status(&self->expected, "OK");
         self->quit = true;
     }
-    size_t piece = self->out.text.size > 0 ? 1 + rim_random(ctx) % self->out.text.size : 0;
+    size_t piece = self->out.size > 0 ? 1 + rim_random(ctx) % self->out.size : 0;
     if (piece > 0 && !self->waiting) {
-        int error = rim_socket_write(ctx, self->socket, self->out.text.bytes, piece);
+        int error = rim_socket_write(ctx, self->socket, self->out.bytes, piece);
         if (error == 0) {
-            rim_buffer_skip(&self->out.text, piece);
+            skip(&self->out, piece);
         } else if (error == -RIM_EFULL) {
             self->waiting = rim_want_room(ctx, self->socket) == 0;
         }
     }
-    if (self->out.text.size > 0 || !self->quit) {
+    if (self->out.size > 0 || !self->quit) {
         rim_after(ctx, RIM_US(1 + rim_random(ctx) % 300), 0);
     }
 }
@@ -241,14 +245,14 @@ static rim_verdict on_room(rim_ctx *ctx, void *state, const void *body, rim_msg 
 static rim_verdict on_data(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct client *self = state;
     size_t size = rim_size(msg);
-    if (size > self->expected.text.size || memcmp(body, self->expected.text.bytes, size) != 0) {
+    if (size > self->expected.size || memcmp(body, self->expected.bytes, size) != 0) {
         printf("seed %" PRIu64 ", client %u: got '%.*s', wanted '%.*s'\n", self->run->seed, self->number, (int)size,
-               (const char *)body, (int)self->expected.text.size, self->expected.text.bytes);
+               (const char *)body, (int)self->expected.size, self->expected.bytes);
         self->run->wrong++;
         rim_socket_abort(ctx, self->socket);
         return RIM_STOP;
     }
-    rim_buffer_skip(&self->expected.text, size);
+    skip(&self->expected, size);
     return RIM_DONE;
 }
 
@@ -257,12 +261,20 @@ static rim_verdict on_closed(rim_ctx *ctx, void *state, const void *body, rim_ms
     (void)ctx;
     (void)body;
     (void)msg;
-    if (self->quit && self->expected.text.size == 0 && self->out.text.size == 0) {
+    if (self->quit && self->expected.size == 0 && self->out.size == 0) {
         self->run->finished++;
     } else {
         self->run->broken++;
     }
     return RIM_STOP;
+}
+
+static void client_exit(rim_ctx *ctx, void *state, rim_exit why) {
+    struct client *self = state;
+    (void)ctx;
+    (void)why;
+    reply_free(&self->out);
+    reply_free(&self->expected);
 }
 
 static const rim_handler client_on[] = {
@@ -276,6 +288,7 @@ static const rim_behaviour client = {
     .on = client_on,
     .on_count = RIM_COUNT(client_on),
     .init = client_init,
+    .exit = client_exit,
 };
 
 /* ---- a run ---- */

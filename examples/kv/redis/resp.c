@@ -109,33 +109,25 @@ static bool is_hex(const char *at, const char *end) {
     return end - at > 3 && at[1] == 'x' && isxdigit((unsigned char)at[2]) && isxdigit((unsigned char)at[3]);
 }
 
-/* Unquotes what follows the quote at *from into *to. Returns behind the closing quote; NULL if there is none, or
-   something sticks to it. */
-static const char *unquote(const char *from, const char *end, char **to) {
-    char quote = *from++;
-    for (; from < end && *from != quote; from++) {
-        if (*from == '\\' && quote == '"' && is_hex(from, end)) {
+/* Copies the next word to *to, without its quotes. Returns behind it; NULL: the quotes are not balanced, or something
+   sticks to the last of them. */
+static const char *copy_word(const char *from, const char *end, char **to) {
+    char quote = '\0';
+    for (; from < end && (quote != '\0' || !isspace((unsigned char)*from)); from++) {
+        bool escapes = *from == '\\' && quote != '\0' && end - from > 1 && (quote == '"' || from[1] == '\'');
+        if (quote == '\0' && (*from == '"' || *from == '\'')) {
+            quote = *from;
+        } else if (quote != '\0' && *from == quote) {
+            return from + 1 == end || isspace((unsigned char)from[1]) ? from + 1 : NULL;
+        } else if (escapes && quote == '"' && is_hex(from, end)) {
             *(*to)++ = (char)strtol((char[]){from[2], from[3], '\0'}, NULL, 16);
             from += 3;
-        } else if (*from == '\\' && end - from > 1 && (quote == '"' || from[1] == '\'')) {
-            from++;
-            *(*to)++ = quote == '"' ? unescape(*from) : *from;
         } else {
-            *(*to)++ = *from;
+            from += escapes;
+            *(*to)++ = escapes && quote == '"' ? unescape(*from) : *from;
         }
     }
-    return from == end || (from + 1 < end && !isspace((unsigned char)from[1])) ? NULL : from + 1;
-}
-
-/* Copies the next word to *to. Returns behind it; NULL: its quotes are not balanced. */
-static const char *copy_word(const char *from, const char *end, char **to) {
-    while (from < end && !isspace((unsigned char)*from)) {
-        if (*from == '"' || *from == '\'') {
-            return unquote(from, end, to);
-        }
-        *(*to)++ = *from++;
-    }
-    return from;
+    return quote == '\0' ? from : NULL;
 }
 
 static enum resp_result parse_inline(struct resp_parser *parser, struct text bytes) {
@@ -177,10 +169,62 @@ enum resp_result resp_parse(struct resp_parser *parser, struct text bytes) {
     return result;
 }
 
+/* ---- from shard to shard ---- */
+
+size_t resp_packed_size(const struct text *args, uint32_t count) {
+    size_t size = count * sizeof(uint32_t);
+    for (uint32_t i = 1; i < count; i++) {
+        size += args[i].size;
+    }
+    return size;
+}
+
+void resp_pack(char *to, const struct text *args, uint32_t count) {
+    char *bytes = to + count * sizeof count;
+    memcpy(to, &count, sizeof count);
+    for (uint32_t i = 1; i < count; i++) {
+        uint32_t size = (uint32_t)args[i].size;
+        memcpy(to + i * sizeof size, &size, sizeof size);
+        memcpy(bytes, args[i].at, size);
+        bytes += size;
+    }
+}
+
+bool resp_unpack(struct resp_parser *parser, struct text *bytes) {
+    uint32_t count, size;
+    memcpy(&count, bytes->at, sizeof count);
+    const char *sizes = text_shift(bytes, count * sizeof count);
+    parser->count = parser->used = 0;
+    bool fine = add(parser, (struct text){NULL, 0});
+    for (uint32_t i = 1; i < count; i++) {
+        memcpy(&size, sizes + i * sizeof size, sizeof size);
+        fine = add(parser, (struct text){text_shift(bytes, size), size}) && fine;
+    }
+    return fine;
+}
+
 /* ---- replies ---- */
 
+char *reply_reserve(struct reply *out, size_t size) {
+    if (out->room - out->size < size) {
+        size_t room = 2 * out->room > out->size + size ? 2 * out->room : out->size + size + 128;
+        char *bytes = realloc(out->bytes, room);
+        if (bytes == NULL) {
+            out->failed = true;
+            return NULL;
+        }
+        out->bytes = bytes;
+        out->room = room;
+    }
+    return out->bytes + out->size;
+}
+
 void reply_raw(struct reply *out, struct text bytes) {
-    (void)rim_buffer_add(out->ctx, &out->text, bytes.at, bytes.size);
+    char *to = reply_reserve(out, bytes.size);
+    if (to != NULL && bytes.size > 0) {
+        memcpy(to, bytes.at, bytes.size);
+        out->size += bytes.size;
+    }
 }
 
 static char *put_end(char *to) {
@@ -203,9 +247,8 @@ void reply_head(struct reply *out, char type, int64_t number) {
         number *= type == '%' ? 2 : 1;
         type = '*';
     }
-    if (rim_buffer_reserve(out->ctx, &out->text, TEXT_NUMBER_MAX + 3) == 0) {
-        out->text.size = (size_t)(put_head(out->text.bytes + out->text.size, type, number) - out->text.bytes);
-    }
+    char *to = reply_reserve(out, TEXT_NUMBER_MAX + 3);
+    out->size += to != NULL ? (size_t)(put_head(to, type, number) - to) : 0;
 }
 
 void reply_integer(struct reply *out, int64_t number) {
@@ -213,10 +256,11 @@ void reply_integer(struct reply *out, int64_t number) {
 }
 
 void reply_bulk(struct reply *out, struct text text) {
-    if (rim_buffer_reserve(out->ctx, &out->text, text.size + TEXT_NUMBER_MAX + 5) == 0) {
-        char *to = put_head(out->text.bytes + out->text.size, '$', (int64_t)text.size);
+    char *to = reply_reserve(out, text.size + TEXT_NUMBER_MAX + 5);
+    if (to != NULL) {
+        to = put_head(to, '$', (int64_t)text.size);
         memcpy(to, text.at, text.size);
-        out->text.size = (size_t)(put_end(to + text.size) - out->text.bytes);
+        out->size = (size_t)(put_end(to + text.size) - out->bytes);
     }
 }
 
@@ -226,10 +270,17 @@ void reply_strings(struct reply *out, const char *const *strings) {
     }
 }
 
+void reply_format(struct reply *out, const char *format, ...) {
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    reply_raw(out, (struct text){text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1});
+}
+
 void reply_status(struct reply *out, const char *string) {
-    reply_raw(out, (struct text){"+", 1});
-    reply_raw(out, text_of(string));
-    reply_raw(out, (struct text){"\r\n", 2});
+    reply_format(out, "+%s\r\n", string);
 }
 
 void reply_error(struct reply *out, const char *format, ...) {
@@ -241,7 +292,7 @@ void reply_error(struct reply *out, const char *format, ...) {
     for (char *at = text; *at != '\0'; at++) {
         *at = *at == '\r' || *at == '\n' ? ' ' : *at;
     }
-    (void)rim_buffer_format(out->ctx, &out->text, "%s%s\r\n", text[0] != '-' ? "-ERR " : "", text);
+    reply_format(out, "%s%s\r\n", text[0] != '-' ? "-ERR " : "", text);
 }
 
 void reply_null(struct reply *out) {
@@ -249,19 +300,13 @@ void reply_null(struct reply *out) {
 }
 
 void reply_verbatim(struct reply *out, struct text text) {
-    if (out->version != 3) {
-        reply_bulk(out, text);
-        return;
-    }
-    reply_head(out, '=', (int64_t)text.size + 4);
-    reply_raw(out, text_of("txt:"));
+    reply_head(out, out->version == 3 ? '=' : '$', (int64_t)text.size + (out->version == 3 ? 4 : 0));
+    reply_raw(out, text_of(out->version == 3 ? "txt:" : ""));
     reply_raw(out, text);
     reply_raw(out, text_of("\r\n"));
 }
 
-void reply_request(struct reply *out, const struct text *args, uint32_t count) {
-    reply_head(out, '*', count);
-    for (uint32_t i = 0; i < count; i++) {
-        reply_bulk(out, args[i]);
-    }
+void reply_free(struct reply *out) {
+    free(out->bytes);
+    *out = (struct reply){.version = out->version};
 }

@@ -2,7 +2,7 @@
 /* Commands on strings. */
 #include <math.h>
 
-#include "server.h"
+#include "command.h"
 
 #define MANY     32u
 #define COPY_MAX 16384u /* larger values are not copied into the reply */
@@ -16,7 +16,7 @@ static bool reply_part(struct call *call, struct entry *entry, struct text part)
         call->out->entry = entry;
         call->out->value = part;
     }
-    return !call->out->text.failed;
+    return !call->out->failed;
 }
 
 static bool reply_value(struct call *call, struct entry *entry) {
@@ -75,45 +75,30 @@ static bool read_time(struct call *call, const struct options *options, int64_t 
     return options->time.at == NULL || call_time(call, number, options->unit, 0, when);
 }
 
+/* `form` is which of its kin it is. */
 void do_set(struct call *call) {
-    struct options options = {0};
+    int form = call->command->form;
+    bool timed = form == SET_SETEX || form == SET_PSETEX;
+    struct options options = {.flags = form == SET_SETNX ? NX : form == SET_GETSET ? GET : 0};
     int64_t when = 0;
-    if (!read_options(call, 3, NX | XX | GET | KEEPTTL, &options) || !read_time(call, &options, &when)) {
+    if (timed) {
+        options.time = call->args[2];
+        options.unit = form == SET_SETEX ? TIME_EX : TIME_PX;
+    }
+    if ((form == 0 && !read_options(call, 3, NX | XX | GET | KEEPTTL, &options)) || !read_time(call, &options, &when)) {
         return;
     }
     struct entry *old = find_key(call);
-    bool refused = (options.flags & (old != NULL ? NX : XX)) != 0;
+    bool refused = (options.flags & (old != NULL ? NX : XX)) != 0, gets = (options.flags & GET) != 0;
     when = old != NULL && (options.flags & KEEPTTL) ? old->expire_ms : when;
-    if ((options.flags & GET) && !reply_value(call, old)) {
+    if ((gets && !reply_value(call, old)) ||
+        (!refused && !call_put(call, old, call->args[timed ? 3 : 2], when, ENTRY_AUTO)) || gets) {
         return;
     }
-    if (refused && !(options.flags & GET)) {
-        reply_null(call->out);
-    } else if (!refused && call_put(call, old, call->args[2], when, ENTRY_AUTO) && !(options.flags & GET)) {
-        reply_raw(call->out, (struct text){"+OK\r\n", 5});
-    }
-}
-
-void do_setnx(struct call *call) {
-    struct entry *old = find_key(call);
-    if (old != NULL || call_put(call, NULL, call->args[2], 0, ENTRY_AUTO)) {
-        reply_integer(call->out, old == NULL);
-    }
-}
-
-/* `form` is the unit. */
-void do_setex(struct call *call) {
-    int64_t when;
-    if (call_number(call, 2, &when) && call_time(call, when, (enum time_unit)call->command->form, 0, &when) &&
-        call_put(call, find_key(call), call->args[3], when, ENTRY_AUTO)) {
-        reply_status(call->out, "OK");
-    }
-}
-
-void do_getset(struct call *call) {
-    struct entry *old = find_key(call);
-    if (reply_value(call, old)) {
-        (void)call_put(call, old, call->args[2], 0, ENTRY_AUTO);
+    if (form == SET_SETNX) {
+        reply_integer(call->out, !refused);
+    } else {
+        refused ? reply_null(call->out) : reply_raw(call->out, (struct text){"+OK\r\n", 5});
     }
 }
 
@@ -144,34 +129,24 @@ void do_getex(struct call *call) {
     }
 }
 
-/* Sets pairs from argument `i` on, at most MANY: their memory is fetched together. False: memory is out. */
-static bool put_pairs(struct call *call, uint32_t i) {
-    struct key keys[MANY];
-    uint32_t count = 0;
-    for (uint32_t j = i; j < call->count && count < MANY; j += 2) {
-        keys[count] = (struct key){store_hash(call->server->hash_key, call->args[j]), call->args[j]};
-        store_prefetch(call->store, keys[count++].hash);
-    }
-    for (uint32_t j = 0; j < count; j++) {
-        call->key = keys[j];
-        if (!call_put(call, find_key(call), call->args[i + 2 * j + 1], 0, ENTRY_AUTO)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* MSET, and, with `form` 1, MSETNX, whose keys are all on this shard. */
+/* MSET, and, with `form` 1, MSETNX, whose keys are all on this shard. The memory of many keys is fetched together. */
 void do_mset(struct call *call) {
+    struct key keys[MANY];
     bool only_new = call->command->form == 1, found = false, fine = true;
     for (uint32_t i = 1; i < call->count && only_new && !found; i += 2) {
         found = call_find(call, i) != NULL;
     }
-    for (uint32_t i = 1; i < call->count && !found && fine; i += 2 * MANY) {
-        fine = put_pairs(call, i);
+    for (uint32_t i = 1; i < call->count && !found && fine; i += 2) {
+        for (uint32_t j = 0; j < MANY && i + 2 * j < call->count && i % (2 * MANY) == 1; j++) {
+            struct text name = call->args[i + 2 * j];
+            keys[j] = (struct key){store_hash(call->store->hash_key, name), name};
+            store_prefetch(call->store, keys[j].hash);
+        }
+        call->key = keys[i / 2 % MANY];
+        fine = call_put(call, find_key(call), call->args[i + 1], 0, ENTRY_AUTO);
     }
     if (fine) {
-        only_new ? reply_integer(call->out, !found) : reply_status(call->out, "OK");
+        only_new ? reply_integer(call->out, !found) : reply_raw(call->out, (struct text){"+OK\r\n", 5});
     }
 }
 
@@ -207,7 +182,7 @@ void do_getrange(struct call *call) {
 /* Writes bytes into the value at `from`, making it as long as that takes, and replies with its length. */
 static void write_at(struct call *call, struct entry *old, struct text bytes, uint64_t from) {
     uint64_t old_size = (uint64_t)size_of(old), size = from + bytes.size;
-    if (size > call->server->options.max_value) {
+    if (size > call->store->max_value) {
         reply_error(call->out, "string exceeds maximum allowed size (proto-max-bulk-len)");
         return;
     }

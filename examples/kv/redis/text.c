@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "text.h"
+#include "resp.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -83,49 +83,30 @@ struct text text_from_float(long double number, char *room) {
 
 /* ---- patterns ---- */
 
-static int fold(char c, bool ignore_case) {
-    return ignore_case ? tolower((unsigned char)c) : (unsigned char)c;
-}
-
-/* Whether the character is in what the [set] lists next, which is taken off it. */
-static bool match_item(struct text *set, char c, bool ignore_case) {
-    char first = *text_shift(set, 1);
-    if (first == '\\' && set->size > 0) {
-        return *text_shift(set, 1) == c;
-    }
-    int low = fold(first, ignore_case), high = low;
-    if (set->size >= 2 && set->at[0] == '-') {
-        (void)text_shift(set, 1);
-        char last = *text_shift(set, 1);
-        bool swapped = (unsigned char)first > (unsigned char)last;
-        low = fold(swapped ? last : first, ignore_case);
-        high = fold(swapped ? first : last, ignore_case);
-    }
-    return fold(c, ignore_case) >= low && fold(c, ignore_case) <= high;
-}
-
-/* Matches one character against whatever the pattern starts with, which is not '*', and is taken off it. */
-static bool match_one(struct text *pattern, char c, bool ignore_case) {
+/* Takes the first thing off the pattern, which is not '*', and tells whether that is the character. */
+static bool match_one(struct text *pattern, char c) {
     char first = *text_shift(pattern, 1);
     if (first != '[') {
         char wanted = first == '\\' && pattern->size > 0 ? *text_shift(pattern, 1) : first;
-        return first == '?' || fold(wanted, ignore_case) == fold(c, ignore_case);
+        return first == '?' || wanted == c;
     }
     bool found = false, negated = pattern->size > 0 && pattern->at[0] == '^';
-    if (negated) {
-        (void)text_shift(pattern, 1);
-    }
+    (void)text_shift(pattern, negated);
     while (pattern->size > 0 && pattern->at[0] != ']') {
-        found |= match_item(pattern, c, ignore_case);
+        unsigned char low = (unsigned char)*text_shift(pattern, 1), high = low, wanted = (unsigned char)c;
+        if (low == '\\' && pattern->size > 0) {
+            low = high = (unsigned char)*text_shift(pattern, 1);
+        } else if (pattern->size >= 2 && pattern->at[0] == '-') {
+            high = (unsigned char)text_shift(pattern, 2)[1];
+        }
+        found |= (wanted >= low && wanted <= high) || (wanted >= high && wanted <= low);
     }
-    if (pattern->size > 0) { /* else the set is not closed, and ends with the pattern */
-        (void)text_shift(pattern, 1);
-    }
+    (void)text_shift(pattern, pattern->size > 0); /* else the set is not closed, and ends with the pattern */
     return found != negated;
 }
 
 /* Only the last star needs to be tried again, so the time is bounded by pattern x text. */
-bool text_matches(struct text text, struct text pattern, bool ignore_case) {
+bool text_matches(struct text text, struct text pattern) {
     struct text star = {NULL, 0}, from = text;
     if (text.size == 0) { /* as Redis has it: two stars do not match nothing */
         return pattern.size == 0 || (pattern.size == 1 && pattern.at[0] == '*');
@@ -135,7 +116,7 @@ bool text_matches(struct text text, struct text pattern, bool ignore_case) {
             (void)text_shift(&pattern, 1);
             star = pattern;
             from = text;
-        } else if (pattern.size > 0 && match_one(&pattern, text.at[0], ignore_case)) {
+        } else if (pattern.size > 0 && match_one(&pattern, text.at[0])) {
             (void)text_shift(&text, 1);
         } else if (star.at != NULL) {
             (void)text_shift(&from, 1);

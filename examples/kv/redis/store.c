@@ -61,11 +61,6 @@ static struct partition *partition_of(struct store *store, uint64_t hash) {
     return &store->partitions[(hash >> 32) % STORE_PARTITIONS];
 }
 
-static bool table_open(struct store *store, struct partition *partition) {
-    return partition->count > 0 || ck_hs_init(&partition->table, CK_HS_MODE_OBJECT | CK_HS_MODE_SPMC, hash_of, same_key,
-                                              &table_memory, TABLE_FIRST, (unsigned long)store->hash_key);
-}
-
 /* ---- search ---- */
 
 static bool is_over(const struct store *store, const struct entry *entry) {
@@ -91,12 +86,6 @@ struct entry *store_find(struct store *store, const struct key *key) {
     return entry;
 }
 
-struct entry *store_read(struct store *store, const struct key *key) {
-    struct entry *entry = store_find(store, key);
-    *(entry != NULL ? &store->counts.hits : &store->counts.misses) += 1;
-    return entry;
-}
-
 /* ---- change ---- */
 
 static size_t size_of(const struct entry *entry) {
@@ -110,7 +99,8 @@ static void *replace(void *old UNUSED, void *fresh) {
 /* Puts a block into the table, in the place of `old`, which is let go. False: out of memory. */
 static bool insert(struct store *store, const struct key *key, struct entry *entry, struct entry *old) {
     struct partition *partition = partition_of(store, key->hash);
-    if (!table_open(store, partition)) {
+    if (partition->count == 0 && !ck_hs_init(&partition->table, CK_HS_MODE_OBJECT | CK_HS_MODE_SPMC, hash_of, same_key,
+                                             &table_memory, TABLE_FIRST, (unsigned long)store->hash_key)) {
         return false;
     }
     if (!ck_hs_apply(&partition->table, key->hash, key, replace, tagged(entry, key->hash))) {
@@ -180,7 +170,7 @@ static void take_out(struct store *store, struct partition *partition, struct en
 
 /* After something has been taken out: nobody walks the table any more. */
 static void tidy(struct partition *partition) {
-    if (partition->count == 0) {
+    if (partition->count == 0 && partition->removed > 0) {
         ck_hs_destroy(&partition->table);
         partition->removed = 0;
     } else if (partition->removed > partition->count + 64) {
@@ -197,71 +187,65 @@ void store_remove(struct store *store, struct entry *entry) {
 
 /* ---- walks ---- */
 
-/* The next entry of a partition; NULL: that was the last. `place` begins as CK_HS_ITERATOR_INITIALIZER. */
-static struct entry *next_of(struct partition *partition, ck_hs_iterator_t *place) {
-    void *entry;
-    return partition->count > 0 && ck_hs_next(&partition->table, place, &entry) ? untagged(entry) : NULL;
+void store_each(struct store *store, uint32_t partition, void (*visit)(void *arg, struct entry *entry), void *arg) {
+    struct partition *walked = &store->partitions[partition];
+    ck_hs_iterator_t place = CK_HS_ITERATOR_INITIALIZER;
+    for (void *found; walked->count > 0 && ck_hs_next(&walked->table, &place, &found);) {
+        if (is_over(store, untagged(found))) {
+            store->counts.expired++;
+            take_out(store, walked, untagged(found));
+        } else if (visit != NULL) {
+            visit(arg, untagged(found));
+        }
+    }
+    tidy(walked);
+}
+
+static void remove_one(void *arg, struct entry *entry) {
+    struct store *store = arg;
+    take_out(store, partition_of(store, store_hash(store->hash_key, entry_key(entry))), entry);
 }
 
 void store_clear(struct store *store) {
     for (uint32_t i = 0; i < STORE_PARTITIONS; i++) {
-        struct partition *partition = &store->partitions[i];
-        ck_hs_iterator_t place = CK_HS_ITERATOR_INITIALIZER;
-        for (struct entry *entry; (entry = next_of(partition, &place)) != NULL;) {
-            entry_release(entry);
-        }
-        if (partition->count > 0) {
-            partition->count = 0;
-            tidy(partition);
-        }
-    }
-    store->counts.keys = store->counts.timed = store->counts.bytes = 0;
-}
-
-void store_each(struct store *store, uint32_t partition, void (*visit)(void *arg, struct entry *entry), void *arg) {
-    ck_hs_iterator_t place = CK_HS_ITERATOR_INITIALIZER;
-    for (struct entry *entry; (entry = next_of(&store->partitions[partition], &place)) != NULL;) {
-        if (!is_over(store, entry)) {
-            visit(arg, entry);
-        }
+        store_each(store, i, remove_one, store);
     }
 }
 
-/* Where the chosen one is among keys that have expired, the first one behind it is taken. */
-struct entry *store_random(struct store *store, uint64_t random) {
-    uint64_t left = store->counts.keys > 0 ? random % store->counts.keys : 0;
-    for (uint32_t i = 0; i < 2 * STORE_PARTITIONS && store->counts.keys > 0; i++) {
-        struct partition *partition = &store->partitions[i % STORE_PARTITIONS];
-        ck_hs_iterator_t place = CK_HS_ITERATOR_INITIALIZER;
-        if (left >= partition->count && left > 0) {
-            left -= partition->count;
-            continue;
-        }
-        for (struct entry *entry; (entry = next_of(partition, &place)) != NULL;) {
-            if (left > 0) {
-                left--;
-            } else if (!is_over(store, entry)) {
-                return entry;
-            }
+uint64_t store_dice(struct store *store) {
+    store->dice++;
+    return store_hash(store->hash_key, (struct text){(const char *)&store->dice, sizeof store->dice});
+}
+
+struct pick {
+    uint64_t left;
+    struct entry *found;
+};
+
+static void pick_one(void *arg, struct entry *entry) {
+    struct pick *pick = arg;
+    pick->found = pick->found == NULL && pick->left-- == 0 ? entry : pick->found;
+}
+
+/* Where the chosen one is among keys that have expired, one behind it is taken. */
+struct entry *store_random(struct store *store) {
+    struct pick pick = {store->counts.keys > 0 ? store_dice(store) % store->counts.keys : 0, NULL};
+    for (uint32_t i = 0; i < 2 * STORE_PARTITIONS && pick.found == NULL; i++) {
+        uint32_t count = store->partitions[i % STORE_PARTITIONS].count;
+        if (pick.left < count) {
+            store_each(store, i % STORE_PARTITIONS, pick_one, &pick);
+        } else {
+            pick.left -= count;
         }
     }
-    return NULL;
+    return pick.found;
 }
 
 void store_sweep(struct store *store, uint32_t limit) {
     uint32_t seen = 0;
     for (uint32_t i = 0; i < STORE_PARTITIONS && seen < limit && store->counts.timed > 0; i++) {
-        struct partition *partition = &store->partitions[store->sweep_at++ % STORE_PARTITIONS];
-        ck_hs_iterator_t place = CK_HS_ITERATOR_INITIALIZER;
-        uint64_t expired = store->counts.expired;
-        for (struct entry *entry; (entry = next_of(partition, &place)) != NULL; seen++) {
-            if (is_over(store, entry)) {
-                take_out(store, partition, entry);
-                store->counts.expired++;
-            }
-        }
-        if (store->counts.expired > expired) {
-            tidy(partition);
-        }
+        uint32_t partition = store->sweep_at++ % STORE_PARTITIONS;
+        seen += store->partitions[partition].count;
+        store_each(store, partition, NULL, NULL);
     }
 }

@@ -14,7 +14,7 @@
 
 #include <ck_hs.h>
 
-#include "text.h"
+#include "resp.h"
 
 #define STORE_PARTITIONS 1024u
 #define STORE_HASH_KEY   16u
@@ -38,18 +38,20 @@ struct key {
 };
 
 struct store_counts {
-    uint64_t keys;
-    uint64_t timed; /* keys with a time of expiry */
-    uint64_t bytes; /* of entries */
-    uint64_t hits, misses;
-    uint64_t expired;
+    uint64_t keys, timed; /* timed: with a time of expiry */
+    uint64_t bytes;       /* of entries */
+    uint64_t hits, misses, expired;
+    uint64_t connected, received, commands; /* of the server's: connections now, and ever; commands */
 };
 
 struct store {
     int64_t now_ms; /* the wall clock, for what expires: to be set before each operation */
     struct store_counts counts;
     const unsigned char *hash_key;
+    size_t max_value;
+    uint32_t shard, shards; /* which one of how many */
     uint32_t sweep_at;
+    uint64_t dice; /* numbers thrown */
     struct partition {
         ck_hs_t table;
         uint32_t count;   /* 0: the table has no memory */
@@ -59,13 +61,11 @@ struct store {
 
 /* SipHash with a key of STORE_HASH_KEY bytes, so that clients cannot choose keys that collide. */
 uint64_t store_hash(const unsigned char *hash_key, struct text name);
-/* Removes everything, and frees its memory. A store is zeroed, but for its hash_key, or cleared. */
+/* Removes everything, and frees its memory. A store is zeroed, but for its settings, or cleared. */
 void store_clear(struct store *store);
 
 /* The entry with this key, which has not expired; NULL if there is none. */
 struct entry *store_find(struct store *store, const struct key *key);
-/* The same, counted as a hit or a miss. */
-struct entry *store_read(struct store *store, const struct key *key);
 /* Fetches what store_find will look at, for a search that is soon to come. */
 void store_prefetch(struct store *store, uint64_t hash);
 /* The entry of a key with a value of this size, for the caller to write; `old` is what store_find gave. With `keep`
@@ -74,10 +74,13 @@ struct entry *store_make(struct store *store, const struct key *key, struct entr
 void store_expire(struct store *store, struct entry *entry, int64_t expire_ms);
 void store_remove(struct store *store, struct entry *entry);
 
-/* Calls visit for the keys of a partition that have not expired. visit must not change the store. */
+/* Calls visit, if not NULL, for the keys of a partition, and drops those that have expired. visit must not change the
+   store. */
 void store_each(struct store *store, uint32_t partition, void (*visit)(void *arg, struct entry *entry), void *arg);
-/* One of the keys; `random` chooses it. NULL if there is none. */
-struct entry *store_random(struct store *store, uint64_t random);
+/* A random number: the same sequence for the same hash key. */
+uint64_t store_dice(struct store *store);
+/* One of the keys. NULL if there is none. */
+struct entry *store_random(struct store *store);
 /* Drops expired keys: looks at no more than about `limit` keys, from where it stopped last time. */
 void store_sweep(struct store *store, uint32_t limit);
 
