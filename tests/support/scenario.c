@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include "scenario.h"
+#include "scenario_jobs.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define STOP_NS         RIM_SECONDS(30)
-#define PROCESS_SECONDS 120u
-#define STEPPED_MAX     64u
+#define STOP_NS     RIM_SECONDS(30)
+#define STEPPED_MAX 64u
 
 struct scenario {
     const char *name;
@@ -38,7 +36,7 @@ struct scenario {
 static struct scenario *current;
 static bool embed; /* the harness steps the shards, whatever a scenario is about */
 
-static const char *driver_name(enum rim_driver_kind driver) {
+const char *scenario_driver_name(enum rim_driver_kind driver) {
     return driver == RIM_DRIVER_SIM ? "sim" : driver == RIM_DRIVER_EPOLL ? "epoll" : "uring";
 }
 
@@ -57,7 +55,7 @@ enum rim_driver_kind scenario_driver(const struct scenario *s) {
 void scenario_check(struct scenario *s, bool ok, const char *what) {
     if (!ok) {
         atomic_fetch_add(&s->failures, 1);
-        fprintf(stderr, "    FAILED %s (%s, seed %llu): %s\n", s->name, driver_name(s->driver),
+        fprintf(stderr, "    FAILED %s (%s, seed %llu): %s\n", s->name, scenario_driver_name(s->driver),
                 (unsigned long long)s->seed, what);
     }
 }
@@ -244,14 +242,7 @@ void scenario_stopped(struct scenario *s) {
 
 /* ---- running ---- */
 
-struct run {
-    const char *program;
-    enum rim_driver_kind driver;
-    uint64_t first_seed, seeds;
-};
-
-/* In the child: one scenario, all its seeds. */
-static int run_seeds(const struct scenario_entry *entry, const struct run *run) {
+int scenario_run_seeds(const struct scenario_entry *entry, const struct scenario_run *run) {
     for (uint64_t i = 0; i < run->seeds; i++) {
         struct scenario s = {.name = entry->name,
                              .program = run->program,
@@ -263,38 +254,26 @@ static int run_seeds(const struct scenario_entry *entry, const struct run *run) 
         end_system(&s);
         scenario_check(&s, count_descriptors() == s.descriptors, "no descriptor leaks");
         if (atomic_load(&s.failures) > 0) {
-            fprintf(stderr, "    again: %s --driver %s --seed %llu --only %s\n", run->program, driver_name(s.driver),
-                    (unsigned long long)s.seed, entry->name);
+            fprintf(stderr, "    again: %s --driver %s --seed %llu --only %s\n", run->program,
+                    scenario_driver_name(s.driver), (unsigned long long)s.seed, entry->name);
             return EXIT_FAILURE;
         }
     }
     return EXIT_SUCCESS;
 }
 
-static bool run_one(const struct scenario_entry *entry, const struct run *run) {
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        alarm(PROCESS_SECONDS);
-        exit(run_seeds(entry, run));
-    }
-    int status = -1;
-    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-    bool ok = child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    if (child > 0 && WIFSIGNALED(status)) {
-        fprintf(stderr, "    %s ended by signal %d%s\n", entry->name, WTERMSIG(status),
-                WTERMSIG(status) == SIGALRM ? " (it took too long)" : "");
-    }
-    printf("%-6s %-5s %s\n", ok ? "ok" : "FAILED", driver_name(run->driver), entry->name);
-    return ok;
-}
-
 struct choice {
     bool uring, epoll, sim;
     uint64_t seed, seeds;
+    unsigned jobs;
     const char *only;
 };
+
+/* Most of them wait most of the time: two for each CPU. */
+static unsigned usual_jobs(void) {
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    return cpus < 1 ? 1 : 2 * (unsigned)cpus;
+}
 
 static void choose_drivers(struct choice *choice, const char *word) {
     bool all = strcmp(word, "all") == 0;
@@ -305,15 +284,12 @@ static void choose_drivers(struct choice *choice, const char *word) {
 
 static bool parse(int argc, char **argv, struct choice *choice) {
     static const struct option options[] = {
-        {"driver", required_argument, NULL, 'd'},
-        {"seeds", required_argument, NULL, 'n'},
-        {"seed", required_argument, NULL, 's'},
-        {"only", required_argument, NULL, 'o'},
-        {"embedded", no_argument, NULL, 'e'},
-        {"list", no_argument, NULL, 'l'},
-        {NULL, 0, NULL, 0},
+        {"driver", required_argument, NULL, 'd'}, {"seeds", required_argument, NULL, 'n'},
+        {"seed", required_argument, NULL, 's'},   {"only", required_argument, NULL, 'o'},
+        {"jobs", required_argument, NULL, 'j'},   {"embedded", no_argument, NULL, 'e'},
+        {"list", no_argument, NULL, 'l'},         {NULL, 0, NULL, 0},
     };
-    *choice = (struct choice){.uring = true, .epoll = true, .sim = true, .seed = 1, .seeds = 10};
+    *choice = (struct choice){.uring = true, .epoll = true, .sim = true, .seed = 1, .seeds = 10, .jobs = usual_jobs()};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
         case 'd':
@@ -328,6 +304,9 @@ static bool parse(int argc, char **argv, struct choice *choice) {
             break;
         case 'e':
             embed = true;
+            break;
+        case 'j':
+            choice->jobs = (unsigned)strtoul(optarg, NULL, 10);
             break;
         case 'o':
             choice->only = optarg;
@@ -354,33 +333,43 @@ static bool is_chosen(const char *name, const struct choice *choice) {
     return choice->only != NULL ? strcmp(choice->only, name) == 0 : !embed || !is_for_threads(name);
 }
 
+static void run_on_drivers(struct scenario_jobs *jobs, const struct scenario_entry *entry, const struct choice *choice,
+                           const char *program) {
+    struct scenario_run run = {.program = program, .first_seed = choice->seed, .seeds = 1};
+    if (choice->uring) {
+        run.driver = RIM_DRIVER_URING;
+        scenario_start_job(jobs, entry, &run);
+    }
+    if (choice->epoll) {
+        run.driver = RIM_DRIVER_EPOLL;
+        scenario_start_job(jobs, entry, &run);
+    }
+    if (choice->sim) {
+        run.driver = RIM_DRIVER_SIM;
+        run.seeds = choice->seeds;
+        scenario_start_job(jobs, entry, &run);
+    }
+}
+
 int scenario_main(int argc, char **argv, const struct scenario_entry *entries, size_t count) {
     struct choice choice;
-    unsigned passed = 0, failed = 0;
     if (!parse(argc, argv, &choice)) {
         for (size_t i = 0; i < count; i++) {
             printf("%s\n", entries[i].name);
         }
         return EXIT_FAILURE;
     }
-    struct run real = {.program = argv[0], .first_seed = choice.seed, .seeds = 1};
-    struct run sim = {.program = argv[0], .driver = RIM_DRIVER_SIM, .first_seed = choice.seed, .seeds = choice.seeds};
+    struct scenario_jobs jobs = {.limit = choice.jobs < 1                   ? 1
+                                          : choice.jobs > SCENARIO_JOBS_MAX ? SCENARIO_JOBS_MAX
+                                                                            : choice.jobs};
     for (size_t i = 0; i < count; i++) {
-        if (!is_chosen(entries[i].name, &choice)) {
-            continue;
-        }
-        if (choice.uring) {
-            real.driver = RIM_DRIVER_URING;
-            *(run_one(&entries[i], &real) ? &passed : &failed) += 1;
-        }
-        if (choice.epoll) {
-            real.driver = RIM_DRIVER_EPOLL;
-            *(run_one(&entries[i], &real) ? &passed : &failed) += 1;
-        }
-        if (choice.sim) {
-            *(run_one(&entries[i], &sim) ? &passed : &failed) += 1;
+        if (is_chosen(entries[i].name, &choice)) {
+            run_on_drivers(&jobs, &entries[i], &choice, argv[0]);
         }
     }
-    printf("%u passed, %u failed\n", passed, failed);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    while (jobs.count > 0) {
+        scenario_end_job(&jobs);
+    }
+    printf("%u passed, %u failed\n", jobs.passed, jobs.failed);
+    return jobs.failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -60,8 +60,8 @@ int scenario_stop(struct scenario *s, uint64_t timeout_ns, rim_stop_report *repo
 /* The scenario has stopped its system by other means. */
 void scenario_stopped(struct scenario *s);
 
-/* Runs the entries as the arguments say (--driver uring|epoll|sim|all, --seeds N, --seed S, --only NAME, --embedded,
-   --list); prints "N passed, N failed". The exit status. */
+/* Runs the entries as the arguments say (--driver uring|epoll|sim|all, --seeds N, --seed S, --only NAME, --jobs N at
+   once, --embedded, --list); prints "N passed, N failed". The exit status. */
 int scenario_main(int argc, char **argv, const struct scenario_entry *entries, size_t count);
 
 #endif
