@@ -96,6 +96,8 @@ static void add_io_stats(rim_ctx *ctx, rim_stats *stats) {
         stats->tls_handshakes = io->tls_handshakes;
         stats->tls_failures = io->tls_failures;
         stats->tls_kernel = io->tls_kernel;
+        stats->zero_copies = io->zero_copies;
+        stats->zero_copies_copied = io->zero_copies_copied;
     }
 }
 

@@ -25,7 +25,7 @@ extern "C" {
     X(short_write, "a send takes less than it is given")                                                               \
     X(reset, "a connection is reset at a send or a receive")                                                           \
     X(drop_more, "a multishot operation ends early and must be armed again")                                           \
-    X(no_buffers, "a receive finds no buffer")                                                                         \
+    X(no_buffers, "a receive finds no buffer; a send from where its bytes lie finds none either")                      \
     X(accept_error, "an accept fails (ECONNABORTED, EMFILE)")                                                          \
     X(refuse_connect, "a connect is refused")                                                                          \
     X(slow_connect, "a connect takes seconds")                                                                         \

@@ -68,6 +68,11 @@ typedef struct rim_socket_options {
                              sent is not lost in a reset; 0: 500 ms */
     uint32_t descriptors; /* that may come with one message over a Unix socket, without TLS (passing.h): Linux 6.0; 0:
                              none, what is sent is closed */
+    uint32_t zero_copy;   /* bytes: what is written with at least so many at once is not copied by the kernel. The
+                             memory stays in use until the peer has acknowledged it, and a stop of the system waits for
+                             that, up to its deadline. Only with io_uring from Linux 6.10 on, TCP, and no TLS; else, and
+                             with 0, never. It pays where the network card takes the bytes from memory, from some 16 KiB
+                             on, and not within a machine: see zero_copies_copied of stats.h */
 } rim_socket_options;
 
 /* Who of the shards gets an accepted connection. */

@@ -57,6 +57,8 @@ extern "C" {
     X(tls_handshakes, "TLS handshakes that succeeded")                                                                 \
     X(tls_failures, "TLS handshakes that failed, or were given up")                                                    \
     X(tls_kernel, "TLS connections whose bytes the kernel seals")                                                      \
+    X(zero_copies, "sends from where the bytes lay that the kernel has let go of")                                     \
+    X(zero_copies_copied, "of those, the ones that the kernel copied all the same")                                    \
     X(memory_bytes, "bytes of pools and arenas in use now")                                                            \
     X(blocks, "pool blocks in use now")                                                                                \
     X(slept_ns, "time spent asleep")

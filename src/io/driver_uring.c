@@ -455,6 +455,7 @@ int rim__uring_open(const struct rim__driver_options *options, struct rim__drive
         (struct rim__io){.ops = &io_ops, .disk = &rim__disk_kernel, .shard = options->shard, .reads_in_batches = true};
     uring->log = options->log;
     uring->traits = *options->traits;
+    uring->io.has_zero_copy = uring->traits.zero_copy;
     uring->event_fd = -1;
     rim__clock_init(&uring->clock);
     int error = open_parts(uring, options);

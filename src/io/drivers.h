@@ -33,6 +33,7 @@ struct rim__uring_traits {
     uint32_t setup_flags; /* of io_uring_setup that were taken */
     uint32_t kernel_major, kernel_minor;
     bool recv_multishot;                    /* else receives are one-shot */
+    bool zero_copy;                         /* of sends */
     bool wake_by_msg_ring;                  /* else by eventfd; chosen by config->wake */
     char wake_reason[RIM_URING_REASON_MAX]; /* "msg_ring: kernel 6.18", "eventfd: asked for" */
 };

@@ -40,9 +40,13 @@ struct rim__map_plan;
 enum rim__op_kind {
     RIM_OP_ACCEPT, /* multishot: result is the new descriptor */
     RIM_OP_RECV,   /* multishot: result is the count, `body` the bytes; 0 the peer's end; -ENOBUFS no buffer free */
-    RIM_OP_SEND,   /* one-shot, of `iov`: result is the count, which may be short */
-    RIM_OP_READY,  /* one-shot: result is what it is ready for, of enum rim_poll_events: of `ready.events`, or an end or
-                      error */
+    /* One-shot, of `iov`: result is the count, which may be short. With `zero_copy` two completions: the first, with
+       `more`, is that; the terminal one says that the kernel has let go of the bytes, which may be long after, and be
+       it that the descriptor was closed and the number reused. Its result is 0, or 1: they were copied all the same.
+       In between another SEND may be submitted. Only where io.has_zero_copy; not with is_plain or control. */
+    RIM_OP_SEND,
+    RIM_OP_READY, /* one-shot: result is what it is ready for, of enum rim_poll_events: of `ready.events`, or an end or
+                     error */
     /* Multishot, as RECV, with what is known of each (`receipt`): of datagrams, and of streams with descriptors. The
        body has the payload at its end, behind at least `message.room` bytes that are the callee's to use. A datagram
        may be empty; of a stream, no bytes and no body are the peer's end. */
@@ -132,7 +136,8 @@ struct rim__op {
         struct {
             uint32_t iov_count;
             uint32_t control_size;
-            void *control; /* what goes with the first byte (sendmsg(2)); NULL: nothing */
+            void *control;  /* what goes with the first byte (sendmsg(2)); NULL: nothing */
+            bool zero_copy; /* from where they lie; to be set with each SEND */
             struct iovec iov[RIM_OP_IOV_MAX];
         } send;
         struct {
@@ -293,11 +298,13 @@ struct rim__io {
     struct rim__shard *shard;
     uint32_t message_max;     /* bytes that room and payload of a RECV_MSG may have; 0: there is no such operation */
     bool reads_in_batches;    /* many reads together are cheaper than as many looks */
+    bool has_zero_copy;       /* of SEND */
     uint64_t operations;      /* completed */
     uint64_t operations_open; /* in flight now */
     uint64_t descriptors;     /* sockets open now: counted by listen, socket, accepted descriptors, and close */
     uint64_t bytes_in, bytes_out;
     uint64_t tls_handshakes, tls_failures, tls_kernel;
+    uint64_t zero_copies, zero_copies_copied; /* sends that the kernel has let go of; of those, the ones it copied */
 };
 
 #endif

@@ -87,7 +87,20 @@ uint32_t rim__outgoing_gather(const struct rim__outgoing *out, struct iovec *iov
     return count;
 }
 
-static void pop(struct rim__outgoing *out, struct rim__shard *shard) {
+uint32_t rim__outgoing_gather_alike(const struct rim__outgoing *out, struct iovec *iov, uint32_t max, uint32_t large,
+                                    bool *is_large) {
+    uint32_t offset = out->offset, count = 0;
+    *is_large = out->head->tag >= large;
+    for (struct rim_msg *at = out->head; at != NULL && count < max && (at->tag >= large) == *is_large; at = at->next) {
+        iov[count].iov_base = (char *)rim__msg_body(at) + offset;
+        iov[count].iov_len = at->tag - offset;
+        count++;
+        offset = 0;
+    }
+    return count;
+}
+
+static struct rim_msg *take(struct rim__outgoing *out) {
     struct rim_msg *item = out->head;
     out->head = item->next;
     out->count--;
@@ -95,7 +108,11 @@ static void pop(struct rim__outgoing *out, struct rim__shard *shard) {
     if (out->open == item) {
         out->open = NULL;
     }
-    rim__msg_release(shard, item);
+    return item;
+}
+
+static void pop(struct rim__outgoing *out, struct rim__shard *shard) {
+    rim__msg_release(shard, take(out));
 }
 
 void rim__outgoing_consume(struct rim__outgoing *out, struct rim__shard *shard, uint64_t bytes) {
@@ -111,6 +128,35 @@ void rim__outgoing_consume(struct rim__outgoing *out, struct rim__shard *shard, 
         out->offset = 0;
         pop(out, shard);
     }
+}
+
+struct rim_msg *rim__outgoing_consume_to(struct rim__outgoing *out, struct rim_msg *kept, uint64_t bytes) {
+    rim__assert(bytes <= out->bytes);
+    out->bytes -= bytes;
+    while (bytes > 0) {
+        uint32_t left = out->head->tag - out->offset;
+        if (bytes < left) {
+            out->offset += (uint32_t)bytes;
+            break;
+        }
+        bytes -= left;
+        out->offset = 0;
+        struct rim_msg *item = take(out);
+        item->next = kept;
+        kept = item;
+    }
+    return kept;
+}
+
+struct rim_msg *rim__outgoing_take_begun(struct rim__outgoing *out) {
+    if (out->offset == 0) {
+        return NULL;
+    }
+    struct rim_msg *item = take(out);
+    out->bytes -= item->tag - out->offset;
+    out->offset = 0;
+    item->next = NULL;
+    return item;
 }
 
 void rim__outgoing_drop(struct rim__outgoing *out, struct rim__shard *shard) {

@@ -10,6 +10,7 @@
 #ifndef RINGMAIL_IO_OUTGOING_H
 #define RINGMAIL_IO_OUTGOING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -42,8 +43,16 @@ int rim__outgoing_copy(struct rim__outgoing *out, struct rim__shard *shard, cons
 struct rim__passing *rim__outgoing_gift(const struct rim__outgoing *out);
 /* The first pieces, at most `max`, and none behind the first that has descriptors. Returns how many. */
 uint32_t rim__outgoing_gather(const struct rim__outgoing *out, struct iovec *iov, uint32_t max);
+/* The first pieces, as many as are all of items with at least `large` bytes, or all of smaller ones, as the first is.
+   Which of the two is `is_large`. */
+uint32_t rim__outgoing_gather_alike(const struct rim__outgoing *out, struct iovec *iov, uint32_t max, uint32_t large,
+                                    bool *is_large);
 /* So many bytes have been sent. */
 void rim__outgoing_consume(struct rim__outgoing *out, struct rim__shard *shard, uint64_t bytes);
+/* The same, but what is through is not freed, but put before `kept`, a list by next; returns that. */
+struct rim_msg *rim__outgoing_consume_to(struct rim__outgoing *out, struct rim_msg *kept, uint64_t bytes);
+/* The first item, if some of it has been sent; then it is not in the queue any more. Else NULL. */
+struct rim_msg *rim__outgoing_take_begun(struct rim__outgoing *out);
 /* Frees everything. */
 void rim__outgoing_drop(struct rim__outgoing *out, struct rim__shard *shard);
 

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/assert.h"
+#include "io/lending.h"
 #include "io/passing.h"
 #include "io/region.h"
 #include "io/socket.h"
@@ -173,11 +174,18 @@ int rim__output_mark(struct rim__socket *socket, rim_ref asker, uint64_t cookie)
     return 0;
 }
 
-static void sent(struct rim__op *op, const struct rim__completion *completion) {
-    struct rim__socket *socket = rim__container_of(op, struct rim__socket, output.op);
+static void consume(struct rim__socket *socket, uint32_t count) {
+    if (rim__unlikely(socket->output.lending != NULL)) {
+        rim__lending_consume(socket, count);
+    } else {
+        rim__outgoing_consume(&socket->output.out, rim__socket_shard(socket), count);
+    }
+}
+
+void rim__output_sent(struct rim__socket *socket, int32_t result) {
     struct rim__output *output = &socket->output;
-    if (completion->result > 0) {
-        uint32_t count = (uint32_t)completion->result;
+    if (result > 0) {
+        uint32_t count = (uint32_t)result;
         if (rim__unlikely(socket->tls != NULL)) {
             count = rim__tls_left(socket->tls, rim__socket_shard(socket), count);
         }
@@ -185,16 +193,19 @@ static void sent(struct rim__op *op, const struct rim__completion *completion) {
         if (rim__unlikely(socket->patience.is_timed)) {
             rim__patience_note_left(socket);
         }
-        rim__outgoing_consume(&output->out, rim__socket_shard(socket), count);
+        consume(socket, count);
         if (!socket->service->detached) {
             tell_marks(socket);
             check_pressure(socket);
         }
-    } else if (completion->result < 0 && completion->result != -ECANCELED && completion->result != -EINTR &&
-               completion->result != -EAGAIN) {
-        rim__socket_lose(socket, completion->result);
+    } else if (result < 0 && result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
+        rim__socket_lose(socket, result);
     }
     rim__socket_push(socket);
+}
+
+static void sent(struct rim__op *op, const struct rim__completion *completion) {
+    rim__output_sent(rim__container_of(op, struct rim__socket, output.op), completion->result);
 }
 
 /* What goes with the first byte of this send. */
@@ -204,24 +215,56 @@ static void add_gift(struct rim__output *output) {
     output->op.send.control_size = gift != NULL ? rim__passing_room(gift->count) : 0;
 }
 
+/* What goes next, into `op`. 0; or it is seen to: 1, or negative. */
+static int prepare_send(struct rim__socket *socket) {
+    struct rim__output *output = &socket->output;
+    if (rim__likely(socket->tls == NULL && !output->lends)) {
+        output->op.send.iov_count = rim__outgoing_gather(&output->out, output->op.send.iov, RIM_OP_IOV_MAX);
+        add_gift(output);
+        return 0;
+    }
+    output->op.send.control = NULL;
+    output->op.send.control_size = 0;
+    if (socket->tls == NULL) {
+        return rim__lending_send(socket);
+    }
+    output->op.send.iov_count = rim__tls_gather(socket->tls, output->op.send.iov, RIM_OP_IOV_MAX);
+    return 0;
+}
+
 static void start_send(struct rim__socket *socket) {
     struct rim__output *output = &socket->output;
     struct rim__io *io = socket->service->io;
     output->op.kind = RIM_OP_SEND;
     output->op.fd = socket->fd;
     output->op.done = sent;
-    if (rim__unlikely(socket->tls != NULL)) {
-        output->op.send.iov_count = rim__tls_gather(socket->tls, output->op.send.iov, RIM_OP_IOV_MAX);
-        output->op.send.control = NULL;
-        output->op.send.control_size = 0;
-    } else {
-        output->op.send.iov_count = rim__outgoing_gather(&output->out, output->op.send.iov, RIM_OP_IOV_MAX);
-        add_gift(output);
-    }
-    int result = io->ops->submit(io, &output->op);
-    if (result != 0) {
+    output->op.send.zero_copy = false;
+    int result = prepare_send(socket);
+    result = result == 0 ? io->ops->submit(io, &output->op) : result;
+    if (result < 0) {
         rim__socket_lose(socket, result);
     }
+}
+
+bool rim__output_is_sending(const struct rim__socket *socket) {
+    const struct rim__output *output = &socket->output;
+    return output->op.in_flight || (rim__unlikely(output->lending != NULL) && rim__lending_is_sending(output->lending));
+}
+
+void rim__output_cancel(struct rim__socket *socket) {
+    struct rim__output *output = &socket->output;
+    struct rim__io *io = socket->service->io;
+    if (output->op.in_flight && !output->op.cancelling) {
+        io->ops->cancel(io, &output->op);
+    }
+    if (output->lending != NULL) {
+        rim__lending_cancel(output->lending);
+    }
+}
+
+void rim__output_tune(struct rim__socket *socket) {
+    bool is_tcp = socket->label == NULL && socket->peer.family != RIM_FAMILY_UNIX && socket->tls == NULL;
+    socket->output.lends = socket->options.zero_copy != 0 && is_tcp && socket->service->io->has_zero_copy;
 }
 
 bool rim__output_waits(const struct rim__socket *socket) {
@@ -242,7 +285,7 @@ void rim__output_drop(struct rim__socket *socket) {
 
 void rim__output_push(struct rim__socket *socket) {
     struct rim__output *output = &socket->output;
-    if (output->op.in_flight) {
+    if (rim__output_is_sending(socket)) {
         return;
     }
     bool is_due = output->out.bytes > 0;
@@ -285,8 +328,11 @@ int rim__output_connect(struct rim__socket *socket, uint64_t deadline_ns) {
 void rim__output_finish(struct rim__socket *socket) {
     struct rim__output *output = &socket->output;
     struct rim__shard *shard = rim__socket_shard(socket);
-    rim__assert(!output->op.in_flight);
+    rim__assert(!rim__output_is_sending(socket));
     output->unwritten += output->out.bytes;
+    if (output->lending != NULL) {
+        rim__lending_leave(socket);
+    }
     rim__outgoing_drop(&output->out, shard);
     set_held(socket, false);
     while (output->marks != NULL) {

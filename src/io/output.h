@@ -14,6 +14,7 @@
 #include "io/op.h"
 #include "io/outgoing.h"
 
+struct rim__lending;
 struct rim__socket;
 struct rim__mark;
 
@@ -25,6 +26,8 @@ struct rim__output {
     struct rim__mark *marks, *last_mark; /* first come first served */
     uint64_t sent;                       /* bytes */
     uint64_t unwritten;                  /* bytes that were written too late, or never left */
+    struct rim__lending *lending;        /* sends that are not copied; NULL: there was none as yet */
+    bool lends;                          /* large messages are sent so */
     bool held;                           /* the actor is */
     bool ended;                          /* nothing more is to be written: shutdown or close was asked for */
     bool shut;                           /* and the peer has been told */
@@ -53,6 +56,14 @@ bool rim__output_has_spoken(const struct rim__socket *socket);
 void rim__output_drop(struct rim__socket *socket);
 /* Starts a send, or tells the peer of the end, if it is time. */
 void rim__output_push(struct rim__socket *socket);
+/* Whether a send is under way; one that is through, but whose bytes the kernel still has, is not. */
+bool rim__output_is_sending(const struct rim__socket *socket);
+/* Asks for the early end of it, or of the connect. */
+void rim__output_cancel(struct rim__socket *socket);
+/* How a send went: the count, or negative. Starts the next. */
+void rim__output_sent(struct rim__socket *socket, int32_t result);
+/* The socket is open, or has other options. */
+void rim__output_tune(struct rim__socket *socket);
 /* Submits the connect. 0 or negative. */
 int rim__output_connect(struct rim__socket *socket, uint64_t deadline_ns);
 /* Frees everything; nothing is in flight. What was not sent is counted. */

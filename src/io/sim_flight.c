@@ -10,9 +10,10 @@
 #include "io/sim_stream.h"
 #include "io/sim_world.h"
 
-#define RUN_MAX          128      /* completions in one poll */
-#define HELD_NS_MAX      2000000u /* a late completion's delay */
-#define CLOSE_ROUNDS_MAX 10000    /* done() that submits again for ever is a bug of the layer above */
+#define RUN_MAX          128       /* completions in one poll */
+#define HELD_NS_MAX      2000000u  /* a late completion's delay */
+#define NOTICE_NS_MAX    50000000u /* a late notice's; else it comes as an answer of the peer would */
+#define CLOSE_ROUNDS_MAX 10000     /* done() that submits again for ever is a bug of the layer above */
 
 /* ---- the table ---- */
 
@@ -107,7 +108,7 @@ static void check(const struct rim__sim_flight *flight) {
     rim__assert(op->kind == flight->kind);
     rim__assert(op->fd == flight->fd);
     rim__assert(op->done != NULL);
-    rim__assert(flight->socket->flights[flight->kind] == flight);
+    rim__assert(flight->lent || flight->socket->flights[flight->kind] == flight);
 }
 
 /* ---- submit and cancel ---- */
@@ -200,9 +201,45 @@ static void count(struct rim__io *io, const struct rim__sim_flight *flight, int3
     io->operations++;
     if (result > 0 && (flight->kind == RIM_OP_RECV || flight->kind == RIM_OP_RECV_MSG)) {
         io->bytes_in += (uint64_t)result;
-    } else if (result > 0 && flight->kind == RIM_OP_SEND) {
+    } else if (result > 0 && flight->kind == RIM_OP_SEND && !flight->lent) {
         io->bytes_out += (uint64_t)result;
     }
+    if (flight->lent) {
+        io->zero_copies++;
+        io->zero_copies_copied += (uint32_t)result;
+    }
+}
+
+static void hold(struct rim__sim_flight *flight, const struct rim__completion *completion, uint64_t ns);
+
+/* Its first completion is about to be told: the next send may begin. */
+static void lend(struct rim__sim_flight *flight) {
+    struct rim__sim *sim = flight->owner->sim;
+    const struct rim__completion notice = {.result = (int32_t)rim__random_below(&sim->random, 2)};
+    bool is_late = rim__sim_strikes(sim, RIM_FAULT_late_completion);
+    flight->socket->flights[flight->kind] = NULL;
+    flight->socket = NULL;
+    flight->lent = true;
+    hold(flight, &notice, rim__sim_between(sim, 1, is_late ? NOTICE_NS_MAX : 2 * sim->latency_ns));
+}
+
+static void end(struct rim__sim_flight *flight) {
+    struct rim__sim_shard *self = flight->owner;
+    struct rim__op *op = flight->op;
+    rim__assert(flight->sum == sum_of(op));
+    unready(flight);
+    *flight->link = flight->next;
+    if (flight->next != NULL) {
+        flight->next->link = flight->link;
+    }
+    if (!flight->lent) {
+        flight->socket->flights[flight->kind] = NULL;
+    }
+    flight->op = NULL;
+    self->io.operations_open--;
+    op->in_flight = false;
+    op->cancelling = false;
+    put_unused(flight);
 }
 
 static void complete(struct rim__sim_flight *flight, const struct rim__completion *completion) {
@@ -214,18 +251,9 @@ static void complete(struct rim__sim_flight *flight, const struct rim__completio
                   ((uint64_t)self->shard->index << 40) + ((uint64_t)flight->fd << 8) + flight->kind,
                   ((uint64_t)(uint32_t)completion->result << 1) + completion->more);
     if (!completion->more) {
-        rim__assert(flight->sum == sum_of(op));
-        unready(flight);
-        *flight->link = flight->next;
-        if (flight->next != NULL) {
-            flight->next->link = flight->link;
-        }
-        flight->socket->flights[flight->kind] = NULL;
-        flight->op = NULL;
-        self->io.operations_open--;
-        op->in_flight = false;
-        op->cancelling = false;
-        put_unused(flight);
+        end(flight);
+    } else if (flight->kind == RIM_OP_SEND) {
+        lend(flight);
     }
     op->done(op, completion);
 }
@@ -244,12 +272,12 @@ static void fire_held(const struct rim__sim_event *event) {
     }
 }
 
-static void hold(struct rim__sim_flight *flight, const struct rim__completion *completion) {
+static void hold(struct rim__sim_flight *flight, const struct rim__completion *completion, uint64_t ns) {
     struct rim__sim *sim = flight->owner->sim;
     unready(flight);
     flight->holding = true;
     flight->held = *completion;
-    flight->held_ns = sim->now_ns + rim__sim_between(sim, 1, HELD_NS_MAX);
+    flight->held_ns = sim->now_ns + ns;
     rim__sim_event_push(&sim->events, (struct rim__sim_event){
                                           .due_ns = flight->held_ns,
                                           .fire = fire_held,
@@ -276,7 +304,7 @@ static bool attempt(struct rim__sim_flight *flight) {
     struct rim__completion completion = {0};
     if (may_perform && rim__sim_io_perform(flight, &completion)) {
         if (rim__sim_strikes(sim, RIM_FAULT_late_completion)) {
-            hold(flight, &completion);
+            hold(flight, &completion, rim__sim_between(sim, 1, HELD_NS_MAX));
             return false;
         }
         complete(flight, &completion);

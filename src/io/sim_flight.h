@@ -10,6 +10,10 @@
  * ready ones is next is chosen by the seed; the completions of one operation keep their order. A cancelled operation
  * that could have completed does so at times, by the seed.
  *
+ * A send with zero_copy leaves its socket with its first completion, and is over when its notice is: some time later,
+ * whatever has become of the connection, and the sooner of two sends not always before the later. It cannot be
+ * cancelled any more.
+ *
  *     Ledger   asserted: an operation is not submitted twice, not changed while in flight, and what a send names has
  *              the same bytes at its completion as at its submit; a descriptor has one operation of a kind
  *     Threads  the one that steps
@@ -42,6 +46,7 @@ struct rim__sim_flight {
     bool spared;                 /* cancelled, but had its chance to complete */
     bool starved;                /* a receive that waits for a buffer */
     bool holding;                /* a completion is held back */
+    bool lent;                   /* a send that is over but for its notice; `socket` is NULL */
     uint64_t held_ns;            /* until then */
     struct rim__receipt receipt; /* of the completion, with RECV_MSG */
     struct rim__completion held;

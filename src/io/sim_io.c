@@ -206,6 +206,7 @@ static size_t size_of(const struct rim__op *op) {
 static bool perform_send(struct rim__sim_flight *flight, struct rim__completion *out) {
     struct rim__sim *sim = flight->owner->sim;
     struct rim__sim_socket *socket = flight->socket;
+    bool is_zero_copy = flight->op->send.zero_copy;
     if (socket->kind != RIM_SIM_STREAM) {
         return finish_with(out, -ENOTCONN);
     }
@@ -220,6 +221,10 @@ static bool perform_send(struct rim__sim_flight *flight, struct rim__completion 
     if (size > 0 && room == 0) {
         return false;
     }
+    if (is_zero_copy && rim__sim_strikes(sim, RIM_FAULT_no_buffers)) {
+        *out = (struct rim__completion){.result = -ENOBUFS, .more = true}; /* there is a notice of an error, too */
+        return true;
+    }
     if (!socket->is_pipe && rim__sim_strikes(sim, RIM_FAULT_reset)) {
         rim__sim_stream_break(socket->conn, socket->side);
         return finish_with(out, rim__sim_stream_error(end, -EPIPE));
@@ -230,7 +235,8 @@ static bool perform_send(struct rim__sim_flight *flight, struct rim__completion 
     } else {
         rim__sim_stream_put(socket->conn, socket->side, flight->op, size);
     }
-    return finish_with(out, (int32_t)size);
+    *out = (struct rim__completion){.result = (int32_t)size, .more = is_zero_copy};
+    return true;
 }
 
 static bool perform_ready(struct rim__sim_flight *flight, struct rim__completion *out) {

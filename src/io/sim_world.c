@@ -82,8 +82,11 @@ int rim__sim_open(struct rim__sim *sim, struct rim__shard *shard, struct rim__dr
     self->wake_ns = RIM_SIM_NEVER;
     self->pool = (struct rim__sim_pool){.count = sim->buffers, .bytes = sim->buffer_bytes, .owner = self};
     self->driver = (struct rim__driver){.ops = &rim__driver_sim_ops, .shard = shard};
-    self->io =
-        (struct rim__io){.ops = &rim__sim_io_ops, .disk = &sim->disk, .shard = shard, .message_max = sim->buffer_bytes};
+    self->io = (struct rim__io){.ops = &rim__sim_io_ops,
+                                .disk = &sim->disk,
+                                .shard = shard,
+                                .message_max = sim->buffer_bytes,
+                                .has_zero_copy = true};
     sim->shards[shard->index] = self;
     if (shard->index >= sim->shard_count) {
         sim->shard_count = shard->index + 1;

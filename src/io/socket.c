@@ -141,6 +141,7 @@ void rim__socket_discard(struct rim__socket *socket) {
 static void begin_use(struct rim__socket *socket) {
     struct rim__service *service = socket->service;
     rim__patience_start(socket);
+    rim__output_tune(socket);
     if (!socket->connecting) {
         return;
     }
@@ -192,7 +193,6 @@ int rim__socket_shut(struct rim__socket *socket, int how) {
 }
 
 static void begin_closing(struct rim__socket *socket) {
-    struct rim__io *io = socket->service->io;
     bool was_connecting = socket->state == RIM_SOCKET_IS_CONNECTING;
     enter(socket, RIM_SOCKET_IS_CLOSING);
     rim__timer_disarm(&socket->service->shard->timers, &socket->linger);
@@ -204,9 +204,7 @@ static void begin_closing(struct rim__socket *socket) {
         (void)rim__socket_shut(socket, SHUT_RDWR); /* fails where the peer was faster */
     }
     rim__input_cancel(socket);
-    if (socket->output.op.in_flight && !socket->output.op.cancelling) {
-        io->ops->cancel(io, &socket->output.op);
-    }
+    rim__output_cancel(socket);
 }
 
 void rim__socket_lose(struct rim__socket *socket, int error) {
@@ -398,7 +396,7 @@ static bool step(struct rim__socket *socket) {
         break;
     case RIM_SOCKET_IS_FLUSHING:
         rim__output_push(socket);
-        if (socket->state == before && output->out.bytes == 0 && !output->op.in_flight) {
+        if (socket->state == before && output->out.bytes == 0 && !rim__output_is_sending(socket)) {
             flushed(socket);
         } else if (socket->state == before) {
             rim__input_update(socket);
@@ -412,7 +410,7 @@ static bool step(struct rim__socket *socket) {
         }
         break;
     case RIM_SOCKET_IS_CLOSING:
-        if (!output->op.in_flight && !socket->input.op.in_flight && !is_dialling(socket)) {
+        if (!rim__output_is_sending(socket) && !socket->input.op.in_flight && !is_dialling(socket)) {
             nothing_in_flight(socket);
         }
         break;

@@ -94,13 +94,13 @@ static struct rim__socket *accept_birth(rim_ctx *ctx, const struct rim__socket_b
         give_up(ctx, service, birth);
         return NULL;
     }
+    socket->options = birth->options; /* before its owner's init, which may set others */
     if (adopt(ctx, socket, birth) != 0) {
         rim__socket_discard(socket);
         give_up(ctx, service, birth);
         return NULL;
     }
     socket->gone = birth->gone;
-    socket->options = birth->options;
     rim__body_release(service->shard, birth->taken);
     rim__socket_opened(socket);
     rim__socket_settle(socket);

@@ -37,6 +37,7 @@ int rim__socket_tune(struct rim__socket *socket, const rim_socket_options *optio
     socket->options = *options;
     if (socket->state != RIM_SOCKET_IS_CONNECTING) {
         rim__patience_start(socket);
+        rim__output_tune(socket);
     }
     return result;
 }

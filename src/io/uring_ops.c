@@ -13,6 +13,8 @@
 #include "ringmail/error.h"
 
 #define ACCEPT_DONTWAIT (1u << 1) /* IORING_ACCEPT_DONTWAIT of Linux 6.10, newer than some headers */
+#define REPORT_USAGE    (1u << 3) /* IORING_SEND_ZC_REPORT_USAGE of Linux 6.2 */
+#define USAGE_COPIED    (1u << 31)
 #define GENERATION_MASK 0xffffffu
 #define RIM_URING_HERE  UINT64_MAX /* an offset: where the file stands; a pipe has none */
 #define CHUNKS_MAX      8192u      /* a million ops: more than there are descriptors */
@@ -148,6 +150,12 @@ static void fill_send(struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
     struct rim__op *op = slot->op;
     if (rim__unlikely(op->is_plain)) {
         io_uring_prep_writev(sqe, op->fd, op->send.iov, op->send.iov_count, RIM_URING_HERE);
+        return;
+    }
+    if (rim__unlikely(op->send.zero_copy)) {
+        slot->message = (struct msghdr){.msg_iov = op->send.iov, .msg_iovlen = op->send.iov_count};
+        io_uring_prep_sendmsg_zc(sqe, op->fd, &slot->message, MSG_NOSIGNAL);
+        sqe->ioprio = REPORT_USAGE;
         return;
     }
     if (op->send.iov_count == 1 && op->send.control == NULL) {
@@ -357,6 +365,14 @@ static void take_bytes(struct rim__uring *uring, const struct io_uring_cqe *cqe,
     }
 }
 
+/* The kernel has let go of the bytes of a send: of what says so comes 0 or 1. */
+static void take_notice(struct rim__uring *uring, struct rim__completion *completion) {
+    bool was_copied = ((uint32_t)completion->result & USAGE_COPIED) != 0;
+    completion->result = was_copied;
+    uring->io.zero_copies++;
+    uring->io.zero_copies_copied += was_copied;
+}
+
 static void account(struct rim__uring *uring, const struct rim__uring_slot *slot, struct rim__completion *completion) {
     switch (slot->op->kind) {
     case RIM_OP_ACCEPT:
@@ -393,6 +409,10 @@ void rim__uring_ops_complete(struct rim__uring *uring, const struct io_uring_cqe
     if (slot->op->kind == RIM_OP_RECV_MSG && completion.body != NULL) {
         rim__uring_message_read(uring, slot->op, &completion, &receipt);
     }
-    account(uring, slot, &completion);
+    if (rim__unlikely(cqe->flags & IORING_CQE_F_NOTIF)) {
+        take_notice(uring, &completion);
+    } else {
+        account(uring, slot, &completion);
+    }
     tell(uring, slot, &completion);
 }

@@ -112,6 +112,15 @@ static bool is_trusted(const struct rim__uring_traits *traits) {
     return traits->kernel_major > 6 || (traits->kernel_major == 6 && traits->kernel_minor >= 11);
 }
 
+/*
+ * Before 6.10 each such send had a notification of its own, which what follows cannot be merged with: it cost more than
+ * the copy. That also is later than the word about what was copied all the same (6.2).
+ */
+static bool has_zero_copy(const struct rim__uring_traits *traits, struct rim__uring_ring *ring) {
+    bool is_new = traits->kernel_major > 6 || (traits->kernel_major == 6 && traits->kernel_minor >= 10);
+    return is_new && has_op(ring, IORING_OP_SENDMSG_ZC);
+}
+
 static void choose_wake(struct rim__uring_traits *traits, enum rim_wake_kind asked, bool has_msg_ring) {
     const char *by = "eventfd";
     char reason[64];
@@ -143,6 +152,7 @@ int rim__uring_probe(const rim_config *config, struct rim__uring_traits *out) {
     }
     if (error == 0) {
         out->setup_flags = ring.setup_flags;
+        out->zero_copy = has_zero_copy(out, &ring);
         choose_wake(out, config->wake, has_op(&ring, IORING_OP_MSG_RING));
     }
     rim__uring_ring_close(&ring);

@@ -5,7 +5,7 @@
 #include "closing.h"
 
 enum { HOST, CLIENT, ECHO };
-enum { CHUNK = 9000, CHUNKS = 3, FILE_BYTES = 150000 };
+enum { CHUNK = 9000, CHUNKS = 3, FILE_BYTES = 150000, LENT = 2000 };
 enum { PORT, HEARD, LISTENER, SOCKET, SOURCE };
 
 static bool is(uint32_t variant) {
@@ -13,7 +13,9 @@ static bool is(uint32_t variant) {
 }
 
 static void listen_at(rim_ctx *ctx) {
-    rim_listen_options options = {.host = is(CLOSING_UNIX) ? "unix:@closing" : "127.0.0.1", .owner = &closing_accepted};
+    rim_listen_options options = {.host = is(CLOSING_UNIX) ? "unix:@closing" : "127.0.0.1",
+                                  .owner = &closing_accepted,
+                                  .socket.zero_copy = is(CLOSING_LENDS) ? LENT : 0};
     if (rim_listen(ctx, &options, &closing.numbers[LISTENER]) == 0) {
         closing_made(ctx, HOST, closing.numbers[LISTENER], NULL);
     }
@@ -28,7 +30,8 @@ static void begin(rim_ctx *ctx, uint32_t actor) {
 static void connect_to(rim_ctx *ctx) {
     rim_connect_options options = {.host = is(CLOSING_UNIX) ? "unix:@closing" : "127.0.0.1",
                                    .port = (uint16_t)closing.numbers[PORT],
-                                   .timeout_ns = RIM_SECONDS(5)};
+                                   .timeout_ns = RIM_SECONDS(5),
+                                   .socket.zero_copy = is(CLOSING_LENDS) ? LENT : 0};
     if (rim_connect(ctx, &options, &closing.numbers[SOCKET]) == 0) {
         closing_made(ctx, CLIENT, closing.numbers[SOCKET], is(CLOSING_ABORTS) ? rim_socket_abort : rim_socket_close);
     }
@@ -153,6 +156,11 @@ const struct closing_case closing_streams[] = {
     STREAM("accepted-abort", 2, false, CLOSING_ABORTS),
     STREAM("unix-connect", 1, true, CLOSING_UNIX),
     STREAM("unix-accepted", 2, false, CLOSING_UNIX),
+    STREAM("zero-copy", 1, false, CLOSING_LENDS),
+    STREAM("zero-copy-apart", 1, true, CLOSING_LENDS),
+    STREAM("zero-copy-abort", 1, true, CLOSING_LENDS | CLOSING_ABORTS),
+    STREAM("zero-copy-accepted", 2, false, CLOSING_LENDS),
+    STREAM("zero-copy-accepted-abort", 2, true, CLOSING_LENDS | CLOSING_ABORTS),
     STREAM("file-sent-socket", 1, false, CLOSING_SENDS_FILE),
     STREAM("file-sent-receiver", 2, true, CLOSING_SENDS_FILE),
     STREAM("file-sent-file", 3, true, CLOSING_SENDS_FILE),

@@ -378,6 +378,11 @@
     X(socket_close_flushes)                                                                                            \
     X(socket_flushes_when_its_owner_ends)                                                                              \
     X(socket_abort_resets_the_peer)                                                                                    \
+    X(zero_copy_keeps_the_order_with_copies)                                                                           \
+    X(zero_copy_keeps_the_memory_until_its_notice)                                                                     \
+    X(zero_copy_ends_in_every_way_while_notices_are_out)                                                               \
+    X(zero_copy_stops_with_notices_out)                                                                                \
+    X(socket_options_that_an_init_sets_stay)                                                                           \
     X(otp_sup_start_normal)                                                                                            \
     X(otp_sup_start_ignore_child)                                                                                      \
     X(otp_sup_start_ignore_temporary_child)                                                                            \
