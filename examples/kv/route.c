@@ -4,6 +4,7 @@
 
 #define BATCH_BYTES     16384u /* a batch with so much takes no more */
 #define REQUEST_TIMEOUT RIM_SECONDS(60)
+#define KEYS_AT_ONCE    32u
 
 static const char no_memory[] = "-OOM out of memory\r\n";
 
@@ -23,6 +24,10 @@ struct gather {
 };
 
 static void gather_take(struct gather *gather, struct text answer);
+
+static uint32_t shard_of(const struct server *server, struct text key) {
+    return server->count > 1 ? rim_shard_for(store_hash(server->hash_key, key), server->count) : 0;
+}
 
 /* ---- asking ---- */
 
@@ -242,11 +247,30 @@ static void ask_everywhere(struct call *call) {
     }
 }
 
-/* Once for each key, with what belongs to it. */
-static void ask_each(struct gather *gather, const struct command *command, const struct text *args, uint32_t count,
+/* Asks each shard about its keys: of what belongs to each key, the first `take`. */
+static void ask_keys(struct gather *gather, const struct command *command, const struct text *args, uint32_t count,
                      uint32_t take) {
-    for (uint32_t i = 0; i + 1 < count; i += gather->command->step) {
-        gather_ask(gather, command, args + i, 1 + take);
+    struct connection *c = gather->c;
+    uint32_t step = gather->command->step;
+    struct text part[1 + 2 * KEYS_AT_ONCE] = {{NULL, 0}};
+    uint8_t where[KEYS_AT_ONCE];
+    for (uint32_t first = 1; first < count; first += KEYS_AT_ONCE * step) {
+        uint32_t left = (count - first) / step, keys = left < KEYS_AT_ONCE ? left : KEYS_AT_ONCE;
+        for (uint32_t i = 0; i < keys; i++) {
+            where[i] = (uint8_t)shard_of(c->server, args[first + i * step]);
+        }
+        for (uint32_t shard = 0; shard < c->server->count; shard++) {
+            uint32_t size = 1;
+            for (uint32_t i = 0; i < keys; i++) {
+                if (where[i] == shard) {
+                    memcpy(&part[size], &args[first + i * step], take * sizeof *part);
+                    size += take;
+                }
+            }
+            if (size > 1) {
+                gather_ask(gather, command, part, size);
+            }
+        }
     }
     gather_end(gather);
 }
@@ -282,7 +306,7 @@ static void begin_steps(struct call *call) {
     gather->step = 1;
     c->in_steps = true;
     if (call->command->step == 2) {
-        ask_each(gather, named("exists"), call->args, call->count, 1);
+        ask_keys(gather, named("exists"), call->args, call->count, 1);
     } else {
         gather_ask(gather, named("kv.dump"), call->args, 2);
         gather_end(gather);
@@ -332,7 +356,7 @@ static void take_step(struct gather *gather) {
     } else { /* MSETNX */
         gather->step = 0;
         gather->sum = !found;
-        ask_each(gather, named("mset"), parts->args, found ? 0 : parts->count, 2);
+        ask_keys(gather, named("mset"), parts->args, found ? 0 : parts->count, 2);
     }
 }
 
@@ -359,7 +383,7 @@ static void route_keys(struct call *call) {
     uint32_t shard = rim_shard_for(call->key.hash, server->count);
     bool together = true;
     for (uint32_t i = first + command->step; i < end && together && server->count > 1; i += command->step) {
-        together = rim_shard_for(store_hash(server->hash_key, call->args[i]), server->count) == shard;
+        together = shard_of(server, call->args[i]) == shard;
     }
     if ((end - first) % command->step != 0) {
         reply_wrong_arity(call);
@@ -372,7 +396,7 @@ static void route_keys(struct call *call) {
     } else {
         struct gather *gather = gather_begin(call);
         if (gather != NULL) {
-            ask_each(gather, command, call->args, call->count, command->step);
+            ask_keys(gather, command, call->args, call->count, command->step);
         }
     }
 }
