@@ -18,9 +18,9 @@ struct gather {
     int64_t sum;      /* of the numbers with which they begin */
     rim_buffer text;  /* what follows there, of all; an error, if failed */
     bool failed;
-    uint32_t step;      /* of a command in steps: the next one; 0: none is to come */
+    uint32_t steps;     /* of a command in steps: how many are to come */
     rim_buffer request; /* its packed arguments */
-    int64_t mark;
+    int64_t mark;       /* of the value that is copied */
 };
 
 static void gather_take(struct gather *gather, struct text answer);
@@ -92,6 +92,9 @@ static void take_answer(struct connection *c, uint64_t target, struct text text)
 static void ask(struct call *call, uint64_t target, uint32_t shard) {
     struct connection *c = call->c;
     call->asked = true;
+    if (target & 1) {
+        ((struct gather *)(uintptr_t)(target - 1))->pending++;
+    }
     if (c->server->shards[shard] == c->shard) {
         command_run(call, &c->shard->out, c->used_ms);
         target & 1 ? take_answer(c, target, reply_text(&c->shard->out)) : connection_reply(c, target >> 1);
@@ -202,47 +205,44 @@ static void gather_finish(struct gather *gather) {
 /* One of what was pending is not any more. The gather may be gone then. */
 static void gather_end(struct gather *gather) {
     if (--gather->pending == 0) {
-        gather->step > 0 && !gather->failed ? take_step(gather) : gather_finish(gather);
+        gather->steps > 0 && !gather->failed ? take_step(gather) : gather_finish(gather);
     }
 }
 
 static void gather_take(struct gather *gather, struct text answer) {
     struct connection *c = gather->c;
-    const char *end = memchr(answer.at, '\r', answer.size);
-    size_t head = end != NULL ? (size_t)(end - answer.at) : 0;
-    bool failed = answer.at[0] == '-';
+    rim_buffer *text = &gather->text;
+    size_t head = (size_t)((const char *)memchr(answer.at, '\r', answer.size) - answer.at);
     int64_t number;
-    if (!gather->failed && !failed && text_number((struct text){answer.at + 1, head - 1}, &number)) {
-        gather->sum += number;
-    }
     if (!gather->failed) {
-        gather->text.size = failed ? 0 : gather->text.size;
-        head = failed ? 0 : head + 2;
-        (void)rim_buffer_add(c->ctx, &gather->text, answer.at + head, answer.size - head);
-    }
-    gather->failed |= failed;
-    if (gather->text.failed) {
-        gather->failed = true;
-        rim_buffer_clear(c->ctx, &gather->text);
-        (void)rim_buffer_add(c->ctx, &gather->text, no_memory, sizeof no_memory - 1);
+        gather->failed = answer.at[0] == '-';
+        if (gather->failed) {
+            text->size = 0;
+        } else {
+            bool counts = text_number((struct text){answer.at + 1, head - 1}, &number);
+            gather->sum += counts ? number : 0;
+            (void)text_shift(&answer, head + 2);
+        }
+        if (rim_buffer_add(c->ctx, text, answer.at, answer.size) != 0) {
+            gather->failed = true;
+            rim_buffer_clear(c->ctx, text);
+            (void)rim_buffer_add(c->ctx, text, no_memory, sizeof no_memory - 1);
+        }
     }
     c->shard->out.size = 0; /* which may be where the answer was: the next one is written there */
     gather_end(gather);
 }
 
-static void gather_ask(struct gather *gather, const struct command *command, const struct text *args, uint32_t count) {
-    gather->pending++;
-    ask_key(gather->c, (uintptr_t)gather | 1, command, args, count);
+static uint64_t target_gather(struct gather *gather) {
+    return (uintptr_t)gather | 1;
 }
 
 static void ask_everywhere(struct call *call) {
     struct gather *gather = gather_begin(call);
-    for (uint32_t i = 0; gather != NULL && i < call->store->shards; i++) {
-        struct call part = *call;
-        gather->pending++;
-        ask(&part, (uintptr_t)gather | 1, i);
-    }
     if (gather != NULL) {
+        for (uint32_t i = 0; i < call->store->shards; i++) {
+            ask(call, target_gather(gather), i);
+        }
         gather_end(gather);
     }
 }
@@ -268,11 +268,10 @@ static void ask_keys(struct gather *gather, const struct command *command, const
                 }
             }
             if (size > 1) {
-                gather_ask(gather, command, part, size);
+                ask_key(c, target_gather(gather), command, part, size);
             }
         }
     }
-    gather_end(gather);
 }
 
 /* A reply of its own for each key, behind the head of the array: the pipeline puts them in order. */
@@ -292,7 +291,59 @@ static const struct command *named(const char *name) {
     return command_named(text_of(name));
 }
 
-/* The first step of MSETNX, EXISTS of all keys, or of RENAME: what the key is. */
+/* RENAME: what the key is; its copy under the new name; then the old one goes, but only if there is a copy, and its
+   value is still what was copied. Whatever fails, nothing is lost. */
+static void step_rename(struct gather *gather, const struct text *args, uint32_t left) {
+    struct connection *c = gather->c;
+    uint64_t target = target_gather(gather);
+    char room[TEXT_NUMBER_MAX];
+    if (left == 3) {
+        ask_key(c, target, named("kv.dump"), args, 2);
+    } else if (left == 2) {
+        struct resp_parser dump = {.max_bulk = 0};
+        struct text packed = {gather->text.bytes, gather->text.size};
+        gather->mark = gather->sum;
+        gather->sum = 0;
+        if (resp_unpack(&dump, &packed)) {
+            struct text words[] = {args[0], args[2], dump.args[1], dump.args[2], dump.args[3]};
+            ask_key(c, target, named(gather->command->form == FORM_SUM ? "kv.givenx" : "kv.give"), words, 5);
+        } else {
+            c->failed = true;
+        }
+        resp_finish(&dump);
+    } else if (gather->sum > 0) {
+        struct text words[] = {args[0], args[1], text_from_number(gather->mark, room)};
+        ask_key(c, target, named("kv.drop"), words, 3);
+    }
+}
+
+/* MSETNX: whether there is any of the keys, and if not, all of them. */
+static void step_msetnx(struct gather *gather, const struct text *args, uint32_t count, uint32_t left) {
+    if (left == 2) {
+        ask_keys(gather, named("exists"), args, count, 1);
+    } else if (gather->sum == 0) {
+        gather->sum = 1;
+        ask_keys(gather, named("mset"), args, count, 2);
+    } else {
+        gather->sum = 0;
+    }
+}
+
+static void take_step(struct gather *gather) {
+    struct resp_parser *request = &gather->c->shard->parts;
+    struct text packed = {gather->request.bytes, gather->request.size};
+    uint32_t left = gather->steps--;
+    gather->pending = 1;
+    if (!resp_unpack(request, &packed)) {
+        gather->c->failed = true;
+    } else if (gather->command->step == 1) {
+        step_rename(gather, request->args, left);
+    } else {
+        step_msetnx(gather, request->args, request->count, left);
+    }
+    gather_end(gather);
+}
+
 static void begin_steps(struct call *call) {
     struct gather *gather = gather_begin(call);
     struct connection *c = call->c;
@@ -303,61 +354,9 @@ static void begin_steps(struct call *call) {
     }
     resp_pack(gather->request.bytes, call->args, call->count);
     gather->request.size = size;
-    gather->step = 1;
+    gather->steps = call->command->step == 1 ? 3 : 2;
     c->in_steps = true;
-    if (call->command->step == 2) {
-        ask_keys(gather, named("exists"), call->args, call->count, 1);
-    } else {
-        gather_ask(gather, named("kv.dump"), call->args, 2);
-        gather_end(gather);
-    }
-}
-
-/* RENAME: its copy under the new name; then the old one goes, but only if there is a copy, and its value is still what
-   was copied. Whatever fails, nothing is lost. */
-static void take_rename_step(struct gather *gather, const struct text *args) {
-    struct text words[5] = {[1] = args[gather->step == 1 ? 2 : 1]};
-    char room[TEXT_NUMBER_MAX];
-    if (gather->step == 1) {
-        struct resp_parser parts = {.max_bulk = 0};
-        struct text packed = {gather->text.bytes, gather->text.size};
-        bool fine = resp_unpack(&parts, &packed);
-        gather->c->failed |= !fine;
-        gather->mark = gather->sum;
-        gather->sum = 0;
-        gather->step = 2;
-        if (fine) {
-            memcpy(&words[2], &parts.args[1], 3 * sizeof words[0]);
-            gather_ask(gather, named(gather->command->form == FORM_SUM ? "kv.givenx" : "kv.give"), words, 5);
-        }
-        resp_finish(&parts);
-    } else {
-        gather->step = 0;
-        words[2] = text_from_number(gather->mark, room);
-        if (gather->sum > 0) {
-            gather_ask(gather, named("kv.drop"), words, 3);
-        }
-    }
-    gather_end(gather);
-}
-
-/* The answers to a step are there: the next one. */
-static void take_step(struct gather *gather) {
-    struct resp_parser *parts = &gather->c->shard->parts;
-    struct text packed = {gather->request.bytes, gather->request.size};
-    bool fine = resp_unpack(parts, &packed), found = gather->sum > 0;
-    gather->c->failed |= !fine;
-    gather->pending = 1;
-    if (!fine) {
-        gather->step = 0;
-        gather_end(gather);
-    } else if (gather->command->step == 1) {
-        take_rename_step(gather, parts->args);
-    } else { /* MSETNX */
-        gather->step = 0;
-        gather->sum = !found;
-        ask_keys(gather, named("mset"), parts->args, found ? 0 : parts->count, 2);
-    }
+    take_step(gather);
 }
 
 /* ---- requests ---- */
@@ -397,16 +396,16 @@ static void route_keys(struct call *call) {
         struct gather *gather = gather_begin(call);
         if (gather != NULL) {
             ask_keys(gather, command, call->args, call->count, command->step);
+            gather_end(gather);
         }
     }
 }
 
+/* A cursor counts partitions over all shards. */
 static void route_cursor(struct call *call) {
-    int64_t cursor;
-    bool known = text_number(call->args[1], &cursor) && cursor >= 0;
-    int64_t shard = known ? cursor / STORE_PARTITIONS : call->store->shard;
-    shard == call->store->shard || shard >= call->store->shards ? run_here(call)
-                                                                : ask(call, call->place << 1, (uint32_t)shard);
+    int64_t cursor, end = (int64_t)call->store->shards * STORE_PARTITIONS;
+    bool known = text_number(call->args[1], &cursor) && cursor >= 0 && cursor < end;
+    known ? ask(call, call->place << 1, (uint32_t)(cursor / STORE_PARTITIONS)) : run_here(call);
 }
 
 void route(struct call *call) {

@@ -42,9 +42,6 @@ struct server_options {
     void *arg;
 };
 
-/* The flags of the program. 0: go on; else its exit status plus one, and why is said. */
-int options_read(struct server_options *options, rim_config *config, int argc, char **argv);
-
 struct shard {
     struct store store;
     struct connection *connections; /* a list */
@@ -145,14 +142,10 @@ extern const rim_behaviour keeper_behaviour;
 /* To be called where a key may have got a time of expiry: the keeper of this shard will look for what has expired. */
 void keeper_wake(rim_ctx *ctx, const struct server *server);
 
-/* ---- commands on connections and on the server ---- */
+/* ---- commands on connections and on the server (admin.c) ---- */
 
-/* clients.c */
 command_fn do_ping, do_echo, do_quit, do_select, do_hello, do_client_id, do_client_getname, do_client_setname;
-command_fn do_client_setinfo, do_client_list, do_client_switch, do_client_reply;
-merge_fn merge_client_list;
-/* admin.c */
-command_fn do_command, do_command_about, do_config_get, do_info, do_subcommand;
-merge_fn merge_info;
+command_fn do_client_accept, do_client_list, do_client_reply, do_subcommand, do_command, do_config_get, do_info;
+merge_fn merge_text, merge_info;
 
 #endif
