@@ -93,6 +93,7 @@ static void add_io_stats(rim_ctx *ctx, rim_stats *stats) {
         stats->descriptors = io->descriptors;
         stats->bytes_in = io->bytes_in;
         stats->bytes_out = io->bytes_out;
+        stats->bytes_from_files = io->bytes_from_files;
         stats->tls_handshakes = io->tls_handshakes;
         stats->tls_failures = io->tls_failures;
         stats->tls_kernel = io->tls_kernel;

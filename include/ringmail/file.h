@@ -149,6 +149,10 @@ RIM_API RIM_MUST_CHECK int rim_file_stat(rim_ctx *ctx, const rim_file_ask *ask, 
  * takes them: some pieces of 128 KiB are in memory, however long it is. The outcome comes when they have left, or the
  * file has ended before; body: rim_file_result. What others write to the socket meanwhile may come in between. Errors:
  * of the file, or -RIM_EDOWN: the socket is closed. One that times out stops there. -EINVAL for RIM_FILE_HERE.
+ *
+ * What is in memory of a file that was opened with O_RDONLY is sent without a copy (sendfile(2)), at half the price,
+ * where caller, file and socket are of one shard and the connection has no TLS. Then what somebody else changes in the
+ * file may arrive changed as long as the peer has not acknowledged it.
  */
 RIM_API RIM_MUST_CHECK int rim_file_send(rim_ctx *ctx, const rim_file_ask *ask, rim_ref socket, uint64_t length,
                                          rim_token *out);

@@ -54,6 +54,7 @@ extern "C" {
     X(descriptors, "sockets and files open now")                                                                       \
     X(bytes_in, "bytes received")                                                                                      \
     X(bytes_out, "bytes sent")                                                                                         \
+    X(bytes_from_files, "of those, sent from files without passing through the process")                               \
     X(tls_handshakes, "TLS handshakes that succeeded")                                                                 \
     X(tls_failures, "TLS handshakes that failed, or were given up")                                                    \
     X(tls_kernel, "TLS connections whose bytes the kernel seals")                                                      \

@@ -291,6 +291,7 @@ static const struct rim__io_ops io_ops = {
     .signals = rim__outside_signals,
     .fetch_signal = rim__outside_fetch_signal,
     .look = rim__file_job_look,
+    .send_file = rim__net_send_file,
     .shutdown = rim__net_shutdown,
     .close = close_socket,
 };

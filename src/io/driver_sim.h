@@ -25,4 +25,7 @@ bool rim__sim_io_perform(struct rim__sim_flight *flight, struct rim__completion 
 /* It is about to complete as cancelled. */
 void rim__sim_io_abandon(struct rim__sim_flight *flight);
 
+/* The function of struct rim__io_ops. sim_send.c */
+int64_t rim__sim_send_file(struct rim__io *io, int fd, const struct rim__file_part *part);
+
 #endif

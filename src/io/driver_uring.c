@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -365,6 +366,16 @@ static int open_pipe(struct rim__io *io, struct rim__pipe_plan *plan) {
     return rim__outside_open_pipe(io, plan);
 }
 
+/* Its sockets wait in the kernel, but for this. Nobody else looks at the flag: a ring does not for sockets. */
+static int64_t send_file(struct rim__io *io, int fd, const struct rim__file_part *part) {
+    if (fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) != 0) {
+        return -errno;
+    }
+    int64_t result = rim__net_send_file(io, fd, part);
+    (void)fcntl(fd, F_SETFL, O_RDWR);
+    return result;
+}
+
 static const struct rim__io_ops io_ops = {
     .submit = rim__uring_ops_submit,
     .cancel = rim__uring_ops_cancel,
@@ -396,6 +407,7 @@ static const struct rim__io_ops io_ops = {
     .signals = rim__outside_signals,
     .fetch_signal = rim__outside_fetch_signal,
     .look = rim__file_job_look,
+    .send_file = send_file,
     .fix = rim__uring_fixed_add,
     .unfix = rim__uring_fixed_drop,
     .shutdown = rim__net_shutdown,

@@ -375,6 +375,7 @@ static int submit_open(struct rim__file *file, const rim_file_options *options) 
     file->opening.file.what = RIM_FILE_OP_OPEN;
     file->opening.file.path = file->path;
     file->opening.file.flags = (uint32_t)options->flags | O_CLOEXEC;
+    file->is_read_only = (options->flags & O_ACCMODE) == O_RDONLY;
     file->is_direct = (options->flags & O_DIRECT) != 0;
     file->may_look = io->ops->look != NULL && (options->flags & O_DIRECT) == 0; /* that would wait for the disk */
     file->opening.file.mode = options->mode != 0 ? options->mode : 0666;

@@ -76,6 +76,7 @@ struct rim__file {
     bool self_gone, closing, held, busy;
     bool quiet;     /* the owner is not told */
     bool is_direct; /* opened with O_DIRECT */
+    bool is_read_only;
     bool may_look;  /* into the page cache, before a read is submitted */
     bool exclusive; /* what is in flight suffers nothing beside it */
     uint32_t in_flight;
@@ -132,6 +133,11 @@ struct rim__file_range {
 /* Copies a range of ask->file, now; the body of the outcome is a rim_file_result, whose bytes may be fewer. 0; -EAGAIN:
    not now, or not by the kernel; or the codes of rim_request. */
 int rim__file_range_copy(rim_ctx *ctx, const rim_file_ask *ask, const struct rim__file_range *range);
+
+/* ---- file_send.c ---- */
+
+/* As send_file of struct rim__io_ops, or -EBUSY: not now, -EOPNOTSUPP: never between these two. */
+int64_t rim__file_send_now(rim_ctx *ctx, rim_ref from, rim_ref to, uint64_t offset, uint64_t size);
 
 /* ---- file_align.c: of a file with align != 0 ---- */
 

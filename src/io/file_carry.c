@@ -6,6 +6,10 @@
  *     read -> stuck --taken by the sink--> moving --sent, or written--> moved
  *
  * At most one piece is read or stuck and PIECES_MAX are moving, so memory is bounded whatever the length.
+ *
+ * As long as the kernel can do it by itself (copy_file_range(2), sendfile(2)) no pieces are read but those that are in
+ * the way of it: what is not in memory, which is read ahead then; what comes behind the writes of others; and, where a
+ * socket takes no more, a small one, which has left when there is room again.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,9 +22,11 @@
 
 #define PIECE      (128u << 10)
 #define PIECES_MAX 2u
-#define RANGE      (8u << 20) /* of what the kernel copies at once: a deadline is looked at in between */
+#define SMALL      4096u
+#define PART       (512u << 10) /* of what goes to a socket in one turn */
+#define RANGE      (8u << 20)   /* of what the kernel copies at once: a deadline is looked at in between */
 
-enum { CARRIER_PROTOCOL = 0x7f09, CARRY = (CARRIER_PROTOCOL << 16) + RIM_USER };
+enum { CARRIER_PROTOCOL = 0x7f09, CARRY = (CARRIER_PROTOCOL << 16) + RIM_USER, GO_ON };
 
 struct load {
     rim_ref from, to;
@@ -35,7 +41,8 @@ struct carrier {
     uint64_t read_at, left, moved;
     uint32_t moving;
     bool reading;
-    bool ranging;  /* the kernel copies a range */
+    bool ranging;  /* the kernel copies a range, or the next turn goes on with that */
+    bool is_full;  /* the socket: the next piece is a small one */
     bool no_range; /* it could not, and is not asked again */
     rim_msg *stuck;
     uint64_t unflushed; /* bytes that the socket has, but was not asked about */
@@ -163,7 +170,9 @@ static rim_verdict on_read(rim_ctx *ctx, void *state, uint64_t cookie, int error
 }
 
 static int read_next(rim_ctx *ctx, struct carrier *self) {
-    size_t size = self->left < PIECE ? (size_t)self->left : PIECE;
+    uint64_t most = self->is_full ? SMALL : PIECE;
+    size_t size = (size_t)(self->left < most ? self->left : most);
+    self->is_full = false;
     rim_file_ask ask = {.file = self->load.from,
                         .offset = self->read_at,
                         .timeout_ns = time_left(ctx, self),
@@ -201,11 +210,7 @@ static rim_verdict on_ranged(rim_ctx *ctx, void *state, uint64_t cookie, int err
     return pump(ctx, self);
 }
 
-/* Whether it goes on that way, as long as nothing is on its way by the other. */
 static bool copy_range(rim_ctx *ctx, struct carrier *self) {
-    if (self->no_range || self->reading || self->stuck != NULL || self->moving > 0) {
-        return false;
-    }
     struct rim__file_range range = {.to = self->load.to,
                                     .offset = self->read_at,
                                     .to_offset = self->load.to_offset,
@@ -215,9 +220,33 @@ static bool copy_range(rim_ctx *ctx, struct carrier *self) {
     return self->ranging;
 }
 
+/* An end is left to a read to find, too, and so are errors: it knows the path. */
+static bool send_part(rim_ctx *ctx, struct carrier *self) {
+    uint64_t size = self->left < PART ? self->left : PART;
+    int64_t count = rim__file_send_now(ctx, self->load.from, self->load.to, self->read_at, size);
+    self->is_full = count == -EAGAIN;
+    self->no_range = count <= 0 && count != -EAGAIN && count != -EBUSY && count != -ENODATA;
+    if (count <= 0) {
+        return false;
+    }
+    self->read_at += (uint64_t)count;
+    self->moved += (uint64_t)count;
+    self->left -= (uint64_t)count;
+    self->ranging = self->left > 0 && rim_send(ctx, rim_self(ctx), GO_ON, NULL, 0) == 0;
+    return self->ranging;
+}
+
+/* Whether it goes on that way, as long as nothing is on its way by the other. */
+static bool go_by_kernel(rim_ctx *ctx, struct carrier *self) {
+    if (self->no_range || self->left == 0 || self->reading || is_stuck(self) || self->moving > 0) {
+        return false;
+    }
+    return self->load.is_socket ? send_part(ctx, self) : copy_range(ctx, self);
+}
+
 static rim_verdict pump(rim_ctx *ctx, struct carrier *self) {
     int error = 0;
-    if (self->ranging || (self->left > 0 && copy_range(ctx, self))) {
+    if (self->ranging || go_by_kernel(ctx, self)) {
         return RIM_DONE;
     }
     if (is_stuck(self) && !hand_on(ctx, self, &error) && error != 0) {
@@ -245,7 +274,7 @@ static rim_verdict on_carry(rim_ctx *ctx, void *state, const void *body, rim_msg
     self->left = self->load.length;
     self->deadline_ns = rim_deadline(ctx);
     bool is_apart = rim_shard_of(self->load.from) != rim_shard_of(self->load.to);
-    self->no_range = self->load.is_socket || is_apart || rim_shard_of(self->load.to) != rim_shard_index(ctx);
+    self->no_range = is_apart || rim_shard_of(self->load.to) != rim_shard_index(ctx);
     self->asked = rim_defer(ctx);
     uint64_t wait_ns = time_left(ctx, self);
     if (self->asked == RIM_NIL || rim_after(ctx, wait_ns, 0) == RIM_NIL) {
@@ -265,6 +294,14 @@ static rim_verdict on_sent(rim_ctx *ctx, void *state, const void *body, rim_msg 
     const rim_sent_event *event = body;
     has_moved(state, event->cookie);
     return pump(ctx, state);
+}
+
+static rim_verdict on_go_on(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    struct carrier *self = state;
+    (void)body;
+    (void)msg;
+    self->ranging = false;
+    return pump(ctx, self);
 }
 
 static rim_verdict on_room(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
@@ -288,7 +325,7 @@ static rim_verdict on_timer(rim_ctx *ctx, void *state, const void *body, rim_msg
 
 static const rim_handler rows[] = {
     [RIM_TIMER] = on_timer,      [RIM_ROOM] = on_room,        [RIM_DOWN] = on_down,
-    [RIM_SOCKET_SENT] = on_sent, [CARRY & 0xffff] = on_carry,
+    [RIM_SOCKET_SENT] = on_sent, [CARRY & 0xffff] = on_carry, [GO_ON & 0xffff] = on_go_on,
 };
 
 static const rim_behaviour behaviour = {

@@ -44,4 +44,7 @@ bool rim__net_next_error(struct rim__io *io, int fd, struct rim__receipt *receip
 int rim__net_member(struct rim__io *io, int fd, const struct rim__membership *membership);
 void rim__net_close(struct rim__io *io, int fd, bool reset);
 
+/* The function of struct rim__io_ops, for a descriptor that does not block. net_file.c */
+int64_t rim__net_send_file(struct rim__io *io, int fd, const struct rim__file_part *part);
+
 #endif

@@ -208,6 +208,12 @@ struct rim__membership {
     bool join;                 /* else leave */
 };
 
+struct rim__file_part {
+    int fd;
+    uint64_t offset;
+    size_t size;
+};
+
 /* How a whole file is read best. */
 enum rim__fetch {
     RIM_FETCH_BY_HELPER = 0, /* RIM_FILE_OP_FETCH */
@@ -275,6 +281,10 @@ struct rim__io_ops {
     /* Reads what is in memory, now and without waiting: how many bytes, 0 at the end of the file, or negative: an
        error, or it is not there. NULL: a driver that never looks. */
     ssize_t (*look)(int fd, void *bytes, size_t size, uint64_t offset);
+    /* Sends a part of a file, now and without waiting, on a connection with nothing in flight that leaves: the count;
+       0: the file ends before; -EAGAIN: the connection takes nothing now; -ENODATA: it is not in memory; or another
+       negative errno. NULL: a driver that never does. */
+    int64_t (*send_file)(struct rim__io *io, int fd, const struct rim__file_part *part);
     /* The file is read a lot: a number by which reads may name it beside its descriptor, or 0. NULL: there are none. */
     uint32_t (*fix)(struct rim__io *io, int fd);
     /* Before its descriptor is closed; nothing is in flight on it. */
@@ -303,6 +313,7 @@ struct rim__io {
     uint64_t operations_open; /* in flight now */
     uint64_t descriptors;     /* sockets open now: counted by listen, socket, accepted descriptors, and close */
     uint64_t bytes_in, bytes_out;
+    uint64_t bytes_from_files; /* of those sent, by send_file */
     uint64_t tls_handshakes, tls_failures, tls_kernel;
     uint64_t zero_copies, zero_copies_copied; /* sends that the kernel has let go of; of those, the ones it copied */
 };

@@ -262,6 +262,14 @@ void rim__output_cancel(struct rim__socket *socket) {
     }
 }
 
+void rim__output_passed(struct rim__socket *socket, uint64_t count) {
+    rim__assert(socket->output.out.bytes == 0);
+    socket->output.sent += count;
+    if (rim__unlikely(socket->patience.is_timed)) {
+        rim__patience_note_left(socket);
+    }
+}
+
 void rim__output_tune(struct rim__socket *socket) {
     bool is_tcp = socket->label == NULL && socket->peer.family != RIM_FAMILY_UNIX && socket->tls == NULL;
     socket->output.lends = socket->options.zero_copy != 0 && is_tcp && socket->service->io->has_zero_copy;

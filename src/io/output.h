@@ -62,6 +62,8 @@ bool rim__output_is_sending(const struct rim__socket *socket);
 void rim__output_cancel(struct rim__socket *socket);
 /* How a send went: the count, or negative. Starts the next. */
 void rim__output_sent(struct rim__socket *socket, int32_t result);
+/* So many bytes have left past the queue, which is empty. */
+void rim__output_passed(struct rim__socket *socket, uint64_t count);
 /* The socket is open, or has other options. */
 void rim__output_tune(struct rim__socket *socket);
 /* Submits the connect. 0 or negative. */

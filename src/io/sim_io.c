@@ -526,6 +526,7 @@ const struct rim__io_ops rim__sim_io_ops = {
     .credentials = credentials,
     .tune = tune,
     .resolve = rim__lookup_simulated,
+    .send_file = rim__sim_send_file,
     .shutdown = shut,
     .close = close_socket,
 };

@@ -120,6 +120,8 @@ int rim__socket_raise(struct rim__socket *socket, const struct rim__socket_birth
 void rim__socket_discard(struct rim__socket *socket);
 /* The socket of a living actor of this shard, and how many messages wait for that; else NULL. socket_actor.c */
 struct rim__socket *rim__socket_of_actor(rim_ctx *ctx, rim_ref self, uint32_t *backlog);
+/* Whether it is open, on this shard, and nothing waits to be sent or is being sent. socket_calls.c */
+bool rim__socket_is_idle(rim_ctx *ctx, rim_ref self);
 /* NULL if there is no such socket on this shard, or none any more. */
 struct rim__socket *rim__socket_find(const struct rim__service *service, rim_ref self);
 

@@ -31,6 +31,12 @@ static struct rim__socket *find_direct(rim_ctx *ctx, rim_ref socket) {
     return is_taken ? found : NULL;
 }
 
+bool rim__socket_is_idle(rim_ctx *ctx, rim_ref self) {
+    const struct rim__socket *socket = find_direct(ctx, self);
+    return socket != NULL && socket->state == RIM_SOCKET_IS_OPEN && socket->output.out.bytes == 0 &&
+           !rim__output_is_sending(socket);
+}
+
 /* Starts the send: now where it must be, else when the turns have been taken, with all that is written until then. */
 static void start_send(struct rim__socket *socket) {
     if (socket->self_gone || socket->service->closing || socket->output.held) {

@@ -77,7 +77,13 @@ struct closing_run {
 };
 extern struct closing_run closing;
 
-enum { CLOSING_UNIX = 1, CLOSING_ABORTS = 2, CLOSING_SENDS_FILE = 4, CLOSING_LENDS = 8 }; /* variants of streams */
+enum {
+    CLOSING_UNIX = 1,
+    CLOSING_ABORTS = 2,
+    CLOSING_SENDS_FILE = 4,
+    CLOSING_LENDS = 8,
+    CLOSING_BY_KERNEL = 16
+}; /* variants of streams */
 enum { CLOSING_GO = RIM_USER, CLOSING_END, CLOSING_TALK };
 
 void closing_check(bool ok, const char *what);

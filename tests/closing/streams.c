@@ -63,13 +63,34 @@ static rim_verdict on_written(rim_ctx *ctx, void *state, uint64_t cookie, int er
     return RIM_DONE;
 }
 
-static void make_file(rim_ctx *ctx) {
-    static char bytes[FILE_BYTES];
+static char source[FILE_BYTES];
+
+static void write_file(rim_ctx *ctx) {
     rim_file_options options = {.path = "/closing/source", .flags = O_RDWR | O_CREAT};
     if (rim_file_open(ctx, &options, &closing.numbers[SOURCE]) == 0) {
         closing_made(ctx, CLIENT, closing.numbers[SOURCE], rim_file_close);
         rim_file_ask ask = {.file = closing.numbers[SOURCE], .timeout_ns = RIM_SECONDS(20), .on_outcome = on_written};
-        (void)closing_asked(CLIENT, rim_file_write(ctx, &ask, bytes, sizeof bytes, NULL));
+        (void)closing_asked(CLIENT, rim_file_write(ctx, &ask, source, sizeof source, NULL));
+    }
+}
+
+static rim_verdict on_replaced(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg) {
+    rim_file_options options = {.path = "/closing/source", .flags = O_RDONLY};
+    if (error == 0 && rim_file_open(ctx, &options, &closing.numbers[SOURCE]) == 0) {
+        closing_made(ctx, CLIENT, closing.numbers[SOURCE], rim_file_close);
+    }
+    return on_written(ctx, state, cookie, error, body, msg);
+}
+
+/* One that is only read goes by the kernel. */
+static void make_file(rim_ctx *ctx) {
+    rim_file_replacement replacement = {.path = "/closing/source",
+                                        .timeout_ns = RIM_SECONDS(20),
+                                        .on_outcome = on_replaced};
+    if (!is(CLOSING_BY_KERNEL)) {
+        write_file(ctx);
+    } else {
+        (void)closing_asked(CLIENT, rim_file_replace(ctx, &replacement, source, sizeof source, NULL));
     }
 }
 
@@ -164,5 +185,8 @@ const struct closing_case closing_streams[] = {
     STREAM("file-sent-socket", 1, false, CLOSING_SENDS_FILE),
     STREAM("file-sent-receiver", 2, true, CLOSING_SENDS_FILE),
     STREAM("file-sent-file", 3, true, CLOSING_SENDS_FILE),
+    STREAM("file-by-kernel-socket", 1, false, CLOSING_SENDS_FILE | CLOSING_BY_KERNEL),
+    STREAM("file-by-kernel-receiver", 2, false, CLOSING_SENDS_FILE | CLOSING_BY_KERNEL),
+    STREAM("file-by-kernel-file", 3, false, CLOSING_SENDS_FILE | CLOSING_BY_KERNEL),
 };
 const uint32_t closing_stream_count = RIM_COUNT(closing_streams);

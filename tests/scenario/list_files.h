@@ -44,6 +44,11 @@
     X(file_is_copied_to_another)                                                                                       \
     X(file_copy_that_fails_says_where)                                                                                 \
     X(file_is_sent_to_a_socket)                                                                                        \
-    X(file_sent_to_a_socket_that_closes_fails)
+    X(file_sent_to_a_socket_that_closes_fails)                                                                         \
+    X(file_that_is_only_read_goes_to_a_socket_between_writes)                                                          \
+    X(file_is_sent_to_a_peer_that_reads_nothing_for_a_while)                                                           \
+    X(file_that_is_cut_short_while_it_is_sent_ends_there)                                                              \
+    X(file_that_is_only_read_fails_where_the_peer_aborts)                                                              \
+    X(file_that_is_sent_by_itself_leaves_the_socket_to_others)
 
 #endif
