@@ -55,10 +55,11 @@ static void grow(struct rim__sim_net *net) {
 }
 
 struct rim__sim_socket *rim__sim_net_open(struct rim__sim_net *net, enum rim__sim_socket_kind kind) {
-    uint32_t index = 0;
+    uint32_t index = net->lowest;
     while (index < net->size && net->sockets[index] != NULL) {
         index++;
     }
+    net->lowest = index;
     if (index == RIM_SIM_FDS_MAX) {
         return NULL;
     }
@@ -97,7 +98,9 @@ void rim__sim_net_close(struct rim__sim_net *net, struct rim__sim_socket *socket
         }
         rim__sim_stream_close(socket->conn, socket->side, reset && !socket->is_pipe);
     }
-    net->sockets[socket->fd - RIM_SIM_FIRST_FD] = NULL;
+    uint32_t index = (uint32_t)(socket->fd - RIM_SIM_FIRST_FD);
+    net->sockets[index] = NULL;
+    net->lowest = index < net->lowest ? index : net->lowest;
     rim__sim_tls_forget(socket);
     free(socket);
 }

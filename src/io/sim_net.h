@@ -29,7 +29,7 @@ struct rim__sim_packet;
 struct rim__sim_flight;
 
 #define RIM_SIM_FIRST_FD 1000
-#define RIM_SIM_FDS_MAX  20000u
+#define RIM_SIM_FDS_MAX  100000u
 
 enum rim__sim_socket_kind {
     RIM_SIM_FRESH,      /* from socket() */
@@ -64,6 +64,7 @@ struct rim__sim_net {
     struct rim__sim *sim;
     struct rim__sim_socket **sockets; /* by descriptor, less RIM_SIM_FIRST_FD */
     uint32_t size;
+    uint32_t lowest; /* all below this are taken */
     struct rim__sim_socket *listeners;
     struct rim__sim_conn *conns;
     struct rim__sim_datagram *datagrams;
