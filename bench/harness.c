@@ -22,6 +22,7 @@ struct result {
     struct sample ours, limit; /* medians */
     double spread;             /* of ours: (largest - smallest) / median */
     bool has_limit;
+    uint32_t shards; /* 0: as the figure's name says */
 };
 
 static int compare(const void *a, const void *b) {
@@ -59,25 +60,48 @@ static int add(struct series *series, measurement measure, double seconds) {
     return error;
 }
 
-static int add_whole(struct series *series, const struct figure *figure) {
-    int error = figure->play(figure->shards, &series->samples[series->count]);
+/* 0 where the figure decides that by itself. */
+static uint32_t shards_of(const struct figure *figure, const struct effort *effort) {
+    return figure->shards > 1 && effort->shards != 0 ? effort->shards : figure->shards;
+}
+
+static int add_whole(struct series *series, const struct figure *figure, const struct effort *effort) {
+    int error = figure->play(shards_of(figure, effort), &series->samples[series->count]);
     series->count += error == 0;
     return error;
+}
+
+/* Memory that the process has once had would not be seen again. */
+static bool is_of_memory(const struct figure *figure) {
+    return strcmp(figure->unit, "bytes") == 0 || strcmp(figure->unit, "MiB") == 0;
+}
+
+static int warm_up(const struct figure *figure, const struct effort *effort) {
+    static struct series nothing;
+    nothing = (struct series){.count = 0};
+    if (effort->warm_up <= 0 || is_of_memory(figure)) {
+        return 0;
+    }
+    int error =
+        figure->play != NULL ? add_whole(&nothing, figure, effort) : add(&nothing, figure->ours, effort->warm_up);
+    return error == 0 && figure->limit != NULL ? add(&nothing, figure->limit, effort->warm_up) : error;
 }
 
 static int measure(const struct figure *figure, const struct effort *effort, struct result *out) {
     static struct series ours, limit;
     ours = limit = (struct series){.count = 0};
-    for (uint32_t i = 0; i < effort->repeat; i++) {
-        int error = figure->play != NULL ? add_whole(&ours, figure) : add(&ours, figure->ours, effort->seconds);
+    int error = warm_up(figure, effort);
+    for (uint32_t i = 0; i < effort->repeat && error == 0; i++) {
+        error = figure->play != NULL ? add_whole(&ours, figure, effort) : add(&ours, figure->ours, effort->seconds);
         if (error == 0 && figure->limit != NULL) {
             error = add(&limit, figure->limit, effort->seconds);
         }
-        if (error != 0) {
-            return error;
-        }
+    }
+    if (error != 0) {
+        return error;
     }
     out->has_limit = figure->limit != NULL;
+    out->shards = shards_of(figure, effort);
     out->spread = summarise(&ours, &out->ours);
     summarise(&limit, &out->limit);
     return 0;
@@ -110,6 +134,7 @@ static void print_json(const struct benchmark *benchmark, const struct figure *f
     print_number("p99.9", ours->p999, ours->p999 > 0);
     print_number("p99.99", ours->p9999, ours->p9999 > 0);
     printf(", \"n\": %" PRIu64, ours->n);
+    print_number("shards", result->shards, result->shards != 0);
     print_number("spread", result->spread, true);
     printf(result->has_limit ? ", \"against\": \"%s\"" : ", \"against\": null", figure->against);
     print_number("against_value", result->limit.value, result->has_limit);
@@ -155,15 +180,24 @@ static void cpu_model(char *out, size_t size) {
 void harness_begin(const struct effort *effort) {
     char model[128];
     struct utsname name;
-    if (effort->json) {
-        return;
-    }
     cpu_model(model, sizeof model);
     uname(&name);
+    if (effort->json) {
+        printf("{\"version\": \"%s\", \"cpu\": \"%s\", \"machine\": \"%s\", \"kernel\": \"%s\", \"cpus\": %u, "
+               "\"repeat\": %u, "
+               "\"seconds\": %g, \"warm_up\": %g, \"shards\": %u}\n",
+               rim_version(), model, name.machine, name.release, cpus_count(), effort->repeat, effort->seconds,
+               effort->warm_up, effort->shards);
+        return;
+    }
     printf("ringmail %s on %s (%s), Linux %s, %u CPUs\n", rim_version(), model, name.machine, name.release,
            cpus_count());
-    printf("medians of %u runs of %.3g s; ratio: above 1.00 is better than what it is held against\n", effort->repeat,
-           effort->seconds);
+    printf(
+        "medians of %u runs of %.3g s, after one of %.3g s; ratio: above 1.00 is better than what it is held against\n",
+        effort->repeat, effort->seconds, effort->warm_up);
+    if (effort->shards != 0) {
+        printf("what is told of two shards is of %u\n", effort->shards);
+    }
 }
 
 bool harness_run(const struct benchmark *benchmark, const struct effort *effort) {

@@ -3,8 +3,8 @@
  * harness.h - runs figures, ours and the limit's in turn, and tells what came out.
  *
  * A figure is one number about ringmail, and the limit or the peer that it is held against, which is measured in the
- * same run: machines differ, and so does one machine from one minute to the next. Ours and theirs are repeated
- * alternately; what is told is each one's median, and the spread of ours.
+ * same run: machines differ, and so does one machine from one minute to the next. After a run of each that is not
+ * counted, ours and theirs are repeated alternately; what is told is each one's median, and the spread of ours.
  */
 #ifndef RIMBENCH_HARNESS_H
 #define RIMBENCH_HARNESS_H
@@ -51,11 +51,13 @@ extern const struct benchmark bench_limits, bench_tell, bench_ping_pong, bench_s
 struct effort {
     uint32_t repeat; /* odd is best; at most HARNESS_REPEAT_MAX */
     double seconds;  /* of one run */
+    double warm_up;  /* seconds of a run before, of ours and of the limit, that is not counted; 0: none */
+    uint32_t shards; /* 0: as each figure says; else what is played on two shards is played on so many */
     bool json;
 };
-enum { HARNESS_REPEAT_MAX = 101 };
+enum { HARNESS_REPEAT_MAX = 101, HARNESS_SHARDS_MAX = 64 };
 
-/* Tells the machine; nothing with --json. */
+/* Tells the machine. */
 void harness_begin(const struct effort *effort);
 /* False if a figure failed. One that this machine cannot measure is told and passed over. */
 bool harness_run(const struct benchmark *benchmark, const struct effort *effort);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * publish.c - one publisher, a thousand members on one shard. What counts is a publication that all members have
- * handled; the last of them asks for the next. A few are under way at once.
+ * handled; the last of them asks for the next. A few are under way at once, or, for the latency until the last member
+ * has it, one.
  */
 #include <ringmail/group.h>
 
@@ -15,6 +16,9 @@ struct run {
     struct world world;
     uint32_t size;
     bool sends; /* one by one, for comparison */
+    bool alone; /* one publication at a time: for the latencies */
+    struct latencies latencies;
+    uint64_t published_ns; /* the publisher's; the members read it when they have its message */
     rim_ref publisher;
     uint64_t warm_ns, measure_ns; /* all below: the members', who live on one shard */
     uint64_t handled, first_ns, base, begin_ns, end_ns, n;
@@ -53,6 +57,9 @@ static rim_verdict on_news(rim_ctx *ctx, void *self, const void *body, rim_msg *
         return RIM_DONE;
     }
     look_at_clock(run);
+    if (run->alone && run->begin_ns != 0) {
+        latencies_add(&run->latencies, (double)(now_ns() - run->published_ns));
+    }
     if (run->end_ns == 0) {
         int error = rim_send(ctx, run->publisher, NEXT, NULL, 0);
         if (error != 0) {
@@ -86,6 +93,7 @@ static rim_verdict on_next(rim_ctx *ctx, void *self, const void *body, rim_msg *
     struct run *run = ((struct actor *)self)->run;
     rim_ref group = rim_group(ctx, "members");
     (void)body, (void)msg;
+    run->published_ns = run->alone ? now_ns() : 0;
     int error = run->sends ? send_each(ctx, group, bytes, run->size) : rim_publish(ctx, group, NEWS, bytes, run->size);
     if (error < 0) {
         world_done(&run->world, error);
@@ -93,25 +101,25 @@ static rim_verdict on_next(rim_ctx *ctx, void *self, const void *body, rim_msg *
     return RIM_DONE;
 }
 
-static void begin_if_complete(rim_ctx *ctx) {
+static void begin_if_complete(rim_ctx *ctx, const struct run *run) {
     bool all = rim_group_count(ctx, rim_group(ctx, "members")) == MEMBERS;
-    for (uint32_t i = 0; all && i < UNDER_WAY; i++) {
+    for (uint32_t i = 0; all && i < (run->alone ? 1 : UNDER_WAY); i++) {
         rim_send(ctx, rim_self(ctx), NEXT, NULL, 0);
     }
 }
 
 static rim_verdict on_group(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
     const rim_group_event *event = body;
-    (void)self, (void)msg;
+    (void)msg;
     if (event->joined && event->count == MEMBERS) { /* all have joined: it begins */
-        begin_if_complete(ctx);
+        begin_if_complete(ctx, ((struct actor *)self)->run);
     }
     return RIM_DONE;
 }
 
 static rim_verdict publisher_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
     rim_group_watch(ctx, rim_group(ctx, "members"), true);
-    begin_if_complete(ctx); /* where they have joined before */
+    begin_if_complete(ctx, *(struct run *const *)arg); /* where they have joined before */
     return keep_run(ctx, self, arg, size);
 }
 
@@ -146,6 +154,23 @@ static int measure(struct run *run, uint32_t shards, double seconds, struct samp
     return error;
 }
 
+/* From the publication to its handling by the last member. */
+static int measure_latency(struct run *run, uint32_t shards, double seconds, struct sample *out) {
+    int error = latencies_init(&run->latencies);
+    if (error == 0) {
+        error = measure(run, shards, seconds, out);
+        latencies_read(&run->latencies, 1e-3, out);
+        latencies_finish(&run->latencies);
+    }
+    return error;
+}
+
+static int last_here(double seconds, struct sample *out) {
+    return measure_latency(&(struct run){.size = 32, .alone = true}, 1, seconds, out);
+}
+static int last_across(double seconds, struct sample *out) {
+    return measure_latency(&(struct run){.size = 32, .alone = true}, 2, seconds, out);
+}
 static int small_here(double seconds, struct sample *out) {
     return measure(&(struct run){.size = 32}, 1, seconds, out);
 }
@@ -170,6 +195,8 @@ static const struct figure figures[] = {
     FIGURE("32 bytes, across", "ns", false, small_across, "1,000 sends", sends_across),
     FIGURE("4 KiB, same shard", "ns", false, large_here, NULL, NULL),
     FIGURE("4 KiB, across", "ns", false, large_across, NULL, NULL),
+    FIGURE("until the last has it, same shard", "us", false, last_here, NULL, NULL),
+    FIGURE("until the last has it, across", "us", false, last_across, NULL, NULL),
 };
 
 const struct benchmark bench_publish = BENCHMARK("publish", "to 1,000 members: the time for each of them", figures);

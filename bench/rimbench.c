@@ -2,6 +2,7 @@
 /*
  * rimbench - measures ringmail against what the machine can do. See rimbench --help.
  */
+#include <fnmatch.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +23,12 @@ enum { BENCHMARKS = sizeof benchmarks / sizeof benchmarks[0] };
 static const char usage[] =
     "usage: rimbench list | all | NAME... [flags]\n"
     "\n"
+    "  NAME          of a benchmark, or a pattern: 'p*' is for all that begin with p\n"
     "  --repeat N    runs of each figure, and of what it is held against (5)\n"
     "  --seconds S   how long a run takes (0.5)\n"
+    "  --warm-up S   how long a run before them takes, which is not counted (a fifth of that; 0: none)\n"
+    "  --shards N    what is played on two shards is played on so many (skynet, big, ...; not more than there are "
+    "CPUs)\n"
     "  --json        one line of JSON for each figure\n"
     "  --driver NAME of the systems that are measured: io_uring or epoll (io_uring if it works)\n"
     "  --help        this text\n"
@@ -35,12 +40,27 @@ static int complain(const char *what, const char *why) {
     return 2;
 }
 
+/* 0: go on; else what the program ends with, and 1. */
+static int check_flags(const struct effort *effort, bool has_names) {
+    if (effort->repeat < 1 || effort->repeat > HARNESS_REPEAT_MAX) {
+        return 1 + complain("--repeat", "want a number from 1 to 101");
+    }
+    if (!(effort->seconds >= 0.001 && effort->seconds <= 3600) || effort->warm_up > 3600) {
+        return 1 + complain("--seconds, --warm-up", "want a number from 0.001 to 3600");
+    }
+    if (effort->shards > cpus_count() || effort->shards > HARNESS_SHARDS_MAX) {
+        return 1 + complain("--shards", "there are not so many CPUs");
+    }
+    return has_names ? 0 : 1 + complain("nothing to do", "name a benchmark");
+}
+
 /* 0: go on; else what the program ends with, after 1 has been taken off. */
 static int read_flags(struct effort *effort, int argc, char **argv) {
     static const struct option flags[] = {
-        {"repeat", required_argument, NULL, 'r'}, {"seconds", required_argument, NULL, 's'},
-        {"json", no_argument, NULL, 'j'},         {"driver", required_argument, NULL, 'd'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"repeat", required_argument, NULL, 'r'},  {"seconds", required_argument, NULL, 's'},
+        {"warm-up", required_argument, NULL, 'w'}, {"shards", required_argument, NULL, 'n'},
+        {"json", no_argument, NULL, 'j'},          {"driver", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     int flag;
     while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
@@ -57,14 +77,11 @@ static int read_flags(struct effort *effort, int argc, char **argv) {
         effort->json = effort->json || flag == 'j';
         effort->repeat = flag == 'r' ? (uint32_t)strtoul(optarg, NULL, 10) : effort->repeat;
         effort->seconds = flag == 's' ? strtod(optarg, NULL) : effort->seconds;
+        effort->warm_up = flag == 'w' ? strtod(optarg, NULL) : effort->warm_up;
+        effort->shards = flag == 'n' ? (uint32_t)strtoul(optarg, NULL, 10) : effort->shards;
     }
-    if (effort->repeat < 1 || effort->repeat > HARNESS_REPEAT_MAX) {
-        return 1 + complain("--repeat", "want a number from 1 to 101");
-    }
-    if (!(effort->seconds >= 0.001 && effort->seconds <= 3600)) {
-        return 1 + complain("--seconds", "want a number from 0.001 to 3600");
-    }
-    return optind < argc ? 0 : 1 + complain("nothing to do", "name a benchmark");
+    effort->warm_up = effort->warm_up < 0 ? effort->seconds / 5 : effort->warm_up;
+    return check_flags(effort, optind < argc);
 }
 
 static int list(void) {
@@ -74,36 +91,45 @@ static int list(void) {
     return 0;
 }
 
-static const struct benchmark *find(const char *name) {
-    for (int i = 0; i < BENCHMARKS; i++) {
-        if (strcmp(benchmarks[i]->name, name) == 0) {
-            return benchmarks[i];
-        }
+/* A name, a pattern as the shell has them, or all. */
+static bool is_wanted(const char *pattern, const struct benchmark *benchmark) {
+    return strcmp(pattern, "all") == 0 || fnmatch(pattern, benchmark->name, 0) == 0;
+}
+
+static bool is_wanted_by_any(char **patterns, int count, const struct benchmark *benchmark) {
+    bool wanted = false;
+    for (int i = 0; i < count && !wanted; i++) {
+        wanted = is_wanted(patterns[i], benchmark);
     }
-    return NULL;
+    return wanted;
+}
+
+static bool finds_some(const char *pattern) {
+    bool found = false;
+    for (int i = 0; i < BENCHMARKS && !found; i++) {
+        found = is_wanted(pattern, benchmarks[i]);
+    }
+    return found;
 }
 
 static int run(char **names, int count, const struct effort *effort) {
     bool good = true;
     for (int i = 0; i < count; i++) {
-        if (strcmp(names[i], "all") != 0 && find(names[i]) == NULL) {
+        if (!finds_some(names[i])) {
             return complain(names[i], "no such benchmark");
         }
     }
     harness_begin(effort);
-    for (int i = 0; i < count; i++) {
-        const struct benchmark *one = find(names[i]);
-        for (int k = 0; k < BENCHMARKS; k++) {
-            if (one == NULL || one == benchmarks[k]) {
-                good = harness_run(benchmarks[k], effort) && good;
-            }
+    for (int k = 0; k < BENCHMARKS; k++) {
+        if (is_wanted_by_any(names, count, benchmarks[k])) {
+            good = harness_run(benchmarks[k], effort) && good;
         }
     }
     return good ? 0 : 1;
 }
 
 int main(int argc, char **argv) {
-    struct effort effort = {.repeat = 5, .seconds = 0.5};
+    struct effort effort = {.repeat = 5, .seconds = 0.5, .warm_up = -1};
     int ended = read_flags(&effort, argc, argv);
     if (ended != 0) {
         return ended - 1;

@@ -40,27 +40,43 @@ static int measure(uint32_t shards, double *start, double *stop) {
     return error;
 }
 
-static int start(uint32_t shards, struct sample *out) {
-    double stopped;
-    int error = measure(shards, &out->value, &stopped);
-    out->value /= 1e3;
-    out->n = 1;
+/* One of the two, again and again for so long. */
+static int repeat(uint32_t shards, bool stops, double seconds, struct sample *out) {
+    struct latencies latencies;
+    uint64_t begin_ns = now_ns();
+    int error = latencies_init(&latencies);
+    if (error != 0) {
+        return error;
+    }
+    do {
+        double start = 0, stop = 0;
+        error = measure(shards, &start, &stop);
+        latencies_add(&latencies, stops ? stop : start);
+        out->n++;
+    } while (error == 0 && (double)(now_ns() - begin_ns) < seconds * 1e9);
+    latencies_read(&latencies, 1e-3, out);
+    latencies_finish(&latencies);
     return error;
 }
 
-static int stop(uint32_t shards, struct sample *out) {
-    double started;
-    int error = measure(shards, &started, &out->value);
-    out->value /= 1e3;
-    out->n = 1;
-    return error;
+static int start_one(double seconds, struct sample *out) {
+    return repeat(1, false, seconds, out);
+}
+static int start_two(double seconds, struct sample *out) {
+    return repeat(2, false, seconds, out);
+}
+static int stop_one(double seconds, struct sample *out) {
+    return repeat(1, true, seconds, out);
+}
+static int stop_two(double seconds, struct sample *out) {
+    return repeat(2, true, seconds, out);
 }
 
 static const struct figure figures[] = {
-    WHOLE("from nothing to a handled message, 1", "us", false, start, 1),
-    WHOLE("from nothing to a handled message, 2", "us", false, start, 2),
-    WHOLE("stopped and freed, 1 shard", "us", false, stop, 1),
-    WHOLE("stopped and freed, 2 shards", "us", false, stop, 2),
+    FIGURE("to the first message handled, 1", "us", false, start_one, NULL, NULL),
+    FIGURE("to the first message handled, 2", "us", false, start_two, NULL, NULL),
+    FIGURE("stopped and freed, 1 shard", "us", false, stop_one, NULL, NULL),
+    FIGURE("stopped and freed, 2 shards", "us", false, stop_two, NULL, NULL),
 };
 
 const struct benchmark bench_start = BENCHMARK("start", "start and stop of a system", figures);
