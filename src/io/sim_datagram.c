@@ -94,8 +94,13 @@ static bool shares(const struct rim__sim_datagram *datagram) {
     return datagram->share || datagram->spread;
 }
 
-static bool is_taken(const struct rim__sim_net *net, const rim_address *address, bool share) {
-    for (const struct rim__sim_datagram *at = net->datagrams; at != NULL; at = at->next) {
+/* Those that may have this address are in one list: by port, and Unix sockets in the first. */
+static struct rim__sim_datagram **list_of(struct rim__sim_net *net, const rim_address *address) {
+    return &net->datagrams[address->family == RIM_FAMILY_UNIX ? 0 : address->port % RIM_SIM_DATAGRAM_LISTS];
+}
+
+static bool is_taken(struct rim__sim_net *net, const rim_address *address, bool share) {
+    for (const struct rim__sim_datagram *at = *list_of(net, address); at != NULL; at = at->next) {
         if (address->family == RIM_FAMILY_UNIX ? is_same(&at->local, address) && address->path[0] != '\0'
                                                : at->local.port == address->port && !(share && shares(at))) {
             return true;
@@ -132,7 +137,7 @@ int rim__sim_datagram_open(struct rim__sim_net *net, const struct rim__datagram_
     }
     struct rim__sim_datagram *datagram = rim__sim_event_alloc(sizeof *datagram);
     *datagram = (struct rim__sim_datagram){
-        .next = net->datagrams,
+        .next = *list_of(net, &local),
         .socket = socket,
         .local = local,
         .peer = plan->peer,
@@ -146,7 +151,7 @@ int rim__sim_datagram_open(struct rim__sim_net *net, const struct rim__datagram_
         .ipv6_only = plan->options->ipv6_only,
         .no_loop = plan->options->no_loop,
     };
-    net->datagrams = datagram;
+    *list_of(net, &local) = datagram;
     socket->datagram = datagram;
     socket->local = local;
     *bound = local;
@@ -154,7 +159,7 @@ int rim__sim_datagram_open(struct rim__sim_net *net, const struct rim__datagram_
 }
 
 void rim__sim_datagram_close(struct rim__sim_net *net, struct rim__sim_datagram *datagram) {
-    struct rim__sim_datagram **link = &net->datagrams;
+    struct rim__sim_datagram **link = list_of(net, &datagram->local);
     while (*link != datagram) {
         link = &(*link)->next;
     }
@@ -175,8 +180,10 @@ static void leave_way(struct rim__sim_packet *packet) {
 }
 
 void rim__sim_datagram_finish(struct rim__sim_net *net) {
-    while (net->datagrams != NULL) {
-        rim__sim_datagram_close(net, net->datagrams);
+    for (uint32_t i = 0; i < RIM_SIM_DATAGRAM_LISTS; i++) {
+        while (net->datagrams[i] != NULL) {
+            rim__sim_datagram_close(net, net->datagrams[i]);
+        }
     }
     while (net->packets != NULL) {
         struct rim__sim_packet *packet = net->packets;
@@ -219,7 +226,7 @@ static void complain(struct rim__sim_datagram *to, const struct rim__sim_packet 
 }
 
 static void refuse(struct rim__sim_net *net, const struct rim__sim_packet *packet) {
-    for (struct rim__sim_datagram *at = net->datagrams; at != NULL; at = at->next) {
+    for (struct rim__sim_datagram *at = *list_of(net, &packet->from); at != NULL; at = at->next) {
         bool is_to_peer = at->peer.family != 0 && is_same(&at->peer, &packet->to) && at->peer.port == packet->to.port;
         if (at->local.port == packet->from.port && (is_to_peer || (at->tell_errors && at->peer.family == 0))) {
             complain(at, packet);
@@ -228,11 +235,11 @@ static void refuse(struct rim__sim_net *net, const struct rim__sim_packet *packe
 }
 
 /* Among those that share a port to spread what comes, the one that this sender's datagrams go to. */
-static bool is_chosen(const struct rim__sim_net *net, const struct rim__sim_datagram *there,
+static bool is_chosen(struct rim__sim_net *net, const struct rim__sim_datagram *there,
                       const struct rim__sim_packet *packet) {
     uint32_t count = 0;
     uint32_t place = 0;
-    for (const struct rim__sim_datagram *at = net->datagrams; at != NULL && there->spread; at = at->next) {
+    for (const struct rim__sim_datagram *at = *list_of(net, &packet->to); at != NULL && there->spread; at = at->next) {
         place = at == there ? count : place;
         count += at->spread && is_for(at, packet);
     }
@@ -244,7 +251,8 @@ static void fire_arrival(const struct rim__sim_event *event) {
     struct rim__sim_net *net = packet->net;
     bool has_come = false, is_for_all = is_group(&packet->to) || is_broadcast(&packet->to);
     leave_way(packet);
-    for (struct rim__sim_datagram *at = net->datagrams; at != NULL && (is_for_all || !has_come); at = at->next) {
+    for (struct rim__sim_datagram *at = *list_of(net, &packet->to); at != NULL && (is_for_all || !has_come);
+         at = at->next) {
         if (is_for(at, packet) && (is_for_all || is_chosen(net, at, packet))) {
             put(at, packet);
             has_come = true;
@@ -290,7 +298,7 @@ static void set_way(struct rim__sim_packet *packet, const rim_datagram_way *way)
 /* When it arrives. Unix sockets keep the order. */
 static uint64_t choose_due(struct rim__sim_net *net, const rim_address *to) {
     uint64_t due_ns = rim__sim_arrival(net->sim);
-    for (struct rim__sim_datagram *at = net->datagrams; at != NULL && to->family == RIM_FAMILY_UNIX; at = at->next) {
+    for (struct rim__sim_datagram *at = *list_of(net, to); at != NULL && to->family == RIM_FAMILY_UNIX; at = at->next) {
         if (is_same(&at->local, to)) {
             at->last_due_ns = due_ns > at->last_due_ns ? due_ns : at->last_due_ns;
             return at->last_due_ns;
@@ -324,12 +332,12 @@ static void send_one(struct rim__sim_net *net, const struct rim__sim_datagram *f
 }
 
 /* A Unix socket's peer is looked for at once, as the kernel does it. */
-static int check_peer(const struct rim__sim_net *net, const struct rim__sim_datagram *from, const rim_address *to) {
+static int check_peer(struct rim__sim_net *net, const struct rim__sim_datagram *from, const rim_address *to) {
     if (to->family != RIM_FAMILY_UNIX) {
         bool may_go = to->family == from->local.family || (to->family == 4 && takes_family(from, 4));
         return !may_go || is_foreign(to, 198, 51, 100) ? -ENETUNREACH : 0;
     }
-    for (struct rim__sim_datagram *at = net->datagrams; at != NULL; at = at->next) {
+    for (struct rim__sim_datagram *at = *list_of(net, to); at != NULL; at = at->next) {
         if (is_same(&at->local, to) && at->waiting + at->coming >= RIM_SIM_DATAGRAMS) {
             return -EAGAIN;
         }

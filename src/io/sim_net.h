@@ -28,8 +28,9 @@ struct rim__sim_datagram;
 struct rim__sim_packet;
 struct rim__sim_flight;
 
-#define RIM_SIM_FIRST_FD 1000
-#define RIM_SIM_FDS_MAX  100000u
+#define RIM_SIM_FIRST_FD       1000
+#define RIM_SIM_FDS_MAX        100000u
+#define RIM_SIM_DATAGRAM_LISTS 1024u
 
 enum rim__sim_socket_kind {
     RIM_SIM_FRESH,      /* from socket() */
@@ -67,8 +68,8 @@ struct rim__sim_net {
     uint32_t lowest; /* all below this are taken */
     struct rim__sim_socket *listeners;
     struct rim__sim_conn *conns;
-    struct rim__sim_datagram *datagrams;
-    struct rim__sim_packet *packets; /* under way */
+    struct rim__sim_datagram *datagrams[RIM_SIM_DATAGRAM_LISTS]; /* by port */
+    struct rim__sim_packet *packets;                             /* under way */
     struct rim__sim_outside outside;
     uint16_t next_listen_port, next_connect_port;
 };
