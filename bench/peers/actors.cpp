@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 
 // The programs of rimbench in CAF 0.17: actors THREADS NAME. Prints one number, in the unit of the row of the same name
-// (bench/compare).
+// (bench/compare); of round trips also p50, p99, p99.9 and p99.99.
 #include <caf/all.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -49,13 +50,51 @@ struct count_state {
   uint64_t count = 0;
 };
 
-behavior pinger(stateful_actor<count_state>* self, actor to, actor root, uint64_t wanted) {
+// Looks at the clock after each group of round trips.
+struct laps {
+  uint64_t group, wanted, count = 0;
+  clock_type::time_point last = clock_type::now();
+  std::vector<double> nanoseconds;
+
+  // False when all have been counted.
+  bool lap() {
+    if (++count % group == 0) {
+      auto now = clock_type::now();
+      nanoseconds.push_back(std::chrono::duration<double, std::nano>(now - last).count() / group);
+      last = now;
+    }
+    return count < wanted;
+  }
+
+  // The median as the value, and the percentiles.
+  std::vector<double> tell(double scale) {
+    std::vector<double> told;
+    std::sort(nanoseconds.begin(), nanoseconds.end());
+    for (double share : {0.5, 0.5, 0.99, 0.999, 0.9999})
+      told.push_back(nanoseconds[static_cast<size_t>(share * (nanoseconds.size() - 1))] * scale);
+    return told;
+  }
+};
+
+behavior pinger(event_based_actor* self, actor to, actor root, laps* counted) {
   self->send(to, ping_atom::value);
   return {[=](pong_atom) {
-    if (++self->state.count < wanted)
+    if (counted->lap())
       self->send(to, ping_atom::value);
     else
       self->send(root, over_atom::value);
+  }};
+}
+
+behavior asker(event_based_actor* self, actor to, actor root, laps* counted) {
+  self->send(self, work_atom::value);
+  return {[=](work_atom) {
+    self->request(to, std::chrono::seconds(10), ping_atom::value).then([=](pong_atom) {
+      if (counted->lap())
+        self->send(self, work_atom::value);
+      else
+        self->send(root, over_atom::value);
+    });
   }};
 }
 
@@ -66,14 +105,78 @@ behavior sink(stateful_actor<count_state>* self, actor root, uint64_t wanted) {
   }};
 }
 
-double ping_pong(actor_system& system) {
-  const uint64_t n = 1000000;
+std::vector<double> ping_pong(actor_system& system) {
+  laps counted{64, 1000000};
   scoped_actor self{system};
-  return timed([&] {
-           system.spawn(pinger, system.spawn(echo), actor_cast<actor>(self), n);
-           self->receive([](over_atom) {});
-         })
-         * 1e9 / n;
+  system.spawn(pinger, system.spawn(echo), actor_cast<actor>(self), &counted);
+  self->receive([](over_atom) {});
+  return counted.tell(1);
+}
+
+// A detached actor has a thread of its own, which sleeps while there is nothing.
+std::vector<double> wake(actor_system& system) {
+  laps counted{1, 10000};
+  scoped_actor self{system};
+  system.spawn<detached>(pinger, system.spawn<detached>(echo), actor_cast<actor>(self), &counted);
+  self->receive([](over_atom) {});
+  return counted.tell(1e-3);
+}
+
+std::vector<double> request(actor_system& system) {
+  laps counted{64, 300000};
+  scoped_actor self{system};
+  system.spawn(asker, system.spawn(echo), actor_cast<actor>(self), &counted);
+  self->receive([](over_atom) {});
+  return counted.tell(1);
+}
+
+behavior subscriber(event_based_actor* self, actor root) {
+  return {[=](up_atom) { self->send(root, over_atom::value); }};
+}
+
+behavior quiet_subscriber(event_based_actor*) {
+  return {[](up_atom) {}};
+}
+
+double publish(actor_system& system) {
+  const size_t members = 1000, n = 200;
+  scoped_actor self{system};
+  std::vector<actor> all;
+  for (size_t i = 1; i < members; i++)
+    all.push_back(system.spawn(quiet_subscriber));
+  all.push_back(system.spawn(subscriber, actor_cast<actor>(self)));
+  double seconds = timed([&] {
+    for (size_t i = 0; i < n; i++) {
+      for (auto& one : all)
+        self->send(one, up_atom::value);
+      self->receive([](over_atom) {});
+    }
+  });
+  for (auto& one : all)
+    anon_send_exit(one, exit_reason::user_shutdown);
+  return seconds * 1e9 / (members * n);
+}
+
+// A system is made, an actor answers, and all of it ends.
+std::vector<double> start(size_t threads, bool stops) {
+  laps counted{1, 0};
+  for (int i = 0; i < 100; i++) {
+    auto begin = clock_type::now();
+    clock_type::time_point there;
+    {
+      actor_system_config config;
+      config.set("scheduler.max-threads", threads);
+      actor_system system{config};
+      {
+        scoped_actor self{system};
+        self->request(system.spawn(echo), infinite, ping_atom::value).receive([](pong_atom) {}, [](error&) {});
+      }
+      there = clock_type::now();
+    }
+    auto took = stops ? clock_type::now() - there : there - begin;
+    counted.nanoseconds.push_back(std::chrono::duration<double, std::nano>(took).count());
+  }
+  return counted.tell(1e-3);
 }
 
 double mailbox(actor_system& system, uint64_t senders, uint64_t n) {
@@ -388,23 +491,47 @@ double idle_actor(actor_system& system) {
 
 } // namespace
 
+namespace {
+
+void print(const std::vector<double>& told) {
+  for (double value : told)
+    std::cout << value << ' ';
+  std::cout << std::endl;
+}
+
+} // namespace
+
 int main(int, char** argv) {
+  size_t threads = static_cast<size_t>(atoi(argv[1]));
+  std::string name = argv[2];
+  if (name == "start" || name == "stop") {
+    print(start(threads, name == "stop"));
+    return 0;
+  }
   actor_system_config config;
-  config.set("scheduler.max-threads", static_cast<size_t>(atoi(argv[1])));
+  config.set("scheduler.max-threads", threads);
   actor_system system{config};
-  std::map<std::string, std::function<double()>> programs{
+  using values = std::vector<double>;
+  std::map<std::string, std::function<values()>> programs{
     {"ping-pong", [&] { return ping_pong(system); }},
-    {"counting", [&] { return mailbox(system, 1, 1000000); }},
-    {"mailbox", [&] { return mailbox(system, 20, 200000); }},
-    {"thread-ring", [&] { return thread_ring(system); }},
-    {"creation", [&] { return (1 << 20) / grow(system, 1 << 19, 2) / 1e6; }},
-    {"skynet", [&] { return grow(system, 1000000, 10) * 1e3; }},
-    {"fork-join", [&] { return fork_join(system); }},
-    {"chameneos", [&] { return chameneos(system); }},
-    {"big", [&] { return crowd(system, big_member, 120, 20000, 120, 120 * 20000); }},
-    {"ubench", [&] { return crowd(system, ubench_member, 8, 100000, 40, 40 * 100000); }},
-    {"spawn", [&] { return spawn_one_by_one(system); }},
-    {"idle-actor", [&] { return idle_actor(system); }},
+    {"wake", [&] { return wake(system); }},
+    {"request", [&] { return request(system); }},
+    {"publish", [&] { return values{publish(system)}; }},
+    {"counting", [&] { return values{mailbox(system, 1, 1000000)}; }},
+    {"mailbox", [&] { return values{mailbox(system, 20, 200000)}; }},
+    {"overload", [&] { return values{mailbox(system, 10000, 100)}; }},
+    {"thread-ring", [&] { return values{thread_ring(system)}; }},
+    {"creation", [&] { return values{(1 << 20) / grow(system, 1 << 19, 2) / 1e6}; }},
+    {"skynet", [&] { return values{grow(system, 1000000, 10) * 1e3}; }},
+    {"fork-join", [&] { return values{fork_join(system)}; }},
+    {"chameneos", [&] { return values{chameneos(system)}; }},
+    {"big", [&] { return values{crowd(system, big_member, 120, 20000, 120, 120 * 20000)}; }},
+    {"ubench", [&] { return values{crowd(system, ubench_member, 8, 100000, 40, 40 * 100000)}; }},
+    {"spawn", [&] { return values{spawn_one_by_one(system)}; }},
+    {"idle-actor", [&] { return values{idle_actor(system)}; }},
   };
-  std::cout << programs.at(argv[2])() << std::endl;
+  auto program = programs.find(name);
+  if (program == programs.end())
+    return 1;
+  print(program->second());
 }

@@ -1,13 +1,35 @@
 %% SPDX-License-Identifier: MIT
 %% The programs of rimbench in Erlang: erl -noshell +S THREADS -run actors main NAME. Prints one number, in the unit of
-%% the row of the same name (bench/compare).
+%% the row of the same name (bench/compare); of round trips also p50, p99, p99.9 and p99.99.
 -module(actors).
--export([main/1]).
+-behaviour(gen_server).
+-export([main/1, init/1, handle_call/3, handle_cast/2]).
 
 main([Name]) ->
-    Value = play(list_to_atom(Name)),
-    io:format("~w~n", [Value]),
+    Told = try play(list_to_atom(Name)) catch error:function_clause -> halt(1) end,
+    [io:format("~w ", [Value]) || Value <- lists:flatten([Told])],
+    io:format("~n"),
     halt(0).
+
+%% Of the server that answers requests.
+init(_) -> {ok, none}.
+handle_call(Question, _, State) -> {reply, Question, State}.
+handle_cast(_, State) -> {noreply, State}.
+
+%% Plays round trips and looks at the clock after each group of them: the median, and the percentiles, in nanoseconds.
+trips(Count, Group, Trip) ->
+    Laps = lists:sort(laps(Count div Group, Group, Trip, erlang:monotonic_time(nanosecond), [])),
+    All = list_to_tuple(Laps),
+    [element(1 + trunc(Share * (tuple_size(All) - 1)), All) || Share <- [0.5, 0.5, 0.99, 0.999, 0.9999]].
+
+laps(0, _, _, _, Laps) -> Laps;
+laps(Count, Group, Trip, Last, Laps) ->
+    repeat(Group, Trip),
+    Now = erlang:monotonic_time(nanosecond),
+    laps(Count - 1, Group, Trip, Now, [(Now - Last) / Group | Laps]).
+
+repeat(0, _) -> ok;
+repeat(Count, Function) -> Function(), repeat(Count - 1, Function).
 
 %% Seconds that a function takes.
 timed(Function) ->
@@ -19,10 +41,44 @@ await(0, _) -> ok;
 await(Count, Message) -> receive Message -> await(Count - 1, Message) end.
 
 play('ping-pong') ->
-    N = 1000000,
     Self = self(),
     Echo = spawn_link(fun echo/0),
-    timed(fun() -> ping(N, Echo, Self) end) * 1.0e9 / N;
+    trips(1000000, 64, fun() -> Echo ! {ping, Self}, receive pong -> ok end end);
+play(request) ->
+    {ok, Server} = gen_server:start_link(?MODULE, [], []),
+    trips(1000000, 64, fun() -> 1 = gen_server:call(Server, 1, 10000) end);
+play(publish) ->
+    Members = 1000,
+    N = 1000,
+    Self = self(),
+    Last = spawn_link(fun() -> member(Self) end),
+    All = [spawn_link(fun() -> member(none) end) || _ <- lists:seq(2, Members)] ++ [Last],
+    Seconds = timed(fun() -> repeat(N, fun() -> [Pid ! news || Pid <- All], receive news -> ok end end) end),
+    Seconds * 1.0e9 / (Members * N);
+play(timers) ->
+    N = 1000000,
+    Self = self(),
+    timed(fun() ->
+        Timers = [erlang:send_after(1000 + rand:uniform(100000), Self, due) || _ <- lists:seq(1, N)],
+        All = list_to_tuple(Timers),
+        [erlang:cancel_timer(element(1 + I * 7919 rem N, All)) || I <- lists:seq(0, N - 1)]
+    end) * 1.0e9 / N;
+play(queued) ->
+    N = 1000000,
+    Before = resident(),
+    Sink = spawn_link(fun() -> receive never -> ok end end),
+    [Sink ! {I, I, I, I} || I <- lists:seq(1, N)],
+    (resident() - Before) / N;
+play(overload) ->
+    Senders = 10000,
+    N = 200,
+    Self = self(),
+    Seconds = timed(fun() ->
+        Sink = spawn_link(fun() -> await(Senders * N, up), Self ! over end),
+        [spawn_link(fun() -> send_many(N, Sink, up) end) || _ <- lists:seq(1, Senders)],
+        receive over -> ok end
+    end),
+    Senders * N / Seconds / 1.0e6;
 play(counting) ->
     N = 1000000,
     Counter = spawn_link(fun() -> counter(0) end),
@@ -115,8 +171,7 @@ play('idle-actor') ->
     Bytes.
 
 echo() -> receive {ping, From} -> From ! pong, echo() end.
-ping(0, _, _) -> ok;
-ping(N, Echo, Self) -> Echo ! {ping, Self}, receive pong -> ping(N - 1, Echo, Self) end.
+member(To) -> receive news when To =:= none -> ok; news -> To ! news end, member(To).
 
 counter(N) ->
     receive

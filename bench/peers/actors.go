@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // The programs of rimbench in Go, an actor being a goroutine with a channel: actors THREADS NAME. Prints one number, in
-// the unit of the row of the same name (bench/compare).
+// the unit of the row of the same name (bench/compare); of round trips also p50, p99, p99.9 and p99.99.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"math/rand"
 	"os"
 	"runtime"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -23,20 +24,120 @@ func timed(f func()) float64 {
 	return time.Since(begin).Seconds()
 }
 
-func pingPong() float64 {
-	const n = 1000000
+// Plays n round trips and looks at the clock after each group of them: nanoseconds of one, and the percentiles.
+func trips(n, group int, scale float64, trip func(i int)) []float64 {
+	laps := make([]float64, 0, n/group)
+	last := time.Now()
+	for i := 0; i < n; i++ {
+		trip(i)
+		if (i+1)%group == 0 {
+			now := time.Now()
+			laps = append(laps, float64(now.Sub(last).Nanoseconds())*scale/float64(group))
+			last = now
+		}
+	}
+	sort.Float64s(laps)
+	at := func(share float64) float64 { return laps[int(share*float64(len(laps)-1))] }
+	return []float64{at(0.5), at(0.5), at(0.99), at(0.999), at(0.9999)}
+}
+
+func pingPong() []float64 {
 	ping, pong := make(chan int), make(chan int)
 	go func() {
 		for v := range ping {
 			pong <- v
 		}
 	}()
+	return trips(1000000, 64, 1, func(i int) { ping <- i; <-pong })
+}
+
+// Each has a thread of its own, which sleeps while there is nothing.
+func wake() []float64 {
+	ping, pong := make(chan int), make(chan int)
+	go func() {
+		runtime.LockOSThread()
+		for v := range ping {
+			pong <- v
+		}
+	}()
+	runtime.LockOSThread()
+	return trips(10000, 1, 1e-3, func(i int) { ping <- i; <-pong })
+}
+
+type question struct {
+	value int
+	reply chan int
+}
+
+// With a deadline, as ours has.
+func request() []float64 {
+	in := make(chan question)
+	go func() {
+		for q := range in {
+			q.reply <- q.value
+		}
+	}()
+	return trips(1000000, 64, 1, func(i int) {
+		q := question{i, make(chan int, 1)}
+		deadline := time.NewTimer(10 * time.Second)
+		in <- q
+		select {
+		case <-q.reply:
+		case <-deadline.C:
+			panic("no reply")
+		}
+		deadline.Stop()
+	})
+}
+
+func publish() float64 {
+	const members, n = 1000, 1000
+	all, over := make([]chan int, members), make(chan bool, members)
+	for i := range all {
+		in := make(chan int, 2)
+		all[i] = in
+		go func(last bool) {
+			for range in {
+				if last {
+					over <- true
+				}
+			}
+		}(i == members-1)
+	}
 	return timed(func() {
 		for i := 0; i < n; i++ {
-			ping <- i
-			<-pong
+			for _, in := range all {
+				in <- i
+			}
+			<-over
+		}
+	}) * 1e9 / (members * n)
+}
+
+func timers() float64 {
+	const n = 1000000
+	all := make([]*time.Timer, n)
+	dice := rand.New(rand.NewSource(1))
+	return timed(func() {
+		for i := range all {
+			all[i] = time.AfterFunc(time.Second+time.Duration(dice.Int63n(100e9)), func() {})
+		}
+		for i := range all {
+			all[i*7919%n].Stop()
 		}
 	}) * 1e9 / n
+}
+
+func queued() float64 {
+	const n = 1000000
+	before := resident()
+	in := make(chan [4]int64, n)
+	for i := 0; i < n; i++ {
+		in <- [4]int64{int64(i)}
+	}
+	bytes := (resident() - before) / n
+	<-in
+	return bytes
 }
 
 func mailbox(senders, n int) float64 {
@@ -288,13 +389,21 @@ func idleActor() float64 {
 func main() {
 	threads, _ := strconv.Atoi(os.Args[1])
 	runtime.GOMAXPROCS(threads)
+	rows := map[string]func() []float64{"ping-pong": pingPong, "wake": wake, "request": request}
 	programs := map[string]func() float64{
-		"ping-pong": pingPong, "thread-ring": threadRing, "fork-join": forkJoin, "chameneos": chameneos, "big": big,
-		"ubench": ubench, "spawn": spawn, "idle-actor": idleActor,
+		"thread-ring": threadRing, "fork-join": forkJoin, "chameneos": chameneos, "big": big, "ubench": ubench,
+		"spawn": spawn, "idle-actor": idleActor, "publish": publish, "timers": timers, "queued": queued,
 		"counting": func() float64 { return mailbox(1, 1000000) },
 		"mailbox":  func() float64 { return mailbox(20, 200000) },
+		"overload": func() float64 { return mailbox(10000, 200) },
 		"creation": func() float64 { return (1 << 20) / grow(1<<19, 2) / 1e6 },
 		"skynet":   func() float64 { return grow(1000000, 10) * 1e3 },
 	}
-	fmt.Println(programs[os.Args[2]]())
+	if row, ok := rows[os.Args[2]]; ok {
+		fmt.Println(strings.Trim(fmt.Sprint(row()), "[]"))
+	} else if program, ok := programs[os.Args[2]]; ok {
+		fmt.Println(program())
+	} else {
+		os.Exit(1)
+	}
 }

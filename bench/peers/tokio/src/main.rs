@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 
 //! The programs of rimbench on tokio, an actor being a task with an mpsc channel: actors THREADS NAME. Prints one number,
-//! in the unit of the row of the same name (bench/compare).
+//! in the unit of the row of the same name (bench/compare); of round trips also p50, p99, p99.9 and p99.99.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Instant;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 use tokio::spawn;
-use tokio::sync::mpsc::{channel, Receiver, Sender};
+use tokio::sync::mpsc::{channel, unbounded_channel, Receiver, Sender};
+use tokio::sync::{broadcast, oneshot};
 use tokio::task::yield_now;
+use tokio::time::{sleep, timeout, Sleep};
 
 const ROOM: usize = 1024; // of a channel, where a program does not say
 
@@ -24,21 +27,151 @@ impl Dice {
     }
 }
 
-async fn ping_pong() -> f64 {
-    const N: u64 = 1_000_000;
+/// Looks at the clock after each group of round trips.
+struct Laps {
+    group: u64,
+    count: u64,
+    last: Instant,
+    nanoseconds: Vec<f64>,
+}
+impl Laps {
+    fn new(group: u64) -> Laps {
+        Laps { group, count: 0, last: Instant::now(), nanoseconds: Vec::new() }
+    }
+    fn lap(&mut self) {
+        self.count += 1;
+        if self.count % self.group == 0 {
+            let now = Instant::now();
+            self.nanoseconds.push((now - self.last).as_nanos() as f64 / self.group as f64);
+            self.last = now;
+        }
+    }
+    /// The median as the value, and the percentiles.
+    fn tell(mut self, scale: f64) -> Vec<f64> {
+        self.nanoseconds.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        let last = (self.nanoseconds.len() - 1) as f64;
+        [0.5, 0.5, 0.99, 0.999, 0.9999].iter().map(|share| self.nanoseconds[(share * last) as usize] * scale).collect()
+    }
+}
+
+async fn ping_pong(n: u64, group: u64, scale: f64, apart: bool) -> Vec<f64> {
     let (ping, mut pinged) = channel::<u64>(ROOM);
     let (pong, mut ponged) = channel::<u64>(ROOM);
-    spawn(async move {
+    let echo = async move {
         while let Some(v) = pinged.recv().await {
             let _ = pong.send(v).await;
         }
-    });
-    let begin = Instant::now();
-    for i in 0..N {
+    };
+    let other = apart.then(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap());
+    match &other {
+        Some(runtime) => runtime.spawn(echo),
+        None => spawn(echo),
+    };
+    let mut laps = Laps::new(group);
+    for i in 0..n {
         ping.send(i).await.unwrap();
         ponged.recv().await.unwrap();
+        laps.lap();
+    }
+    if let Some(runtime) = other {
+        runtime.shutdown_background();
+    }
+    laps.tell(scale)
+}
+
+async fn request() -> Vec<f64> {
+    let (to, mut from) = channel::<(u64, oneshot::Sender<u64>)>(ROOM);
+    spawn(async move {
+        while let Some((v, reply)) = from.recv().await {
+            let _ = reply.send(v);
+        }
+    });
+    let mut laps = Laps::new(64);
+    for i in 0..1_000_000 {
+        let (reply, replied) = oneshot::channel();
+        to.send((i, reply)).await.unwrap();
+        timeout(Duration::from_secs(10), replied).await.unwrap().unwrap();
+        laps.lap();
+    }
+    laps.tell(1.0)
+}
+
+async fn publish() -> f64 {
+    const MEMBERS: u64 = 1000;
+    const N: u64 = 1000;
+    let (to, _) = broadcast::channel::<u64>(16);
+    let (over, mut is_over) = channel(MEMBERS as usize);
+    for _ in 0..MEMBERS {
+        let mut mine = to.subscribe();
+        let over = over.clone();
+        spawn(async move {
+            while mine.recv().await.is_ok() {
+                over.send(()).await.ok();
+            }
+        });
+    }
+    let begin = Instant::now();
+    for i in 0..N {
+        to.send(i).unwrap();
+        for _ in 0..MEMBERS {
+            is_over.recv().await;
+        }
+    }
+    begin.elapsed().as_secs_f64() * 1e9 / (MEMBERS * N) as f64
+}
+
+/// Arms all of them: a sleep is armed when it is first polled.
+struct Armed(Vec<Pin<Box<Sleep>>>);
+impl Future for Armed {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        for one in self.0.iter_mut() {
+            assert!(one.as_mut().poll(context).is_pending());
+        }
+        Poll::Ready(())
+    }
+}
+
+async fn timers() -> f64 {
+    const N: usize = 1_000_000;
+    let mut dice = Dice(1);
+    let begin = Instant::now();
+    let mut all = Armed((0..N).map(|_| Box::pin(sleep(Duration::from_millis(100_000 + dice.below(100_000) as u64)))).collect());
+    Pin::new(&mut all).await;
+    let mut all: Vec<_> = all.0.into_iter().map(Some).collect();
+    for i in 0..N {
+        all[i * 7919 % N] = None;
     }
     begin.elapsed().as_secs_f64() * 1e9 / N as f64
+}
+
+async fn queued() -> f64 {
+    const N: u64 = 1_000_000;
+    let before = resident();
+    let (to, mut from) = unbounded_channel::<[u64; 4]>();
+    for i in 0..N {
+        to.send([i; 4]).unwrap();
+    }
+    let bytes = (resident() - before) / N as f64;
+    from.recv().await;
+    bytes
+}
+
+/// A runtime is made, a task gets a message, and all of it ends.
+fn start(threads: usize, stops: bool) -> Vec<f64> {
+    let mut laps = Vec::new();
+    for _ in 0..200 {
+        let begin = Instant::now();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().unwrap();
+        let (to, mut from) = channel::<()>(1);
+        let handled = runtime.spawn(async move { from.recv().await });
+        to.blocking_send(()).unwrap();
+        runtime.block_on(handled).unwrap();
+        let there = Instant::now();
+        drop(runtime);
+        laps.push(if stops { there.elapsed() } else { there - begin }.as_nanos() as f64);
+    }
+    Laps { group: 1, count: 0, last: Instant::now(), nanoseconds: laps }.tell(1e-3)
 }
 
 async fn mailbox(senders: u64, n: u64) -> f64 {
@@ -303,11 +436,14 @@ async fn idle_actor() -> f64 {
     (resident() - before) / N as f64
 }
 
-async fn play(name: &str) -> f64 {
-    match name {
-        "ping-pong" => ping_pong().await,
+async fn play(name: &str) -> Vec<f64> {
+    vec![match name {
+        "ping-pong" => return ping_pong(1_000_000, 64, 1.0, false).await,
+        "wake" => return ping_pong(10_000, 1, 1e-3, true).await,
+        "request" => return request().await,
         "counting" => mailbox(1, 1_000_000).await,
         "mailbox" => mailbox(20, 200_000).await,
+        "overload" => mailbox(10_000, 200).await,
         "thread-ring" => thread_ring().await,
         "creation" => (1 << 20) as f64 / grow(1 << 19, 2).await / 1e6,
         "skynet" => grow(1_000_000, 10).await * 1e3,
@@ -317,16 +453,25 @@ async fn play(name: &str) -> f64 {
         "ubench" => ubench().await,
         "spawn" => spawn_one_by_one().await,
         "idle-actor" => idle_actor().await,
-        _ => f64::NAN,
-    }
+        "publish" => publish().await,
+        "timers" => timers().await,
+        "queued" => queued().await,
+        _ => std::process::exit(1),
+    }]
 }
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(arguments[1].parse().unwrap())
-        .build()
-        .unwrap();
+    let threads = arguments[1].parse().unwrap();
     let name = arguments[2].clone();
-    println!("{}", runtime.block_on(async move { spawn(async move { play(&name).await }).await.unwrap() }));
+    let told = match name.as_str() {
+        "start" => start(threads, false),
+        "stop" => start(threads, true),
+        _ => {
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_time().build().unwrap();
+            runtime.block_on(async move { spawn(async move { play(&name).await }).await.unwrap() })
+        }
+    };
+    println!("{}", told.iter().map(|value| value.to_string()).collect::<Vec<_>>().join(" "));
 }
