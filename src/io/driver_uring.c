@@ -197,6 +197,10 @@ static void enter_and_reap(struct rim__uring *uring, uint64_t wait_ns) {
         if (!rim__uring_ring_is_flagged(&uring->ring)) {
             return;
         }
+        /* What was sent has brought its buffers home: without them the receives of the next round would find none. */
+        if (uring->buffers.unpublished != 0) {
+            rim__uring_buffers_publish(&uring->buffers);
+        }
     }
 }
 
