@@ -264,6 +264,7 @@ static bool has_buffers(struct rim__io *io) {
 static const struct rim__io_ops io_ops = {
     .submit = rim__epoll_ops_submit,
     .cancel = rim__epoll_ops_cancel,
+    .send_now = rim__net_send_now,
     .has_buffers = has_buffers,
     .listen = listen_on,
     .socket = open_socket,

@@ -383,6 +383,7 @@ static int64_t send_file(struct rim__io *io, int fd, const struct rim__file_part
 static const struct rim__io_ops io_ops = {
     .submit = rim__uring_ops_submit,
     .cancel = rim__uring_ops_cancel,
+    .send_now = rim__net_send_now,
     .fetch = RIM_FETCH_WHOLE,
     .has_buffers = has_buffers,
     .listen = rim__net_listen,
@@ -467,8 +468,11 @@ int rim__uring_open(const struct rim__driver_options *options, struct rim__drive
         return -ENOMEM;
     }
     uring->driver = (struct rim__driver){.ops = &driver_ops, .shard = options->shard};
-    uring->io =
-        (struct rim__io){.ops = &io_ops, .disk = &rim__disk_kernel, .shard = options->shard, .reads_in_batches = true};
+    uring->io = (struct rim__io){.ops = &io_ops,
+                                 .disk = &rim__disk_kernel,
+                                 .shard = options->shard,
+                                 .reads_in_batches = true,
+                                 .sends_in_batches = true};
     uring->log = options->log;
     uring->traits = *options->traits;
     uring->io.has_zero_copy = uring->traits.zero_copy;

@@ -29,6 +29,7 @@ int rim__net_names(struct rim__io *io, int fd, rim_address *local, rim_address *
 int rim__net_credentials(struct rim__io *io, int fd, rim_credentials *out);
 int rim__net_tune(struct rim__io *io, int fd, const rim_socket_options *options, const rim_socket_options *before);
 int rim__net_shutdown(struct rim__io *io, int fd, int how);
+int32_t rim__net_send_now(struct rim__io *io, int fd, const struct iovec *pieces, uint32_t count);
 /* net_tls.c */
 int rim__net_seal(struct rim__io *io, int fd, const struct rim__tls_keys *keys);
 void rim__net_say_end(struct rim__io *io, int fd);

@@ -224,6 +224,9 @@ enum rim__fetch {
 struct rim__io_ops {
     /* 0, or -ENOMEM / -EMFILE / ...: then the op stays idle and done is not called. */
     int (*submit)(struct rim__io *io, struct rim__op *op);
+    /* Of a socket, in place of an op: sends what it takes now, without waiting, of the first `count` pieces. How many
+       bytes, or a negative errno; -EAGAIN: none now. NULL: a driver that sends by ops alone. */
+    int32_t (*send_now)(struct rim__io *io, int fd, const struct iovec *pieces, uint32_t count);
     /* Asks for an early end of an op that is in flight; its terminal completion comes all the same. */
     void (*cancel)(struct rim__io *io, struct rim__op *op);
     /* Whether at least a quarter of the buffers that receives are filled into is at home. */
@@ -309,6 +312,7 @@ struct rim__io {
     uint32_t message_max;     /* bytes that room and payload of a RECV_MSG may have; 0: there is no such operation */
     bool reads_in_batches;    /* many reads together are cheaper than as many looks */
     bool has_zero_copy;       /* of SEND */
+    bool sends_in_batches;    /* several ops together are cheaper than as many calls of send_now */
     uint64_t operations;      /* completed */
     uint64_t operations_open; /* in flight now */
     uint64_t descriptors;     /* sockets open now: counted by listen, socket, accepted descriptors, and close */

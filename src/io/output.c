@@ -182,7 +182,7 @@ static void consume(struct rim__socket *socket, uint32_t count) {
     }
 }
 
-void rim__output_sent(struct rim__socket *socket, int32_t result) {
+static void note_result(struct rim__socket *socket, int32_t result) {
     struct rim__output *output = &socket->output;
     if (result > 0) {
         uint32_t count = (uint32_t)result;
@@ -201,11 +201,28 @@ void rim__output_sent(struct rim__socket *socket, int32_t result) {
     } else if (result < 0 && result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
         rim__socket_lose(socket, result);
     }
+}
+
+void rim__output_sent(struct rim__socket *socket, int32_t result) {
+    note_result(socket, result);
     rim__socket_push(socket);
 }
 
 static void sent(struct rim__op *op, const struct rim__completion *completion) {
     rim__output_sent(rim__container_of(op, struct rim__socket, output.op), completion->result);
+}
+
+void rim__output_send_now(struct rim__socket *socket) {
+    struct rim__output *output = &socket->output;
+    struct rim__io *io = socket->service->io;
+    bool is_simple = socket->state == RIM_SOCKET_IS_OPEN && socket->tls == NULL && !output->op.is_plain;
+    bool lends = output->lends || output->lending != NULL;
+    if (!is_simple || lends || output->op.in_flight || output->out.bytes == 0 || output->out.gifts > 0) {
+        return;
+    }
+    struct iovec pieces[RIM_OP_IOV_MAX];
+    uint32_t count = rim__outgoing_gather(&output->out, pieces, RIM_OP_IOV_MAX);
+    note_result(socket, io->ops->send_now(io, socket->fd, pieces, count));
 }
 
 /* What goes with the first byte of this send. */

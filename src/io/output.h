@@ -66,6 +66,9 @@ void rim__output_sent(struct rim__socket *socket, int32_t result);
 void rim__output_passed(struct rim__socket *socket, uint64_t count);
 /* The socket is open, or has other options. */
 void rim__output_tune(struct rim__socket *socket);
+/* Sends what the socket takes at once, without an operation: what is left is for rim__output_push, which is to follow.
+   Does nothing for what is more than plain bytes of an open socket. Not where the driver has no send_now. */
+void rim__output_send_now(struct rim__socket *socket);
 /* Submits the connect. 0 or negative. */
 int rim__output_connect(struct rim__socket *socket, uint64_t deadline_ns);
 /* Frees everything; nothing is in flight. What was not sent is counted. */

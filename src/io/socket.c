@@ -467,10 +467,20 @@ void rim__socket_push(struct rim__socket *socket) {
     }
 }
 
+/*
+ * A send that has no company is made by a call of its own: that is cheaper than an operation, and when it is out the
+ * shard may sleep without a poll for its completion.
+ */
 void rim__socket_push_all(struct rim__service *service) {
+    const struct rim__io *io = service->io;
+    bool is_alone = service->pushes != NULL && service->pushes->next_push == NULL;
+    bool at_once = io->ops->send_now != NULL && (is_alone || !io->sends_in_batches);
     while (service->pushes != NULL) {
         struct rim__socket *socket = service->pushes;
         unlist_push(socket);
+        if (at_once) {
+            rim__output_send_now(socket);
+        }
         rim__socket_push(socket);
     }
 }

@@ -69,6 +69,29 @@ static void net_connections_have_two_names_and_no_delay(void) {
     rim__net_close(&io, listener, false);
 }
 
+/* A stream that takes what there is room for, and then says so. */
+static void net_sends_now_what_the_socket_takes(void) {
+    static char big[1 << 20];
+    struct rim__io io = {.bytes_out = 0};
+    struct iovec pieces[] = {{(char[]){"abc"}, 3}, {(char[]){"de"}, 2}, {big, sizeof big}};
+    int ends[2];
+    char bytes[8] = "";
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    CU_ASSERT_EQUAL(rim__net_send_now(&io, ends[0], pieces, 1), 3);
+    CU_ASSERT_EQUAL(rim__net_send_now(&io, ends[0], pieces, 2), 5);
+    CU_ASSERT_EQUAL(io.bytes_out, 8);
+    CU_ASSERT_EQUAL(recv(ends[1], bytes, sizeof bytes, MSG_WAITALL), 8);
+    CU_ASSERT_EQUAL(memcmp(bytes, "abcabcde", 8), 0);
+    int32_t sent, first = rim__net_send_now(&io, ends[0], pieces + 2, 1);
+    CU_ASSERT(first > 0 && (size_t)first < sizeof big);
+    while ((sent = rim__net_send_now(&io, ends[0], pieces, 3)) > 0) {
+    }
+    CU_ASSERT_EQUAL(sent, -EAGAIN);
+    close(ends[1]);
+    CU_ASSERT_EQUAL(rim__net_send_now(&io, ends[0], pieces, 1), -EPIPE); /* and no signal */
+    close(ends[0]);
+}
+
 static int option_of(int fd, int level, int option) {
     int value = -1;
     socklen_t size = sizeof value;
@@ -171,6 +194,7 @@ static void net_refuses_what_cannot_be(void) {
 #define TESTS(X)                                                                                                       \
     X(net_listens_and_says_on_which_port)                                                                              \
     X(net_connections_have_two_names_and_no_delay)                                                                     \
+    X(net_sends_now_what_the_socket_takes)                                                                             \
     X(net_options_reach_the_kernel_and_are_inherited)                                                                  \
     X(net_close_with_reset_is_seen_as_one)                                                                             \
     X(net_port_is_shared_only_by_those_who_say_so)                                                                     \
