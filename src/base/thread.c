@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 int rim__thread_id(void) {
@@ -64,6 +65,12 @@ void rim__thread_look(int thread, struct rim__thread_look *out) {
     if (out->state != 'R') {
         read_syscall(thread, out);
     }
+}
+
+uint64_t rim__thread_cpu_ns(void) {
+    struct timespec taken = {0};
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &taken);
+    return (uint64_t)taken.tv_sec * 1000000000u + (uint64_t)taken.tv_nsec;
 }
 
 uint64_t rim__thread_delayed_ns(void) {

@@ -24,6 +24,8 @@ struct rim__thread_look {
 int rim__thread_id(void);
 /* How long the calling thread was ready and others had the CPU, so far. 0 where the kernel does not count it. */
 uint64_t rim__thread_delayed_ns(void);
+/* CPU time that the calling thread has taken. A system call. */
+uint64_t rim__thread_cpu_ns(void);
 void rim__thread_look(int thread, struct rim__thread_look *out);
 
 #endif

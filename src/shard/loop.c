@@ -14,6 +14,12 @@
 #define CONTENTION_PART    16u        /* of the time waited for the CPU: contended */
 #define SPIN_CREDIT_MAX    8
 #define SPIN_CREDIT_MIN    (-8)
+#define SLEEP_COST_NS      5000u /* until it has been measured */
+#define COST_EVERY         16u   /* short sleeps in a row, of which one is measured */
+#define COST_AT            4u    /* the fifth: those before have warmed up what it needs */
+#define COST_PART          4u    /* a measurement counts for so much of the average */
+#define PROBE_MIN          8u    /* short sleeps in a row, before looking out is tried again */
+#define PROBES_MAX         7u    /* times that this is doubled */
 
 static void run_ready(struct rim__shard *shard) {
     uint64_t until = shard->now_ns + TURN_NS;
@@ -34,6 +40,31 @@ static void run_ready(struct rim__shard *shard) {
     rim__pulse_turn(&shard->pulse, NULL);
 }
 
+static void earn_credit(struct rim__shard *shard) {
+    shard->spin_credit += shard->spin_credit < SPIN_CREDIT_MAX;
+}
+
+static void spend_credit(struct rim__shard *shard) {
+    shard->spin_credit -= shard->spin_credit > SPIN_CREDIT_MIN;
+}
+
+/*
+ * After news of another shard: looking out would have paid, also for who had to wake this one. After completions that
+ * is not known. What woke us took its time, and the rest may have been longer than what a sleep costs: so looking out
+ * is tried now and then, and more and more seldom while it does not pay.
+ */
+static void note_short_sleep(struct rim__shard *shard, bool news) {
+    if (news) {
+        earn_credit(shard);
+        return;
+    }
+    shard->short_sleeps++;
+    if (shard->spin_credit <= 0 && shard->short_sleeps >= PROBE_MIN << shard->probes) {
+        shard->probes += shard->probes < PROBES_MAX;
+        shard->spin_credit = 1;
+    }
+}
+
 /*
  * The last tick ended in a sleep. If it lasted its whole length and there is news all the same, only the safety net
  * found it: a suspect, unless the wake-up is merely slow and still comes.
@@ -47,8 +78,10 @@ static void look_back(struct rim__shard *shard, bool news) {
         shard->suspects++;
     }
     bool completed = shard->driver->completions != shard->completions_seen;
-    if ((news || completed) && slept_ns < shard->spin_ns && shard->spin_credit < SPIN_CREDIT_MAX) {
-        shard->spin_credit++; /* looking out would have paid */
+    if ((news || completed) && slept_ns < shard->spin_ns) {
+        note_short_sleep(shard, news);
+    } else {
+        shard->short_sleeps = 0;
     }
     if (!news && safety && shard->safety_ns < SAFETY_MAX_NS) {
         shard->safety_ns *= 2;
@@ -56,11 +89,20 @@ static void look_back(struct rim__shard *shard, bool news) {
     shard->parked_ns = 0;
 }
 
-/* Whether looking out pays is learnt from what came while it did, and from sleeps that were shorter. */
-static void note_news(struct rim__shard *shard) {
+/*
+ * Whether looking out pays is learnt from what came while it did, and from sleeps that were shorter. News of another
+ * shard pay always: they save both the sleep and the wake-up. Completions pay if it took less than a sleep costs.
+ */
+static void note_news(struct rim__shard *shard, bool news) {
     shard->completions_seen = shard->driver->completions;
-    if (shard->looking && shard->spin_credit < SPIN_CREDIT_MAX) {
-        shard->spin_credit++;
+    if (shard->looking) {
+        uint64_t cost_ns = shard->sleep_cost_ns != 0 ? shard->sleep_cost_ns : SLEEP_COST_NS;
+        if (news || shard->now_ns - shard->look_ns <= cost_ns) {
+            earn_credit(shard);
+            shard->probes = 0;
+        } else {
+            spend_credit(shard);
+        }
     }
     shard->looking = false;
     shard->news_ns = shard->now_ns;
@@ -79,7 +121,7 @@ static void drain(struct rim__shard *shard) {
         shard->safety_ns = RIM_SHARD_SAFETY_NS;
     }
     if (news || shard->driver->completions != shard->completions_seen) {
-        note_news(shard);
+        note_news(shard, news);
     }
     if (rim__unlikely(shard->suspects > 0) && shard->driver->wakes_received != shard->wakes_seen) {
         shard->suspects--; /* it was only slow */
@@ -111,12 +153,16 @@ static bool is_spinning(struct rim__shard *shard) {
         return false;
     }
     if (shard->now_ns - shard->news_ns < shard->spin_ns) {
-        shard->looking = true;
+        if (!shard->looking) {
+            shard->looking = true;
+            shard->short_sleeps = 0;
+            shard->look_ns = shard->driver->ops->now(shard->driver);
+        }
         return true;
     }
     if (shard->looking) { /* in vain */
         shard->looking = false;
-        shard->spin_credit -= shard->spin_credit > SPIN_CREDIT_MIN;
+        spend_credit(shard);
     }
     return false;
 }
@@ -163,6 +209,26 @@ static uint64_t park(struct rim__shard *shard, uint64_t safety_ns) {
     return wait_ns;
 }
 
+/*
+ * A poll that sleeps, and of short sleeps in a row now and then what one costs in CPU time: what is done before the
+ * thread is off its CPU and after it is on it again. One that had no need to sleep says nothing.
+ */
+static void sleep_in_poll(struct rim__shard *shard, uint64_t wait_ns) {
+    if (shard->short_sleeps % COST_EVERY != COST_AT) {
+        shard->driver->ops->poll(shard->driver, wait_ns);
+        return;
+    }
+    uint64_t before_ns = rim__thread_cpu_ns();
+    shard->driver->ops->poll(shard->driver, wait_ns);
+    uint64_t cost_ns = rim__thread_cpu_ns() - before_ns;
+    uint64_t passed_ns = shard->driver->ops->now(shard->driver) - shard->parked_ns;
+    if (passed_ns > cost_ns + cost_ns / 4) {
+        int64_t difference_ns = (int64_t)(cost_ns - shard->sleep_cost_ns);
+        shard->sleep_cost_ns +=
+            (uint64_t)(shard->sleep_cost_ns != 0 ? difference_ns / (int64_t)COST_PART : difference_ns);
+    }
+}
+
 void rim__shard_tick(struct rim__shard *shard, bool may_sleep) {
     shard->ticks++;
     rim__pulse_beat(&shard->pulse, 2 * shard->ticks + 1);
@@ -180,7 +246,11 @@ void rim__shard_tick(struct rim__shard *shard, bool may_sleep) {
     bool idles = may_sleep && !shard->driver->is_due && has_nothing_to_do(shard);
     bool looks = idles && is_spinning(shard);
     uint64_t wait_ns = idles && !looks ? park(shard, shard->safety_ns) : 0;
-    shard->driver->ops->poll(shard->driver, wait_ns); /* submit, maybe sleep, complete */
+    if (wait_ns != 0) {
+        sleep_in_poll(shard, wait_ns);
+    } else {
+        shard->driver->ops->poll(shard->driver, 0); /* submit, complete */
+    }
     if (looks) {
         look_out(shard); /* for the next tick */
     }

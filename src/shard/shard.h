@@ -60,7 +60,11 @@ struct rim__shard {
     uint64_t spin_ns;          /* how long to look out before sleeping; 0: not at all */
     bool spin_always;          /* also when it has not paid lately */
     int32_t spin_credit;       /* whether it has paid lately */
+    uint32_t short_sleeps;     /* in a row, ended by completions */
+    uint32_t probes;           /* in a row, of looking out after such, that did not pay */
+    uint64_t sleep_cost_ns;    /* CPU time that a sleep takes, on average; 0: not known */
     bool looking;              /* now */
+    uint64_t look_ns;          /* since when */
     bool contended;            /* others want this CPU: looking out would take it from them */
     uint64_t contention_ns;    /* when that was last found out */
     uint64_t delayed_ns;       /* waited for a CPU by then */

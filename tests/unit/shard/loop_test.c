@@ -207,6 +207,41 @@ static void loop_looks_out_before_it_sleeps_when_that_pays(void) {
     rig_finish(&rig);
 }
 
+static void complete_after(uint64_t ns) {
+    member->clock_ns += ns;
+    member->driver.completions++;
+    shard->now_is_fresh = false; /* in the poll, and not after it */
+    rim__shard_tick(shard, true);
+}
+
+static void loop_looks_out_for_completions_while_that_is_cheaper_than_sleep(void) {
+    start();
+    shard->spin_ns = 20000;
+    shard->sleep_cost_ns = 3000;
+    shard->spin_credit = 1;
+    complete_after(0);
+    CU_ASSERT_EQUAL(member->wished_ns, 0);
+    complete_after(2000);
+    complete_after(4000);
+    CU_ASSERT_EQUAL(member->wished_ns, 0); /* one did not pay, but more did */
+    complete_after(4000);
+    CU_ASSERT(member->wished_ns > 0);
+    for (uint32_t i = 0; i < 7; i++) {
+        complete_after(4000);
+        CU_ASSERT(member->wished_ns > 0);
+    }
+    complete_after(4000); /* it is tried again */
+    CU_ASSERT_EQUAL(member->wished_ns, 0);
+    complete_after(4000);
+    for (uint32_t i = 0; i < 15; i++) { /* and then twice as seldom */
+        CU_ASSERT(member->wished_ns > 0);
+        complete_after(4000);
+    }
+    complete_after(4000);
+    CU_ASSERT_EQUAL(member->wished_ns, 0);
+    rig_finish(&rig);
+}
+
 static void loop_ends_after_the_tick_that_was_told_to(void) {
     start();
     rim__shard_set_current(shard);
@@ -230,5 +265,6 @@ static void loop_ends_after_the_tick_that_was_told_to(void) {
     X(loop_sleeps_longer_and_longer_while_nothing_happens)                                                             \
     X(loop_counts_news_that_only_the_safety_net_found)                                                                 \
     X(loop_looks_out_before_it_sleeps_when_that_pays)                                                                  \
+    X(loop_looks_out_for_completions_while_that_is_cheaper_than_sleep)                                                 \
     X(loop_ends_after_the_tick_that_was_told_to)
 UNIT_SUITE(loop, TESTS)
