@@ -58,7 +58,7 @@ struct runner {
 };
 
 static rim_verdict fail(rim_ctx *ctx, const char *what) {
-    return rim_fail(ctx, RIM_EXIT_USER, what);
+    return rim_fail(ctx, RIM_EXIT_USER, "%s", what);
 }
 
 static rim_verdict runner_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {

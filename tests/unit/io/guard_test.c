@@ -116,9 +116,11 @@ static void *read_blocked(void *arg) {
 static void read_on_a_thread(void) {
     pthread_t thread;
     int error = 0;
-    bool is_right = rim_map_guard() == 0 && pthread_create(&thread, NULL, read_blocked, &error) == 0;
+    if (rim_map_guard() != 0 || pthread_create(&thread, NULL, read_blocked, &error) != 0) {
+        _exit(1);
+    }
     pthread_join(thread, NULL);
-    _exit(is_right && error == -EFAULT ? WELL : 1);
+    _exit(error == -EFAULT ? WELL : 1);
 }
 
 static void guard_works_where_signals_are_blocked(void) {
