@@ -170,8 +170,9 @@ rim_verdict connection_go_on(struct connection *c, const void *bytes, size_t siz
         rim_socket_abort(c->ctx, c->socket); /* RIM_SOCKET_CLOSED comes */
         return RIM_DONE;
     }
-    (void)may_read(c);
-    (void)rim_pipeline_flush(c->ctx, &c->pipeline);
+    if (!may_read(c) || c->unanswered == 0) { /* else a write for all replies, when the answers are there */
+        (void)rim_pipeline_flush(c->ctx, &c->pipeline);
+    }
     return RIM_DONE;
 }
 

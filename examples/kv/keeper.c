@@ -36,15 +36,17 @@ static void let_go(void *bytes, void *size) {
     free(bytes);
 }
 
-/* Answers with parts go in a message that holds the values. Without memory for it these stay there, although their keys
-   may go. */
+/* Answers with parts go in a message that holds the values until the last connection has done with them. */
 static void send_answers(rim_ctx *ctx, struct reply *out, bool has_parts) {
+    void *size = (void *)(uintptr_t)out->size;
     rim_msg *msg = NULL;
     if (has_parts && !out->failed) {
-        msg = rim_msg_wrap(ctx, KEEPER_ANSWERS, out->bytes, out->size, let_go, (void *)(uintptr_t)out->size);
+        msg = rim_msg_wrap(ctx, KEEPER_ANSWERS, out->bytes, out->size, let_go, size);
     }
     if (out->failed || (has_parts && msg == NULL)) {
         rim_refuse(ctx, RIM_NIL, -ENOMEM);
+        let_go(out->bytes, size);
+        *out = (struct reply){.size = 0};
     } else if (msg != NULL) {
         rim_reply_msg(ctx, RIM_NIL, msg);
         *out = (struct reply){.size = 0}; /* the bytes are the message's now */
@@ -52,7 +54,7 @@ static void send_answers(rim_ctx *ctx, struct reply *out, bool has_parts) {
         rim_reply(ctx, RIM_NIL, KEEPER_ANSWERS, out->bytes, out->size);
     }
     out->size = 0;
-    if (out->room > ANSWERS_KEPT || out->failed) {
+    if (out->room > ANSWERS_KEPT) {
         reply_free(out);
     }
 }
@@ -77,6 +79,9 @@ static bool run(struct shard *shard, const struct asked *asked, struct text pack
         reply_raw(out, (struct text){(const char *)&part, sizeof part});
         answer.is_part = 1;
         out->entry = NULL;
+        if (out->failed) {
+            entry_release(part.entry);
+        }
     }
     if (!out->failed) {
         answer.size = (uint32_t)(out->size - begin - sizeof answer);

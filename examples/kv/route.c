@@ -56,6 +56,7 @@ bool route_flush(struct connection *c) {
             return false;
         }
         c->failed |= error != 0;
+        c->unanswered += error == 0;
         c->questions = question->next;
         rim_buffer_clear(c->ctx, &question->batch);
         rim_free(c->ctx, question);
@@ -142,6 +143,7 @@ static rim_verdict on_answers(rim_ctx *ctx, void *state, uint64_t cookie UNUSED,
     size_t size = error == 0 ? rim_size(msg) : 0;
     rim_msg *kept = NULL; /* while there are parts */
     c->ctx = ctx;
+    c->unanswered--;
     c->failed |= error != 0;
     for (size_t at = 0; at < size && !c->failed; at += sizeof answer + answer.size) {
         memcpy(&answer, (const char *)body + at, sizeof answer);

@@ -77,6 +77,7 @@ struct connection {
     rim_pipeline pipeline;
     struct question *questions; /* to keepers, to be sent at the end of the handler, */
     bool awaiting_room;         /* or when there is room */
+    uint32_t unanswered;        /* of those that have been sent */
     bool in_steps;              /* a command takes several: no other is run */
     bool ending;                /* the client sends no more */
     bool quitting;              /* nothing more is read; the connection closes after its replies */
