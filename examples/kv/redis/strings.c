@@ -91,14 +91,16 @@ void do_set(struct call *call) {
     struct entry *old = find_key(call);
     bool refused = (options.flags & (old != NULL ? NX : XX)) != 0, gets = (options.flags & GET) != 0;
     when = old != NULL && (options.flags & KEEPTTL) ? old->expire_ms : when;
-    if ((gets && !reply_value(call, old)) ||
-        (!refused && !call_put(call, old, call->args[timed ? 3 : 2], when, ENTRY_AUTO)) || gets) {
+    if (gets && !reply_value(call, old)) {
+        return;
+    }
+    if (!refused && !call_put(call, old, call->args[timed ? 3 : 2], when, ENTRY_AUTO)) {
         return;
     }
     if (form == SET_SETNX) {
         reply_integer(call->out, !refused);
-    } else {
-        refused ? reply_null(call->out) : reply_raw(call->out, (struct text){"+OK\r\n", 5});
+    } else if (!gets) {
+        refused ? reply_null(call->out) : reply_raw(call->out, text_of("+OK\r\n"));
     }
 }
 
@@ -129,24 +131,30 @@ void do_getex(struct call *call) {
     }
 }
 
-/* MSET, and, with `form` 1, MSETNX, whose keys are all on this shard. The memory of many keys is fetched together. */
+/* The next keys of pairs, whose memory is fetched together. */
+static void fetch_keys(struct call *call, uint32_t i, struct key keys[MANY]) {
+    for (uint32_t j = 0; j < MANY && i < call->count; j++, i += 2) {
+        keys[j] = (struct key){store_hash(call->store->hash_key, call->args[i]), call->args[i]};
+        store_prefetch(call->store, keys[j].hash);
+    }
+}
+
+/* MSET, and, with FORM_SUM, MSETNX, whose keys are all on this shard. */
 void do_mset(struct call *call) {
     struct key keys[MANY];
-    bool only_new = call->command->form == 1, found = false, fine = true;
+    bool only_new = call->command->form == FORM_SUM, found = false, fine = true;
     for (uint32_t i = 1; i < call->count && only_new && !found; i += 2) {
         found = call_find(call, i) != NULL;
     }
-    for (uint32_t i = 1; i < call->count && !found && fine; i += 2) {
-        for (uint32_t j = 0; j < MANY && i + 2 * j < call->count && i % (2 * MANY) == 1; j++) {
-            struct text name = call->args[i + 2 * j];
-            keys[j] = (struct key){store_hash(call->store->hash_key, name), name};
-            store_prefetch(call->store, keys[j].hash);
+    for (uint32_t pair = 0; 2 * pair + 1 < call->count && !found && fine; pair++) {
+        if (pair % MANY == 0) {
+            fetch_keys(call, 2 * pair + 1, keys);
         }
-        call->key = keys[i / 2 % MANY];
-        fine = call_put(call, find_key(call), call->args[i + 1], 0, ENTRY_AUTO);
+        call->key = keys[pair % MANY];
+        fine = call_put(call, find_key(call), call->args[2 * pair + 2], 0, ENTRY_AUTO);
     }
     if (fine) {
-        only_new ? reply_integer(call->out, !found) : reply_raw(call->out, (struct text){"+OK\r\n", 5});
+        only_new ? reply_integer(call->out, !found) : reply_raw(call->out, text_of("+OK\r\n"));
     }
 }
 
