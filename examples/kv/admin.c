@@ -22,14 +22,14 @@ void do_echo(struct call *call) {
 }
 
 void do_quit(struct call *call) {
-    reply_status(call->out, "OK");
+    reply_ok(call->out);
     call->c->quitting = true;
 }
 
 void do_select(struct call *call) {
     int64_t number;
     if (call_number(call, 1, &number)) {
-        number == 0 ? reply_status(call->out, "OK") : reply_error(call->out, "DB index is out of range");
+        number == 0 ? reply_ok(call->out) : reply_error(call->out, "DB index is out of range");
     }
 }
 
@@ -93,14 +93,14 @@ void do_client_getname(struct call *call) {
 
 void do_client_setname(struct call *call) {
     if (set_name(call, call->args[2])) {
-        reply_status(call->out, "OK");
+        reply_ok(call->out);
     }
 }
 
 /* What clients say for others to know, or to turn off what does not happen here; it is taken, and not kept. */
 void do_client_accept(struct call *call) {
     static const char *const words[] = {"on", "off", "lib-name", "lib-ver", NULL};
-    text_choice(call->args[2], words) >= 0 ? reply_status(call->out, "OK") : reply_error(call->out, "%s", bad_syntax);
+    text_choice(call->args[2], words) >= 0 ? reply_ok(call->out) : reply_error(call->out, "%s", bad_syntax);
 }
 
 void do_client_reply(struct call *call) {
@@ -116,7 +116,7 @@ void do_client_reply(struct call *call) {
         c->mute = c->muting = false;
         connection_reply(c, call->place); /* none, for this place may be mute */
         call->place = connection_place(c, 0);
-        reply_status(call->out, "OK");
+        reply_ok(call->out);
     }
 }
 

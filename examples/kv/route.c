@@ -192,7 +192,7 @@ static void gather_finish(struct gather *gather) {
     } else if (gather->command->merge != NULL) {
         gather->command->merge(&call, gather->sum, text);
     } else {
-        gather->command->form == FORM_SUM ? reply_integer(out, gather->sum) : reply_status(out, "OK");
+        gather->command->form == FORM_SUM ? reply_integer(out, gather->sum) : reply_ok(out);
     }
     if (out->failed) {
         reply_no_memory(out);

@@ -122,7 +122,7 @@ void do_rename(struct call *call) {
         }
         store_remove(call->store, entry);
     }
-    only_new ? reply_integer(call->out, moves) : reply_status(call->out, "OK");
+    only_new ? reply_integer(call->out, moves) : reply_ok(call->out);
 }
 
 /* A number by which the value is known again. */
@@ -189,7 +189,7 @@ void do_flush(struct call *call) {
         return;
     }
     store_clear(call->store);
-    reply_status(call->out, "OK");
+    reply_ok(call->out);
 }
 
 struct listing {

@@ -280,7 +280,13 @@ void reply_format(struct reply *out, const char *format, ...) {
 }
 
 void reply_status(struct reply *out, const char *string) {
-    reply_format(out, "+%s\r\n", string);
+    reply_raw(out, text_of("+"));
+    reply_raw(out, text_of(string));
+    reply_raw(out, text_of("\r\n"));
+}
+
+void reply_ok(struct reply *out) {
+    reply_raw(out, (struct text){"+OK\r\n", 5});
 }
 
 void reply_error(struct reply *out, const char *format, ...) {

@@ -104,6 +104,7 @@ void reply_integer(struct reply *out, int64_t number);
 void reply_bulk(struct reply *out, struct text text);
 void reply_strings(struct reply *out, const char *const *strings); /* as bulk strings, up to NULL */
 void reply_status(struct reply *out, const char *string);
+void reply_ok(struct reply *out);
 void reply_format(struct reply *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "-ERR text"; a text that starts with '-' brings its own code. */
 void reply_error(struct reply *out, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -100,7 +100,7 @@ void do_set(struct call *call) {
     if (form == SET_SETNX) {
         reply_integer(call->out, !refused);
     } else if (!gets) {
-        refused ? reply_null(call->out) : reply_raw(call->out, text_of("+OK\r\n"));
+        refused ? reply_null(call->out) : reply_ok(call->out);
     }
 }
 
@@ -154,7 +154,7 @@ void do_mset(struct call *call) {
         fine = call_put(call, find_key(call), call->args[2 * pair + 2], 0, ENTRY_AUTO);
     }
     if (fine) {
-        only_new ? reply_integer(call->out, !found) : reply_raw(call->out, text_of("+OK\r\n"));
+        only_new ? reply_integer(call->out, !found) : reply_ok(call->out);
     }
 }
 
