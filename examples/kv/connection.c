@@ -97,7 +97,6 @@ static void run_request(struct connection *c, const struct request *request) {
     struct shard *shard = c->shard;
     struct call call = {.store = &shard->store, .out = &shard->out, .shard = shard, .c = c};
     if (request->count > 0) {
-        c->used_ms = rim_wall_ms(c->ctx);
         c->muting = c->mute || c->mute_next;
         c->mute_next = false;
         call.command = request->command;
@@ -127,6 +126,7 @@ static bool run_requests(struct connection *c) {
     enum resp_result result = RESP_REQUEST;
     uint32_t count = read_requests(c, requests, &result);
     c->need = count == 0 ? c->shard->parser.need : 0;
+    c->used_ms = rim_wall_ms(c->ctx); /* once for all: the clock costs a twentieth of a request */
     for (uint32_t i = 0; i < count && may_run(c); i++) {
         run_request(c, &requests[i]);
     }

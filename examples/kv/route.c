@@ -143,6 +143,7 @@ static rim_verdict on_answers(rim_ctx *ctx, void *state, uint64_t cookie UNUSED,
     size_t size = error == 0 ? rim_size(msg) : 0;
     rim_msg *kept = NULL; /* while there are parts */
     c->ctx = ctx;
+    c->used_ms = rim_wall_ms(ctx);
     c->unanswered--;
     c->failed |= error != 0;
     for (size_t at = 0; at < size && !c->failed; at += sizeof answer + answer.size) {
