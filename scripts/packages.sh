@@ -20,6 +20,7 @@ package_of() {
     openssl/ssl.h) echo libssl-dev ;;
     uv.h) echo libuv1-dev ;;
     event2/event.h) echo libevent-dev ;;
+    hwloc.h) echo libhwloc-dev ;;
     CUnit/CUnit.h) echo libcunit1-dev ;;
     *) echo "$1" ;;
     esac

@@ -71,7 +71,11 @@ static int play(int (*begin)(rim_system *system)) {
     while (error == 0 && cost.done < cost.count) {
         error = rim_sim_run(system, RIM_SECONDS(1)) > 0 || cost.done >= cost.count ? cost.error : -ETIMEDOUT;
     }
-    int stopped = rim_system_stop(system, RIM_SECONDS(60), NULL);
+    rim_stop_report report = {0};
+    int stopped = rim_system_stop(system, RIM_SECONDS(60), &report);
+    if (stopped == 0 && (!report.adds_up || report.leaks)) {
+        stopped = -EPROTO;
+    }
     rim_system_destroy(system);
     return error != 0 ? error : stopped;
 }
