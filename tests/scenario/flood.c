@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Two shards flood each other: neither deadlock, nor loss, nor growth. */
+/* Shards flood each other, two and many: neither deadlock, nor loss, nor growth. */
 #include <stdatomic.h>
 
 #include "role.h"
@@ -101,4 +101,79 @@ void eight_shards_on_two_processors_flood_in_a_ring(struct scenario *s) {
     static struct floods world;
     world = (struct floods){0};
     flood(s, &world, (rim_config){.shards = 8, .parcels = 8, .mailbox_count = 256});
+}
+
+/* ---- everybody with everybody, on more shards than a word of a bell has bits ---- */
+
+#define CROWD  70u
+#define ROUNDS 2u
+
+struct crowd {
+    rim_ref members[CROWD];
+    atomic_uint finished;
+};
+
+ROLE_OUTCOME(member_answer);
+
+/* Asks all the others, from role->handle on; where there is no room it goes on when there is. */
+ROLE_ON(member_go) {
+    struct role *role = self;
+    struct crowd *world = role_world(self);
+    for (; role->handle < CROWD; role->handle++) {
+        rim_ask ask = {.to = world->members[role->handle],
+                       .tag = ASK,
+                       .body = &role->value,
+                       .size = sizeof role->value,
+                       .timeout_ns = RIM_SECONDS(50),
+                       .on_outcome = member_answer};
+        if (role->handle != role->cast.index && rim_request(ctx, &ask, NULL) != 0) {
+            CHECK(rim_want_room(ctx, ask.to) == 0);
+            return RIM_DONE;
+        }
+    }
+    return RIM_DONE;
+}
+
+ROLE_ON(member_ask) {
+    CHECK(rim_reply(ctx, RIM_NIL, ASK, body, rim_size(msg)) == 0);
+    return RIM_DONE;
+}
+
+/* The next round begins with the last answer of this one. */
+ROLE_OUTCOME(member_answer) {
+    struct role *role = self;
+    struct crowd *world = role_world(self);
+    CHECK(error == 0 && role_number(body) == role->value);
+    if (++role->count < CROWD - 1) {
+        return RIM_DONE;
+    }
+    role->count = role->handle = 0;
+    if (++role->value < ROUNDS) {
+        return member_go(ctx, self, NULL, NULL);
+    }
+    if (atomic_fetch_add(&world->finished, 1) + 1 == CROWD) {
+        scenario_done(ctx);
+    }
+    return RIM_DONE;
+}
+
+static const rim_handler member_on[] = {[ASK] = member_ask, [RIM_TIMER] = member_go, [RIM_ROOM] = member_go};
+static const rim_behaviour member = {.name = "member",
+                                     .state_size = sizeof(struct role),
+                                     .init = side_init,
+                                     .on = member_on,
+                                     .on_count = RIM_COUNT(member_on)};
+
+void seventy_shards_all_talk_to_all(struct scenario *s) {
+    static struct crowd world;
+    rim_stats stats;
+    world = (struct crowd){.finished = 0};
+    scenario_system_with(s, &(rim_config){.shards = CROWD});
+    for (uint32_t i = 0; i < CROWD; i++) {
+        world.members[i] = role_spawn(s, &member, i, (struct role_cast){.world = &world, .index = i});
+    }
+    scenario_run(s, ROLE_LIMIT_NS);
+    role_settle(s, &stats);
+    CHECK(stats.rescued_wakeups == 0);
+    CHECK(stats.sent_across >= 2ull * ROUNDS * CROWD * (CROWD - 1));
 }

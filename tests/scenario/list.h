@@ -250,6 +250,7 @@
     X(shards_that_flood_each_other_with_respect_lose_nothing)                                                          \
     X(shards_that_flood_each_other_heedlessly_are_refused)                                                             \
     X(eight_shards_on_two_processors_flood_in_a_ring)                                                                  \
+    X(seventy_shards_all_talk_to_all)                                                                                  \
     X(foreign_threads_spawn_and_send_before_the_start_and_after)                                                       \
     X(actors_are_spawned_where_asked)                                                                                  \
     X(reference_is_good_at_once_for_everybody)                                                                         \
