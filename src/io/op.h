@@ -173,6 +173,8 @@ struct rim__op {
 };
 /* As much of an operation as one on a file has: what is behind it need not be there. */
 #define RIM_OP_FILE_SPAN (offsetof(struct rim__op, file) + sizeof((struct rim__op *)0)->file)
+/* The same of one that receives, or waits until it can: RECV, RECV_MSG, READY. */
+#define RIM_OP_RECEIVE_SPAN (offsetof(struct rim__op, message) + sizeof((struct rim__op *)0)->message)
 
 /* A datagram socket to be opened. */
 struct rim__datagram_plan {

@@ -81,14 +81,14 @@ static void owner_gone(struct rim__watch *watch, rim_ctx *ctx);
 static void linger_over(struct rim__shard *shard, struct rim__timer *timer);
 
 struct rim__socket *rim__socket_create(struct rim__service *service, int fd) {
-    struct rim__socket *socket = rim__memory_alloc(&service->shard->memory, sizeof *socket);
+    struct rim__socket *socket = rim__memory_alloc(&service->shard->memory, RIM_SOCKET_BYTES);
     if (socket == NULL) {
         return NULL;
     }
-    memset(socket, 0, sizeof *socket);
+    memset(socket, 0, RIM_SOCKET_BYTES);
     socket->farewell = rim__event_reserve(service->ctx, sizeof(rim_closed_event));
     if (socket->farewell == NULL) {
-        rim__memory_free(&service->shard->memory, socket, sizeof *socket);
+        rim__memory_free(&service->shard->memory, socket, RIM_SOCKET_BYTES);
         return NULL;
     }
     socket->service = service;
@@ -133,7 +133,7 @@ void rim__socket_discard(struct rim__socket *socket) {
     if (socket->farewell != NULL) {
         rim__msg_release(service->shard, socket->farewell);
     }
-    rim__memory_free(&service->shard->memory, socket, sizeof *socket);
+    rim__memory_free(&service->shard->memory, socket, RIM_SOCKET_BYTES);
     rim__service_forget(service);
 }
 

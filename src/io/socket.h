@@ -72,7 +72,6 @@ struct rim__socket {
     struct rim__socket *next_push, **push_link; /* in the service's list; link NULL: is not to be pushed */
     struct rim__patience patience;
     struct rim__output output;
-    struct rim__input input;
     struct rim__watch self_watch, owner_watch;
     rim_address local, peer;
     struct rim__timer linger;
@@ -83,7 +82,10 @@ struct rim__socket {
     struct rim__body *gone;          /* to be released when it is closed; NULL for an outgoing connection */
     const char *label;               /* of a pipe (pipe.c), "standard output"; NULL: a connection */
     int flags;                       /* of a pipe: to be set again before the close (F_SETFL); -1: none */
+    struct rim__input input; /* last, and no more of its operation than RIM_OP_RECEIVE_SPAN: what is behind it is for
+                                those that send, half a KiB for each connection */
 };
+#define RIM_SOCKET_BYTES (offsetof(struct rim__socket, input.op) + RIM_OP_RECEIVE_SPAN)
 
 /* The init argument of the actor. */
 struct rim__socket_birth {
