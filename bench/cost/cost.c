@@ -9,6 +9,7 @@
  *     echo       COUNT times 64 bytes to and fro on SIZE connections, in turn
  *     datagram   COUNT times 64 bytes to and fro from SIZE sockets, in turn, to one on each shard
  *     read       COUNT reads of 4 KiB by SIZE actors with a file each, in turn
+ *     tree       COUNT actors that make each other, SIZE each makes
  *
  * UNDER_WAY of them at once (1). The simulated world is one thread with a clock of its own: the same build and the same
  * arguments take the same instructions. Those of its network and its disk are counted along.
@@ -53,11 +54,8 @@ int cost_spawn(rim_system *system, const rim_behaviour *behaviour, uint32_t shar
 static const struct {
     const char *name;
     int (*begin)(rim_system *system);
-} works[] = {{"message", cost_message},
-             {"request", cost_request},
-             {"echo", cost_echo},
-             {"datagram", cost_datagram},
-             {"read", cost_read}};
+} works[] = {{"message", cost_message},   {"request", cost_request}, {"echo", cost_echo},
+             {"datagram", cost_datagram}, {"read", cost_read},       {"tree", cost_tree}};
 
 static int play(int (*begin)(rim_system *system)) {
     rim_config config = {.shards = cost.shards, .driver = RIM_DRIVER_SIM, .seed = 1};
@@ -97,8 +95,7 @@ int main(int argc, char **argv) {
         }
     }
     if (error != 0) {
-        fprintf(stderr, "cost: %s (usage: rimcost message|request|echo|datagram|read SHARDS SIZE COUNT [UNDER_WAY])\n",
-                rim_strerror(error));
+        fprintf(stderr, "cost: %s (usage: rimcost WORK SHARDS SIZE COUNT [UNDER_WAY])\n", rim_strerror(error));
     }
     return error == 0 ? 0 : 1;
 }

@@ -34,5 +34,6 @@ int cost_request(rim_system *system);
 int cost_echo(rim_system *system); /* net.c */
 int cost_datagram(rim_system *system);
 int cost_read(rim_system *system); /* file.c */
+int cost_tree(rim_system *system); /* tree.c */
 
 #endif

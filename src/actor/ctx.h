@@ -221,6 +221,7 @@ struct rim_ctx {
     uint32_t unlinks; /* numbers them */
     bool ending;      /* the actors are being stopped: they are told nothing of each other any more */
     struct rim__actor *oldest, *newest;
+    const struct rim__actor *newborn; /* whose init ran last: compared, never looked into */
     struct rim__full *full[RIM_FULL_BUCKETS];
     uint32_t full_count;
     struct rim__want *way_waiters[RIM_SHARDS_MAX]; /* who waits for room on the way to a shard */

@@ -86,6 +86,7 @@ static rim_verdict give_birth(rim_ctx *ctx, struct rim__actor *actor, struct rim
     const struct rim__birth *birth = rim__msg_body(msg);
     rim_verdict verdict = RIM_DONE;
     ctx->stats.handled--; /* nobody sent it */
+    ctx->newborn = actor;
     int name_error = rim__name_birth_error(actor);
     if (name_error != 0) {
         return rim_fail(ctx, name_error == -RIM_ETAKEN ? RIM_EXIT_NAME : RIM_EXIT_NOMEM, "its name: %s",

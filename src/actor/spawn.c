@@ -235,6 +235,16 @@ void rim__birth_write(struct rim__birth *to, const struct rim__birth *birth, con
     }
 }
 
+/* Depth first where newborns make newborns: few are there at once, and those are in the cache. */
+static void queue_newborn(rim_ctx *ctx, struct rim__actor *actor) {
+    struct rim__run_queue *queue = &ctx->shard->ready;
+    if (ctx->actor != NULL && ctx->actor == ctx->newborn) {
+        rim__run_queue_push_young(queue, &actor->task);
+    } else {
+        rim__run_queue_push(queue, &actor->task);
+    }
+}
+
 /* Init's argument waits as the first message. Without init and name there is nothing to wait for. */
 static int queue_birth(rim_ctx *ctx, struct rim__actor *actor, const struct rim__birth *birth, const void *arg) {
     if (birth->behaviour->init == NULL && !birth->options.acknowledge && birth->name_size == 0) {
@@ -249,7 +259,9 @@ static int queue_birth(rim_ctx *ctx, struct rim__actor *actor, const struct rim_
     msg->from = RIM_NIL;
     msg->to = rim__ref_local(actor->ref);
     actor->stage = RIM_STAGE_UNBORN;
+    actor->ready = true;
     rim__mailbox_push(ctx, actor, msg);
+    queue_newborn(ctx, actor);
     return 0;
 }
 

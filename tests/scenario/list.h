@@ -161,6 +161,8 @@
     X(contract_10_between_two_turns_a_flooder_has_one)                                                                 \
     X(contract_10_between_two_turns_each_of_many_flooders_has_one)                                                     \
     X(contract_10_turn_ends_after_so_many_sends)                                                                       \
+    X(contract_10_births_do_not_starve_the_others)                                                                     \
+    X(contract_10_births_do_not_starve_who_is_to_be_born)                                                              \
     X(contract_10_slow_flooder_is_bounded_by_time)                                                                     \
     X(contract_10_slow_flooders_are_each_bounded_by_time)                                                              \
     X(contract_10_slow_flooders_delay_a_timer_by_a_tick_at_most)                                                       \
@@ -253,6 +255,8 @@
     X(seventy_shards_all_talk_to_all)                                                                                  \
     X(foreign_threads_spawn_and_send_before_the_start_and_after)                                                       \
     X(actors_are_spawned_where_asked)                                                                                  \
+    X(spawning_goes_down_a_tree_before_it_goes_on)                                                                     \
+    X(spawning_bears_siblings_in_their_order)                                                                          \
     X(reference_is_good_at_once_for_everybody)                                                                         \
     X(stale_reference_is_detected_after_reuse_of_the_slot)                                                             \
     X(actor_whose_init_fails_has_no_exit)                                                                              \
