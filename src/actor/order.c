@@ -83,6 +83,9 @@ static void cut(rim_ctx *ctx, struct rim__probe *out) {
         out->killed += waiting(actor) > 0;
     }
     ctx->cutting = true;
+    for (struct rim__task *task; (task = rim__run_queue_pop(&ctx->shard->ready)) != NULL;) { /* nobody has a turn */
+        rim__container_of(task, struct rim__actor, task)->ready = false;
+    }
     stop_all(ctx, true, (rim_exit){.code = RIM_EXIT_KILLED, .text = "the system's stop ran into its deadline"});
     out->lost = ctx->lost;
 }
