@@ -112,8 +112,10 @@ void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
         rim__actor_note_failure(ctx, actor, why);
     }
     rim__actor_say_goodbye(ctx, actor, why);
-    rim__group_end_all(ctx, actor);
-    rim__name_end_all(ctx, actor); /* before anybody hears of the end: what follows uses the same lanes */
+    if (actor->belongings != NULL) {
+        rim__group_end_all(ctx, actor);
+        rim__name_end_all(ctx, actor); /* before anybody hears of the end: what follows uses the same lanes */
+    }
     uint64_t local = rim__ref_local(actor->ref);
     if (actor->ready && ctx->actor != actor) { /* the running actor is in no queue */
         rim__run_queue_remove(&ctx->shard->ready, &actor->task);
@@ -123,7 +125,9 @@ void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
     if (actor->marks & RIM_MARK_REPORT) {
         rim__closing_count(actor);
     }
-    empty_mailbox(ctx, actor);
+    if (actor->head != NULL || actor->belongings != NULL) {
+        empty_mailbox(ctx, actor);
+    }
     local = rim__table_remove(&ctx->actors, local); /* from here on it is not found */
     delist(ctx, actor);
     rim__bury_return_slot(ctx, local);

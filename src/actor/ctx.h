@@ -289,7 +289,7 @@ static inline void rim__own_unlink(struct rim__own *own) {
     }
 }
 
-/* spawn.c */
+/* spawn.c: a birth with all that may come with it; see newborn.h for those that bring an argument alone */
 struct rim__birth {
     const rim_behaviour *behaviour;
     uint32_t version;          /* of the behaviour, which may be unloaded when its birth comes */

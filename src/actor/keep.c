@@ -279,6 +279,7 @@ static int revive(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
                                  .spawner = kept->keeper,
                                  .size = birth->size};
     msg->kind = RIM_KIND_SPAWN;
+    msg->tag = 0;
     msg->from = RIM_NIL;
     actor->marks = (uint8_t)(kept->traps ? actor->marks | RIM_MARK_TRAPS : actor->marks & ~RIM_MARK_TRAPS);
     actor->stage = RIM_STAGE_UNBORN;

@@ -8,6 +8,7 @@
 #include "actor/become.h"
 #include "actor/mailbox.h"
 #include "actor/name.h"
+#include "actor/newborn.h"
 
 #define CLOCK_EVERY 16u /* messages between two looks at the clock; a power of two */
 /* After so many sends a turn ends at the next look. Those who get them may handle as many in a turn: if this one made
@@ -82,11 +83,19 @@ static rim_verdict handle_ask(rim_ctx *ctx, struct rim__actor *actor, struct rim
     return verdict;
 }
 
+static rim_verdict give_plain_birth(rim_ctx *ctx, struct rim__actor *actor, const struct rim_msg *msg) {
+    const void *arg = msg->size > 0 ? msg + 1 : NULL;
+    rim_verdict verdict = actor->behaviour->init(ctx, RIM_ACTOR_STATE(actor), arg, msg->size);
+    if (verdict != RIM_DONE) {
+        return verdict;
+    }
+    actor->stage = RIM_STAGE_ALIVE;
+    return actor->belongings == NULL ? RIM_DONE : rim__start_done(ctx, actor, &(struct rim__birth){.size = msg->size});
+}
+
 static rim_verdict give_birth(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
     const struct rim__birth *birth = rim__msg_body(msg);
     rim_verdict verdict = RIM_DONE;
-    ctx->stats.handled--; /* nobody sent it */
-    ctx->newborn = actor;
     int name_error = rim__name_birth_error(actor);
     if (name_error != 0) {
         return rim_fail(ctx, name_error == -RIM_ETAKEN ? RIM_EXIT_NAME : RIM_EXIT_NOMEM, "its name: %s",
@@ -107,7 +116,9 @@ static rim__cold rim_verdict handle_rare(rim_ctx *ctx, struct rim__actor *actor,
     rim_verdict verdict = RIM_DONE;
     switch ((enum rim__kind)msg->kind) {
     case RIM_KIND_SPAWN:
-        return give_birth(ctx, actor, msg);
+        ctx->stats.handled--; /* nobody sent it */
+        ctx->newborn = actor;
+        return msg->tag == RIM_NEWBORN_PLAIN ? give_plain_birth(ctx, actor, msg) : give_birth(ctx, actor, msg);
     case RIM_KIND_DRAIN:
         return call_row(ctx, actor, msg);
     case RIM_KIND_TIMER:

@@ -10,6 +10,7 @@
 #include "actor/group.h"
 #include "actor/mailbox.h"
 #include "actor/name.h"
+#include "actor/newborn.h"
 #include "actor/send.h"
 #include "actor/signal.h"
 #include "actor/spawn.h"
@@ -123,24 +124,12 @@ static struct rim__actor *make(rim_ctx *ctx, size_t state_size) {
     return actor;
 }
 
-static void configure(const rim_ctx *ctx, struct rim__actor *actor, const rim_spawn_options *options) {
+void rim__spawn_configure(const rim_ctx *ctx, struct rim__actor *actor, const rim_spawn_options *options) {
     actor->count_max = options->mailbox_count != 0 ? options->mailbox_count : ctx->mailbox_count;
     actor->bytes_max = options->mailbox_bytes != 0 ? options->mailbox_bytes : ctx->mailbox_bytes;
     actor->mode = (uint8_t)options->overflow;
     actor->budget = options->budget != 0 ? options->budget : ctx->budget;
     actor->marks |= options->trap_exit ? RIM_MARK_TRAPS : 0;
-}
-
-static void enlist(rim_ctx *ctx, struct rim__actor *actor) {
-    actor->older = ctx->newest;
-    if (ctx->newest != NULL) {
-        ctx->newest->newer = actor;
-    } else {
-        ctx->oldest = actor;
-    }
-    ctx->newest = actor;
-    ctx->stats.actors++;
-    ctx->stats.spawned++;
 }
 
 /* What hangs in the belongings. */
@@ -235,16 +224,6 @@ void rim__birth_write(struct rim__birth *to, const struct rim__birth *birth, con
     }
 }
 
-/* Depth first where newborns make newborns: few are there at once, and those are in the cache. */
-static void queue_newborn(rim_ctx *ctx, struct rim__actor *actor) {
-    struct rim__run_queue *queue = &ctx->shard->ready;
-    if (ctx->actor != NULL && ctx->actor == ctx->newborn) {
-        rim__run_queue_push_young(queue, &actor->task);
-    } else {
-        rim__run_queue_push(queue, &actor->task);
-    }
-}
-
 /* Init's argument waits as the first message. Without init and name there is nothing to wait for. */
 static int queue_birth(rim_ctx *ctx, struct rim__actor *actor, const struct rim__birth *birth, const void *arg) {
     if (birth->behaviour->init == NULL && !birth->options.acknowledge && birth->name_size == 0) {
@@ -259,9 +238,7 @@ static int queue_birth(rim_ctx *ctx, struct rim__actor *actor, const struct rim_
     msg->from = RIM_NIL;
     msg->to = rim__ref_local(actor->ref);
     actor->stage = RIM_STAGE_UNBORN;
-    actor->ready = true;
-    rim__mailbox_push(ctx, actor, msg);
-    queue_newborn(ctx, actor);
+    rim__newborn_queue(ctx, actor, msg);
     return 0;
 }
 
@@ -308,13 +285,13 @@ static int spawn_here(rim_ctx *ctx, struct rim__birth *birth, const void *arg, r
     }
     actor->ref = ctx->here | local;
     actor->behaviour = birth->behaviour;
-    configure(ctx, actor, &birth->options);
+    rim__spawn_configure(ctx, actor, &birth->options);
     error = equip(ctx, actor, birth, arg);
     if (error != 0) {
         unmake(ctx, actor);
         return error;
     }
-    enlist(ctx, actor);
+    rim__newborn_enlist(ctx, actor);
     *out = actor->ref;
     return 0;
 }
@@ -353,6 +330,10 @@ static int spawn_across(rim_ctx *ctx, uint32_t shard, struct rim__birth *birth, 
 
 int rim_spawn(rim_ctx *ctx, const rim_behaviour *behaviour, const rim_spawn_options *options, const void *arg,
               size_t size, rim_ref *out) {
+    if (rim__likely(rim__newborn_is_plain(ctx, behaviour, options, size)) && out != NULL &&
+        (arg != NULL || size == 0)) {
+        return rim__newborn_make(ctx, behaviour, options, arg, size, out);
+    }
     int error = rim__spawn_check(behaviour, options, size);
     return error != 0 ? error : rim__spawn_own(ctx, behaviour, options, arg, size, out);
 }
@@ -395,10 +376,10 @@ struct rim__actor *rim__actor_embryo(rim_ctx *ctx, uint64_t local) {
     if (embryo != NULL) {
         embryo->stage = RIM_STAGE_EMBRYO;
         embryo->ref = ctx->here | local;
-        configure(ctx, embryo, &defaults);
+        rim__spawn_configure(ctx, embryo, &defaults);
         slot->object = embryo;
         ctx->actors.count++;
-        enlist(ctx, embryo);
+        rim__newborn_enlist(ctx, embryo);
     }
     return embryo;
 }
@@ -432,7 +413,7 @@ static struct rim__actor *make_at(rim_ctx *ctx, uint64_t local, size_t state_siz
         actor->ref = ctx->here | local;
         slot->object = actor;
         ctx->actors.count++;
-        enlist(ctx, actor);
+        rim__newborn_enlist(ctx, actor);
     }
     return actor;
 }
@@ -493,7 +474,7 @@ void rim__actor_conceive(rim_ctx *ctx, struct rim_msg *msg) {
         return;
     }
     actor->behaviour = behaviour;
-    configure(ctx, actor, &birth->options);
+    rim__spawn_configure(ctx, actor, &birth->options);
     if (actor->marks & RIM_MARK_CLOSED) {
         rim__closing_shut(actor);
     }

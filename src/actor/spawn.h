@@ -16,6 +16,7 @@ void rim__birth_write(struct rim__birth *to, const struct rim__birth *birth, con
 /* What a user may spawn, and what the library may: its own tables too. 0 or -EINVAL. */
 int rim__spawn_check_own(const rim_behaviour *behaviour, const rim_spawn_options *options, size_t size);
 int rim__spawn_check(const rim_behaviour *behaviour, const rim_spawn_options *options, size_t size);
+void rim__spawn_configure(const rim_ctx *ctx, struct rim__actor *actor, const rim_spawn_options *options);
 /* Sets *shard, unless it is to be RIM_HERE. 0 or -EINVAL. */
 int rim__spawn_place(const rim_ctx *any, const rim_spawn_options *options, uint32_t *shard);
 /* A slot of another shard's table. 0 or -RIM_ELIMIT. */

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "actor/ctx.h"
+#include "actor/newborn.h"
 
 static int tell(rim_ctx *ctx, const struct rim__actor *actor, rim_ref starter) {
     rim_started_event event = {.who = actor->ref};
@@ -24,6 +24,12 @@ rim_verdict rim__start_done(rim_ctx *ctx, struct rim__actor *actor, const struct
     return rim_fail(ctx, RIM_EXIT_NOMEM, "out of memory: its start cannot be told");
 }
 
+/* Who is to hear of it. */
+static rim_ref starter_of(const struct rim_msg *msg) {
+    const struct rim__birth *birth = rim__msg_body(msg);
+    return msg->tag != RIM_NEWBORN_PLAIN && birth->options.acknowledge ? birth->spawner : RIM_NIL;
+}
+
 int rim_start_defer(rim_ctx *ctx) {
     struct rim__actor *actor = ctx->actor;
     if (actor == NULL || ctx->current == NULL || ctx->current->kind != RIM_KIND_SPAWN) {
@@ -33,9 +39,8 @@ int rim_start_defer(rim_ctx *ctx) {
     if (belongings == NULL) {
         return -ENOMEM;
     }
-    const struct rim__birth *birth = rim__msg_body(ctx->current);
     belongings->start_deferred = true;
-    belongings->starter = birth->options.acknowledge ? birth->spawner : RIM_NIL;
+    belongings->starter = starter_of(ctx->current);
     return 0;
 }
 

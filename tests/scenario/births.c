@@ -207,3 +207,37 @@ void spawning_bears_siblings_in_their_order(struct scenario *s) {
     role_go(s, ref);
     scenario_run(s, ROLE_LIMIT_NS);
 }
+
+/* ---- a start that nobody waits for may be put off and confirmed all the same ---- */
+
+ROLE_ON(lazy_go) {
+    CHECK(rim_start_confirm(ctx) == 0);
+    end_births(ctx);
+    return RIM_DONE;
+}
+
+static rim_verdict lazy_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    role_init(ctx, self, arg, size);
+    CHECK(rim_start_defer(ctx) == 0);
+    role_say(ctx, rim_self(ctx), GO, 0);
+    return RIM_DONE;
+}
+static const rim_handler lazy_on[] = {[GO] = lazy_go};
+static const rim_behaviour lazy = {.name = "lazy",
+                                   .state_size = sizeof(struct role),
+                                   .init = lazy_init,
+                                   .on = lazy_on,
+                                   .on_count = RIM_COUNT(lazy_on)};
+
+ROLE_ON(lazy_maker_go) {
+    make(ctx, &lazy, (struct role_cast){.index = 0});
+    return RIM_DONE;
+}
+static const rim_handler lazy_maker_on[] = {[GO] = lazy_maker_go};
+ROLE(lazy_maker, lazy_maker_on);
+
+void spawning_may_defer_a_start_that_nobody_waits_for(struct scenario *s) {
+    open_births(s);
+    role_go(s, role_spawn(s, &lazy_maker, 0, (struct role_cast){.index = 0}));
+    scenario_run(s, ROLE_LIMIT_NS);
+}

@@ -257,6 +257,7 @@
     X(actors_are_spawned_where_asked)                                                                                  \
     X(spawning_goes_down_a_tree_before_it_goes_on)                                                                     \
     X(spawning_bears_siblings_in_their_order)                                                                          \
+    X(spawning_may_defer_a_start_that_nobody_waits_for)                                                                \
     X(reference_is_good_at_once_for_everybody)                                                                         \
     X(stale_reference_is_detected_after_reuse_of_the_slot)                                                             \
     X(actor_whose_init_fails_has_no_exit)                                                                              \
