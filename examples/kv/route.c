@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From a request to the shards that it is about, and from their answers to the reply. */
+#include <stdlib.h>
+
 #include "server.h"
 
 #define BATCH_BYTES     16384u /* a batch with so much takes no more */
@@ -381,7 +383,7 @@ static void run_here(struct call *call) {
 static void route_keys(struct call *call) {
     const struct command *command = call->command;
     const struct server *server = call->c->server;
-    uint32_t first = command->first_key, end = command_keys_end(command, call->count);
+    uint32_t first = command->first_key, end = command->last_key < 0 ? call->count : (uint32_t)command->last_key + 1;
     uint32_t shard = rim_shard_for(call->key.hash, server->count);
     bool together = true;
     for (uint32_t i = first + command->step; i < end && together && server->count > 1; i += command->step) {
@@ -417,7 +419,7 @@ void route(struct call *call) {
         reply_unknown(call);
         return;
     }
-    if (!command_fits(command, call->count)) {
+    if ((int)call->count < abs(command->arity) || (command->arity > 0 && (int)call->count > command->arity)) {
         reply_wrong_arity(call);
         return;
     }

@@ -50,14 +50,6 @@ const struct command *command_find(const struct text *args, uint32_t count) {
     return part != NULL ? part : hidden ? NULL : command;
 }
 
-bool command_fits(const struct command *command, uint32_t count) {
-    return command->arity > 0 ? count == (uint32_t)command->arity : count >= (uint32_t)-command->arity;
-}
-
-uint32_t command_keys_end(const struct command *command, uint32_t count) {
-    return command->last_key < 0 ? count : (uint32_t)command->last_key + 1;
-}
-
 /* ---- running: what many of them need ---- */
 
 void command_run(struct call *call, struct reply *out, uint64_t now_ms) {

@@ -64,9 +64,6 @@ void command_index_fill(void);
 const struct command *command_named(struct text name);
 /* As a client calls it, by one word or two. NULL: unknown. A container: its second word is unknown. */
 const struct command *command_find(const struct text *args, uint32_t count);
-bool command_fits(const struct command *command, uint32_t count);
-/* Behind the last of the keys. */
-uint32_t command_keys_end(const struct command *command, uint32_t count);
 /* Runs the call's command at its shard; the reply is never missing. */
 void command_run(struct call *call, struct reply *out, uint64_t now_ms);
 
