@@ -17,7 +17,7 @@
 
 #include "role.h"
 
-#define FILE_LIMIT_NS RIM_SECONDS(5) /* of one call */
+#define FILE_LIMIT_NS RIM_SECONDS(30) /* of one call */
 
 enum file_op {
     FILE_READ = 1, /* up to .size: .text, or the pattern of .got bytes */

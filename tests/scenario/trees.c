@@ -100,7 +100,8 @@ void tree_of_any_depth_is_removed(struct scenario *s) {
 static struct {
     unsigned entries, deepest, errors, outcomes, others;
     rim_ref folder, other;
-    bool stop, removed;
+    bool stop, removed, rests;
+    rim_ref meddler;
 } desk;
 
 ROLE_OUTCOME(walk_batch) {
@@ -150,6 +151,7 @@ void tree_that_is_too_deep_is_walked_as_far_as_it_goes(struct scenario *s) {
 /* ---- while others change it ---- */
 
 #define ROUNDS 60u
+#define SHARE  64u /* of the meddler's, in a round: without a bound it can make more than is removed, for ever */
 
 static const struct path_step precious[] = {
     {.op = PATH_MAKE_FOLDERS, .path = "precious/a"},
@@ -175,6 +177,10 @@ ROLE_OUTCOME(meddled) {
 }
 
 static void meddle(rim_ctx *ctx) {
+    if (!desk.removed && desk.others >= (desk.outcomes + 1) * SHARE) {
+        desk.rests = true;
+        return;
+    }
     unsigned turn = desk.others++;
     char path[64], other[64];
     snprintf(path, sizeof path, "tree/%u", turn / 8 % 5);
@@ -215,11 +221,16 @@ static void remove_again(rim_ctx *ctx) {
     } else {
         CHECK(rim_path_remove_all(ctx, &ask, NULL) == 0);
     }
+    if (desk.rests) {
+        desk.rests = false;
+        role_say(ctx, desk.meddler, GO, 0);
+    }
 }
 
 static void both_begin(rim_ctx *ctx) {
     desk.other = rim_self(ctx);
-    role_say(ctx, role_add(ctx, &tree_meddler, 0, (struct role_cast){.index = 0}), GO, 0);
+    desk.meddler = role_add(ctx, &tree_meddler, 0, (struct role_cast){.index = 0});
+    role_say(ctx, desk.meddler, GO, 0);
     remove_again(ctx);
 }
 
