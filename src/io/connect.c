@@ -143,6 +143,14 @@ static int make_socket(struct rim__service *service, const rim_connect_options *
     return 0;
 }
 
+static int explain(rim_ctx *ctx, const rim_connect_options *options, const rim_address *peer, int error) {
+    char text[RIM_ADDRESS_TEXT_MAX];
+    if (peer->family == 0) {
+        return rim__ctx_error(ctx, error, "connect to %s:%u: %s", options->host, options->port, rim_strerror(error));
+    }
+    return rim__ctx_error(ctx, error, "connect to %s: %s", rim_address_format(peer, text), rim_strerror(error));
+}
+
 int rim_connect(rim_ctx *ctx, const rim_connect_options *options, rim_ref *out) {
     rim_address peer = {0};
     struct rim__service *service = rim__ctx_io(ctx);
@@ -156,7 +164,7 @@ int rim_connect(rim_ctx *ctx, const rim_connect_options *options, rim_ref *out) 
     struct rim__socket *socket = NULL;
     result = make_socket(service, options, &peer, &socket);
     if (result != 0) {
-        return rim__ctx_error(ctx, result, "connect to %s: %s", options->host, rim_strerror(result));
+        return explain(ctx, options, &peer, result);
     }
     rim_ref self = RIM_NIL;
     result = spawn_actor(ctx, socket, &self);

@@ -47,6 +47,18 @@ void file_is_used_from_another_shard(struct scenario *s) {
     PLAY(s, basics, .name = "across", .flags = MAKE, .across = true);
 }
 
+static const struct file_step nameless[] = {
+    {.op = FILE_WRITE, .at = 0, .text = "0123456789"},
+    {.op = FILE_SYNC},
+    {.op = FILE_EXACT, .at = 2, .text = "234", .size = 3},
+    {.op = FILE_STAT, .size = 10},
+};
+
+/* O_TMPFILE: its path is the folder's. */
+void file_without_a_name_is_as_others(struct scenario *s) {
+    PLAY(s, nameless, .name = scenario_is_sim(s) ? "/" : ".", .flags = O_RDWR | O_TMPFILE, .mode = 0600);
+}
+
 static const struct file_step in_turn[] = {
     {.op = FILE_WRITE, .at = RIM_FILE_HERE, .text = "one "},
     {.op = FILE_WRITE, .at = RIM_FILE_HERE, .text = "two "},

@@ -370,6 +370,10 @@
     X(socket_connect_by_name_may_be_given_up_at_any_time)                                                              \
     X(socket_connects_end_also_without_memory)                                                                         \
     X(socket_connect_by_name_waits_for_a_lot_that_was_written)                                                         \
+    X(socket_reset_while_it_writes_says_what_was_lost)                                                                 \
+    X(socket_reset_while_it_reads_is_told_behind_what_came)                                                            \
+    X(socket_connect_to_nowhere_is_unreachable)                                                                        \
+    X(socket_without_a_descriptor_says_so)                                                                             \
     X(socket_options_are_kept_and_checked)                                                                             \
     X(socket_options_reach_a_socket_on_another_shard)                                                                  \
     X(socket_that_is_idle_times_out)                                                                                   \

@@ -10,6 +10,7 @@
     X(file_keeps_a_position_for_reads_and_writes)                                                                      \
     X(file_is_used_from_another_shard)                                                                                 \
     X(file_that_is_not_there_cannot_be_opened)                                                                         \
+    X(file_without_a_name_is_as_others)                                                                                \
     X(file_that_is_there_cannot_be_made_anew)                                                                          \
     X(file_that_may_not_be_read_cannot_be_opened)                                                                      \
     X(file_that_is_a_folder_cannot_be_written)                                                                         \
