@@ -5,7 +5,7 @@
  *
  *     main.c     cases, ways, steps; what must hold at the end of a run
  *     stage.c    one run: the world, its actors, the end
- *     streams.c, datagrams.c, files.c, maps.c, others.c    what the cases do
+ *     streams.c, tls.c, datagrams.c, children.c, files.c, maps.c, others.c    what the cases do
  *
  * A case is a few functions. `begin` is called within each of its actors, and `event` for whatever comes to them.
  * What they make they enter in the ledger, by made; then it is checked that the last event of each comes once, if its
@@ -54,6 +54,8 @@ struct closing_case {
     bool apart;
     uint32_t variant; /* the case's own */
     bool may_be_late; /* a stop cannot write what its other end, which is stopped as well, does not read */
+    bool no_last;     /* the subject is closed without a last event */
+    void (*prepare)(rim_system *system); /* NULL: nothing is to be done before the start */
     void (*begin)(rim_ctx *ctx, uint32_t actor);
     void (*event)(rim_ctx *ctx, uint32_t actor, const void *body, rim_msg *msg);
 };
@@ -77,13 +79,16 @@ struct closing_run {
 };
 extern struct closing_run closing;
 
-enum {
-    CLOSING_UNIX = 1,
-    CLOSING_ABORTS = 2,
-    CLOSING_SENDS_FILE = 4,
-    CLOSING_LENDS = 8,
-    CLOSING_BY_KERNEL = 16
-}; /* variants of streams */
+enum { /* variants of streams */
+       CLOSING_UNIX = 1,
+       CLOSING_ABORTS = 2,
+       CLOSING_SENDS_FILE = 4,
+       CLOSING_TLS = 8,
+       CLOSING_KERNEL_TLS = 16,
+       CLOSING_DRAINS = 32,
+       CLOSING_LENDS = 64,
+       CLOSING_BY_KERNEL = 128,
+};
 enum { CLOSING_GO = RIM_USER, CLOSING_END, CLOSING_TALK };
 
 void closing_check(bool ok, const char *what);
@@ -107,9 +112,15 @@ uint32_t closing_me(rim_ctx *ctx);
 /* For begin and event: actor `number` is told to go on, with CLOSING_TALK. */
 void closing_tell(rim_ctx *ctx, uint32_t number, uint64_t what);
 
-extern const struct closing_case closing_streams[], closing_datagrams[], closing_files[], closing_maps[],
-    closing_others[];
-extern const uint32_t closing_stream_count, closing_datagram_count, closing_file_count, closing_map_count,
-    closing_other_count;
+/* What the cases of streams are made of, for those of TLS. */
+void closing_stream_begin(rim_ctx *ctx, uint32_t actor);
+void closing_stream_event(rim_ctx *ctx, uint32_t actor, const void *body, rim_msg *msg);
+/* The set-ups of the two ends, which are kept; NULL where ringmail was built without TLS. */
+rim_tls *closing_tls_of(bool server);
+
+extern const struct closing_case closing_streams[], closing_tls[], closing_datagrams[], closing_children[],
+    closing_files[], closing_maps[], closing_others[];
+extern const uint32_t closing_stream_count, closing_tls_count, closing_datagram_count, closing_child_count,
+    closing_file_count, closing_map_count, closing_other_count;
 
 #endif

@@ -144,7 +144,9 @@ int main(int argc, char **argv) {
     signal(SIGILL, say_last_words);
     signal(SIGTRAP, say_last_words);
     run_cases(&wish, closing_streams, closing_stream_count);
+    run_cases(&wish, closing_tls, closing_tls_count);
     run_cases(&wish, closing_datagrams, closing_datagram_count);
+    run_cases(&wish, closing_children, closing_child_count);
     run_cases(&wish, closing_files, closing_file_count);
     run_cases(&wish, closing_maps, closing_map_count);
     run_cases(&wish, closing_others, closing_other_count);

@@ -15,13 +15,14 @@ static bool is(uint32_t variant) {
 static void listen_at(rim_ctx *ctx) {
     rim_listen_options options = {.host = is(CLOSING_UNIX) ? "unix:@closing" : "127.0.0.1",
                                   .owner = &closing_accepted,
-                                  .socket.zero_copy = is(CLOSING_LENDS) ? LENT : 0};
+                                  .socket.zero_copy = is(CLOSING_LENDS) ? LENT : 0,
+                                  .tls = is(CLOSING_TLS) ? closing_tls_of(true) : NULL};
     if (rim_listen(ctx, &options, &closing.numbers[LISTENER]) == 0) {
         closing_made(ctx, HOST, closing.numbers[LISTENER], NULL);
     }
 }
 
-static void begin(rim_ctx *ctx, uint32_t actor) {
+void closing_stream_begin(rim_ctx *ctx, uint32_t actor) {
     if (actor == HOST) {
         listen_at(ctx);
     }
@@ -31,7 +32,9 @@ static void connect_to(rim_ctx *ctx) {
     rim_connect_options options = {.host = is(CLOSING_UNIX) ? "unix:@closing" : "127.0.0.1",
                                    .port = (uint16_t)closing.numbers[PORT],
                                    .timeout_ns = RIM_SECONDS(5),
-                                   .socket.zero_copy = is(CLOSING_LENDS) ? LENT : 0};
+                                   .socket.zero_copy = is(CLOSING_LENDS) ? LENT : 0,
+                                   .tls = is(CLOSING_TLS) ? closing_tls_of(false) : NULL,
+                                   .tls_name = "localhost"};
     if (rim_connect(ctx, &options, &closing.numbers[SOCKET]) == 0) {
         closing_made(ctx, CLIENT, closing.numbers[SOCKET], is(CLOSING_ABORTS) ? rim_socket_abort : rim_socket_close);
     }
@@ -112,6 +115,9 @@ static void client_event(rim_ctx *ctx, rim_msg *msg) {
         connect_to(ctx);
         break;
     case RIM_SOCKET_OPEN:
+        if (is(CLOSING_DRAINS)) {
+            closing_tell(ctx, HOST, 0);
+        }
         if (is(CLOSING_SENDS_FILE)) {
             make_file(ctx);
         } else {
@@ -141,7 +147,19 @@ static void echo_event(rim_ctx *ctx, const void *body, rim_msg *msg) {
     }
 }
 
-static void event(rim_ctx *ctx, uint32_t actor, const void *body, rim_msg *msg) {
+/* The host drains its listener when the client says that it is connected. */
+static void host_event(rim_ctx *ctx, rim_msg *msg) {
+    if (rim_tag(msg) == CLOSING_TALK && is(CLOSING_DRAINS)) {
+        int error = rim_listener_drain(ctx, closing.numbers[LISTENER], RIM_MS(3));
+        CLOSING_CHECK(error == 0 || error == -RIM_EDOWN || error == -ENOMEM);
+    }
+}
+
+void closing_stream_event(rim_ctx *ctx, uint32_t actor, const void *body, rim_msg *msg) {
+    if (rim_tag(msg) == RIM_DRAINED) {
+        closing_last(((const rim_drained_event *)body)->listener);
+        return;
+    }
     if (rim_tag(msg) == RIM_SOCKET_CLOSED) {
         closing_last(((const rim_closed_event *)body)->socket);
         return;
@@ -154,6 +172,8 @@ static void event(rim_ctx *ctx, uint32_t actor, const void *body, rim_msg *msg) 
     if (rim_tag(msg) == RIM_LISTENING) {
         closing.numbers[PORT] = ((const rim_listening_event *)body)->address.port;
         closing_tell(ctx, CLIENT, 0);
+    } else if (actor == HOST) {
+        host_event(ctx, msg);
     } else if (actor == CLIENT) {
         client_event(ctx, msg);
     } else if (actor == ECHO) {
@@ -164,12 +184,15 @@ static void event(rim_ctx *ctx, uint32_t actor, const void *body, rim_msg *msg) 
 #define STREAM(called, which, is_apart, options)                                                                       \
     {                                                                                                                  \
         .name = (called), .actors = 2, .subject = (which), .apart = (is_apart), .variant = (options),                  \
-        .may_be_late = ((options)&CLOSING_SENDS_FILE) != 0, .begin = begin, .event = event                             \
+        .may_be_late = ((options)&CLOSING_SENDS_FILE) != 0, .begin = closing_stream_begin,                             \
+        .event = closing_stream_event                                                                                  \
     }
 
 /* The listener is made first, then the client's socket, then the accepted one, or the file. */
 const struct closing_case closing_streams[] = {
     STREAM("listener", 0, true, 0),
+    STREAM("listener-drains", 0, true, CLOSING_DRAINS),
+    STREAM("drained-accepted", 2, false, CLOSING_DRAINS),
     STREAM("connect-and-send", 1, false, 0),
     STREAM("connect-and-send-apart", 1, true, 0),
     STREAM("connect-and-send-abort", 1, true, CLOSING_ABORTS),
