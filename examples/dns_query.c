@@ -179,6 +179,13 @@ static const rim_behaviour asker = {
 static const char help[] =
     "usage: dns_query [--server ADDRESS] [--port PORT] [--shards N] [--driver uring|epoll] NAME\n";
 
+/* Whether the text is a number, at most this one, and nothing else. */
+static bool read_number(const char *text, uint64_t most, uint64_t *out) {
+    char *end;
+    *out = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && *out <= most;
+}
+
 /* 0, or the exit status plus one. */
 static int read_flags(int argc, char **argv, rim_config *config) {
     static const struct option flags[] = {
@@ -186,14 +193,15 @@ static int read_flags(int argc, char **argv, rim_config *config) {
         {"shards", required_argument, NULL, 's'}, {"driver", required_argument, NULL, 'd'},
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
+    uint64_t number;
     int flag;
     while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         if (flag == 'a') {
             plan.server = optarg;
-        } else if (flag == 'p') {
-            plan.port = (uint16_t)strtoul(optarg, NULL, 10);
-        } else if (flag == 's') {
-            config->shards = (uint32_t)strtoul(optarg, NULL, 10);
+        } else if (flag == 'p' && read_number(optarg, UINT16_MAX, &number)) {
+            plan.port = (uint16_t)number;
+        } else if (flag == 's' && read_number(optarg, 255, &number)) {
+            config->shards = (uint32_t)number;
         } else if (flag == 'd' && (strcmp(optarg, "uring") == 0 || strcmp(optarg, "epoll") == 0)) {
             config->driver = optarg[0] == 'u' ? RIM_DRIVER_URING : RIM_DRIVER_EPOLL;
         } else {

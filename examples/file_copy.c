@@ -8,10 +8,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define UNUSED __attribute__((unused))
 
-static const char usage[] = "usage: file_copy [--driver io_uring|epoll] FROM TO\n"
+static const char usage[] = "usage: file_copy [--driver uring|epoll] FROM TO\n"
                             "\n"
                             "Copies the file FROM to TO, which is made or overwritten, and syncs it.\n"
                             "Exit status: 0, 1 if it could not be copied, 2 for a bad command line.\n";
@@ -76,7 +77,30 @@ static rim_verdict copier_init(rim_ctx *ctx, void *state, const void *arg, size_
     return error == 0 ? RIM_DONE : give_up(rim_strerror(error));
 }
 
-static const rim_behaviour copier = {.name = "copier", .state_size = sizeof(struct copier), .init = copier_init};
+/* One could not be opened: that is told before what was asked of it fails. */
+static rim_verdict on_closed(rim_ctx *ctx UNUSED, void *state UNUSED, const void *body, rim_msg *msg UNUSED) {
+    return give_up(((const rim_file_closed_event *)body)->text);
+}
+
+static const rim_handler copier_on[] = {[RIM_FILE_CLOSED] = on_closed};
+static const rim_behaviour copier = {
+    .name = "copier",
+    .state_size = sizeof(struct copier),
+    .on = copier_on,
+    .on_count = RIM_COUNT(copier_on),
+    .init = copier_init,
+};
+
+/* Opening it to be written would empty it. */
+static bool is_the_same(const struct job *job) {
+    struct stat from, to;
+    return stat(job->from, &from) == 0 && stat(job->to, &to) == 0 && from.st_dev == to.st_dev &&
+           from.st_ino == to.st_ino;
+}
+
+static bool is_uring(const char *driver) {
+    return strcmp(driver, "uring") == 0 || strcmp(driver, "io_uring") == 0;
+}
 
 /* 0: go on; else what the program ends with, after 1 has been taken off. */
 static int read_arguments(int argc, char **argv, rim_config *config, struct job *job) {
@@ -88,7 +112,7 @@ static int read_arguments(int argc, char **argv, rim_config *config, struct job 
     if (argc > 2 && strcmp(argv[1], "--driver") == 0) {
         bool is_epoll = strcmp(argv[2], "epoll") == 0;
         config->driver = is_epoll ? RIM_DRIVER_EPOLL : RIM_DRIVER_URING;
-        at = is_epoll || strcmp(argv[2], "io_uring") == 0 ? 3 : argc;
+        at = is_epoll || is_uring(argv[2]) ? 3 : argc;
     }
     if (argc != at + 2) {
         fputs(usage, stderr);
@@ -96,6 +120,10 @@ static int read_arguments(int argc, char **argv, rim_config *config, struct job 
     }
     job->from = argv[at];
     job->to = argv[at + 1];
+    if (is_the_same(job)) {
+        fprintf(stderr, "file_copy: %s and %s are the same file\n", job->from, job->to);
+        return 2;
+    }
     return 0;
 }
 

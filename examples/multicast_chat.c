@@ -179,6 +179,13 @@ static const rim_behaviour chat = {
 static const char help[] = "usage: multicast_chat [--name NAME] [--group ADDRESS] [--interface NAME] [--port PORT]\n"
                            "                      [--shards N] [--driver uring|epoll]\n";
 
+/* Whether the text is a number, at most this one, and nothing else. */
+static bool read_number(const char *text, uint64_t most, uint64_t *out) {
+    char *end;
+    *out = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && *out <= most;
+}
+
 /* 0, or the exit status plus one. */
 static int read_flags(int argc, char **argv, rim_config *config) {
     static const struct option flags[] = {
@@ -188,20 +195,25 @@ static int read_flags(int argc, char **argv, rim_config *config) {
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
     const char **const texts[] = {['n'] = &plan.name, ['g'] = &plan.group, ['i'] = &plan.interface};
+    uint64_t number;
     int flag;
     while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         if (flag == 'n' || flag == 'g' || flag == 'i') {
             *texts[flag] = optarg;
-        } else if (flag == 'p') {
-            plan.port = (uint16_t)strtoul(optarg, NULL, 10);
-        } else if (flag == 's') {
-            config->shards = (uint32_t)strtoul(optarg, NULL, 10);
+        } else if (flag == 'p' && read_number(optarg, UINT16_MAX, &number)) {
+            plan.port = (uint16_t)number;
+        } else if (flag == 's' && read_number(optarg, 255, &number)) {
+            config->shards = (uint32_t)number;
         } else if (flag == 'd' && (strcmp(optarg, "uring") == 0 || strcmp(optarg, "epoll") == 0)) {
             config->driver = optarg[0] == 'u' ? RIM_DRIVER_URING : RIM_DRIVER_EPOLL;
         } else {
             fputs(help, flag == 'h' ? stdout : stderr);
             return flag == 'h' ? 1 : 3;
         }
+    }
+    if (optind < argc) {
+        fputs(help, stderr);
+        return 3;
     }
     return 0;
 }
@@ -215,6 +227,11 @@ int main(int argc, char **argv) {
     int result = read_flags(argc, argv, &config);
     if (result != 0) {
         return result - 1;
+    }
+    rim_address group;
+    if (rim_address_parse(plan.group, plan.port, &group) != 0) {
+        fprintf(stderr, "multicast_chat: %s is no numeric address\n", plan.group);
+        return 2;
     }
     sem_init(&over, 0, 0);
     int error = rim_system_create(&config, &system);

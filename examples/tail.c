@@ -19,7 +19,7 @@
 #define PIECE  65536u
 
 static const char usage[] =
-    "usage: tail [--driver io_uring|epoll] [--lines N] FILE\n"
+    "usage: tail [--driver uring|epoll] [--lines N] FILE\n"
     "\n"
     "Prints the last N lines (10) of FILE, and from then on what is added to it. Goes on with a\n"
     "new file of that name when there is one, and waits for it if there is none. Ends with\n"
@@ -285,6 +285,10 @@ static void split_path(const char *path) {
              slash == NULL ? "." : path);
 }
 
+static bool is_uring(const char *driver) {
+    return strcmp(driver, "uring") == 0 || strcmp(driver, "io_uring") == 0;
+}
+
 /* 0: go on; else what the program ends with, after 1 has been taken off. */
 static int read_arguments(int argc, char **argv, rim_config *config) {
     int at = 1;
@@ -301,13 +305,14 @@ static int read_arguments(int argc, char **argv, rim_config *config) {
         } else if (strcmp(argv[at], "--driver") == 0) {
             bool is_epoll = strcmp(argv[at + 1], "epoll") == 0;
             config->driver = is_epoll ? RIM_DRIVER_EPOLL : RIM_DRIVER_URING;
-            end = is_epoll || strcmp(argv[at + 1], "io_uring") == 0 ? "" : end;
+            end = is_epoll || is_uring(argv[at + 1]) ? "" : end;
         }
         if (*end != '\0') {
             break;
         }
     }
-    if (argc != at + 1 || argv[at][0] == '\0' || argv[at][strlen(argv[at]) - 1] == '/') {
+    if (argc != at + 1 || argv[at][0] == '\0' || strncmp(argv[at], "--", 2) == 0 ||
+        argv[at][strlen(argv[at]) - 1] == '/') {
         fputs(usage, stderr);
         return 3;
     }

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -210,6 +211,13 @@ static const rim_behaviour server = {
 static const char help[] = "usage: tcp_echo [--host ADDRESS] [--port PORT | --adopt DESCRIPTOR] [--shards N]\n"
                            "                [--driver uring|epoll]\n";
 
+/* Whether the text is a number, at most this one, and nothing else. */
+static bool read_number(const char *text, uint64_t most, uint64_t *out) {
+    char *end;
+    *out = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && *out <= most;
+}
+
 /* 0, or the exit status plus one. */
 static int read_flags(int argc, char **argv, rim_config *config, struct plan *plan) {
     static const struct option flags[] = {
@@ -221,23 +229,28 @@ static int read_flags(int argc, char **argv, rim_config *config, struct plan *pl
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
+    uint64_t number;
     int flag;
     while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         if (flag == 'o') {
             plan->host = optarg;
-        } else if (flag == 'p') {
-            plan->port = (uint16_t)strtoul(optarg, NULL, 10);
-        } else if (flag == 'a') {
+        } else if (flag == 'p' && read_number(optarg, UINT16_MAX, &number)) {
+            plan->port = (uint16_t)number;
+        } else if (flag == 'a' && read_number(optarg, INT_MAX, &number)) {
             plan->adopt = true;
-            plan->adopted = (int)strtol(optarg, NULL, 10);
-        } else if (flag == 's') {
-            config->shards = (uint32_t)strtoul(optarg, NULL, 10);
+            plan->adopted = (int)number;
+        } else if (flag == 's' && read_number(optarg, 255, &number)) {
+            config->shards = (uint32_t)number;
         } else if (flag == 'd' && (strcmp(optarg, "uring") == 0 || strcmp(optarg, "epoll") == 0)) {
             config->driver = optarg[0] == 'u' ? RIM_DRIVER_URING : RIM_DRIVER_EPOLL;
         } else {
             fputs(help, flag == 'h' ? stdout : stderr);
             return flag == 'h' ? 1 : 3;
         }
+    }
+    if (optind < argc) {
+        fputs(help, stderr);
+        return 3;
     }
     return 0;
 }

@@ -136,6 +136,21 @@ static const char help[] =
     "usage: tcp_echo_client [--host HOST] [--port PORT] [--connections N] [--bytes N] [--timeout SECONDS]\n"
     "                       [--shards N] [--driver uring|epoll]\n";
 
+/* Whether the text is a number, at most this one, and nothing else. */
+static bool read_number(const char *text, uint64_t most, uint64_t *out) {
+    char *end;
+    *out = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && *out <= most;
+}
+
+static bool read_seconds(const char *text, uint64_t *out_ns) {
+    char *end;
+    double seconds = strtod(text, &end);
+    bool is_good = end != text && *end == '\0' && seconds >= 1e-9 && seconds <= 1e9;
+    *out_ns = is_good ? (uint64_t)(seconds * 1e9) : 0;
+    return is_good;
+}
+
 /* 0, or the exit status plus one. */
 static int read_flags(int argc, char **argv, rim_config *config, struct plan *plan) {
     static const struct option flags[] = {
@@ -149,26 +164,31 @@ static int read_flags(int argc, char **argv, rim_config *config, struct plan *pl
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
+    uint64_t number;
     int flag;
     while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         if (flag == 'o') {
             plan->host = optarg;
-        } else if (flag == 'p') {
-            plan->port = (uint16_t)strtoul(optarg, NULL, 10);
-        } else if (flag == 'c') {
-            plan->connections = (uint32_t)strtoul(optarg, NULL, 10);
-        } else if (flag == 'b') {
-            plan->bytes = strtoull(optarg, NULL, 10);
-        } else if (flag == 't') {
-            plan->timeout_ns = (uint64_t)(strtod(optarg, NULL) * 1e9);
-        } else if (flag == 's') {
-            config->shards = (uint32_t)strtoul(optarg, NULL, 10);
+        } else if (flag == 'p' && read_number(optarg, UINT16_MAX, &number)) {
+            plan->port = (uint16_t)number;
+        } else if (flag == 'c' && read_number(optarg, 100000, &number) && number > 0) {
+            plan->connections = (uint32_t)number;
+        } else if (flag == 'b' && read_number(optarg, UINT64_MAX - 1, &number)) {
+            plan->bytes = number;
+        } else if (flag == 't' && read_seconds(optarg, &plan->timeout_ns)) {
+            continue;
+        } else if (flag == 's' && read_number(optarg, 255, &number)) {
+            config->shards = (uint32_t)number;
         } else if (flag == 'd' && (strcmp(optarg, "uring") == 0 || strcmp(optarg, "epoll") == 0)) {
             config->driver = optarg[0] == 'u' ? RIM_DRIVER_URING : RIM_DRIVER_EPOLL;
         } else {
             fputs(help, flag == 'h' ? stdout : stderr);
             return flag == 'h' ? 1 : 3;
         }
+    }
+    if (optind < argc) {
+        fputs(help, stderr);
+        return 3;
     }
     return 0;
 }

@@ -220,9 +220,17 @@ static const struct option flag_names[] = {
     {NULL, 0, NULL, 0},
 };
 
+/* Whether the text is a number, at most this one, and nothing else. */
+static bool read_number(const char *text, uint64_t most, uint64_t *out) {
+    char *end;
+    *out = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && *out <= most;
+}
+
 /* Whether the flag, which says something about TLS, can be taken. */
 static bool take_tls_flag(struct flags *flags, int flag, uint32_t *keys) {
     rim_tls_options *tls = &flags->tls;
+    uint64_t number;
     if (flag == 'c' && tls->certificate_count < RIM_COUNT(flags->certificates)) {
         flags->certificates[tls->certificate_count++].certificate = optarg;
     } else if (flag == 'k' && *keys < RIM_COUNT(flags->certificates)) {
@@ -234,8 +242,8 @@ static bool take_tls_flag(struct flags *flags, int flag, uint32_t *keys) {
         tls->verify = tls->verify != RIM_TLS_VERIFY_DEFAULT ? tls->verify : RIM_TLS_VERIFY_REQUIRED;
     } else if (flag == 'o') {
         tls->verify = RIM_TLS_VERIFY_OPTIONAL;
-    } else if (flag == 'n') {
-        tls->handshake_ns = RIM_MS(strtoull(optarg, NULL, 10));
+    } else if (flag == 'n' && read_number(optarg, UINT32_MAX, &number)) {
+        tls->handshake_ns = RIM_MS(number);
     } else {
         return false;
     }
@@ -243,12 +251,13 @@ static bool take_tls_flag(struct flags *flags, int flag, uint32_t *keys) {
 }
 
 static bool take_flag(struct flags *flags, int flag, uint32_t *keys) {
-    if (flag == 'p') {
-        flags->port = (uint16_t)strtoul(optarg, NULL, 10);
+    uint64_t number;
+    if (flag == 'p' && read_number(optarg, UINT16_MAX, &number)) {
+        flags->port = (uint16_t)number;
     } else if (flag == 'H') {
         flags->host = optarg;
-    } else if (flag == 's') {
-        flags->config.shards = (uint32_t)strtoul(optarg, NULL, 10);
+    } else if (flag == 's' && read_number(optarg, 255, &number)) {
+        flags->config.shards = (uint32_t)number;
     } else if (flag == 't') {
         flags->http = true;
     } else if (flag == 'd' && (strcmp(optarg, "uring") == 0 || strcmp(optarg, "epoll") == 0)) {
@@ -272,7 +281,7 @@ static int read_flags(int argc, char **argv, struct flags *flags) {
     flags->tls.server = true;
     flags->tls.certificates = flags->certificates;
     flags->tls.alpn = flags->tls.alpn_count > 0 ? flags->protocols : NULL;
-    if (keys == 0 || keys != flags->tls.certificate_count) {
+    if (optind < argc || keys == 0 || keys != flags->tls.certificate_count) {
         fputs(help, stderr);
         return 3;
     }

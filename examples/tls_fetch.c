@@ -167,7 +167,13 @@ static int read_flags(int argc, char **argv, struct flags *flags, struct fetch *
         return 3;
     }
     fetch->host = argv[optind];
-    fetch->port = (uint16_t)strtoul(argv[optind + 1], NULL, 10);
+    char *end;
+    unsigned long port = strtoul(argv[optind + 1], &end, 10);
+    if (*end != '\0' || port == 0 || port > UINT16_MAX) {
+        fputs(help, stderr);
+        return 3;
+    }
+    fetch->port = (uint16_t)port;
     if (flags->certificate.certificate != NULL) {
         flags->tls.certificates = &flags->certificate;
         flags->tls.certificate_count = 1;

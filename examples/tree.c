@@ -13,7 +13,7 @@
 #define UNUSED __attribute__((unused))
 #define AHEAD  2u /* batches that are asked for at once */
 
-static const char usage[] = "usage: tree [--driver io_uring|epoll] [--count] FOLDER\n"
+static const char usage[] = "usage: tree [--driver uring|epoll] [--count] FOLDER\n"
                             "\n"
                             "Prints the folder and what is below it, each with its size, and the sums; with --count\n"
                             "only the sums. Follows no links, and says what could not be looked at.\n"
@@ -99,6 +99,10 @@ static rim_verdict walker_init(rim_ctx *ctx, void *state, const void *arg, size_
 
 static const rim_behaviour walker = {.name = "walker", .state_size = sizeof(struct walker), .init = walker_init};
 
+static bool is_uring(const char *driver) {
+    return strcmp(driver, "uring") == 0 || strcmp(driver, "io_uring") == 0;
+}
+
 /* 0: go on; else what the program ends with, after 1 has been taken off. */
 static int read_arguments(int argc, char **argv, rim_config *config, struct job *job) {
     int at = 1;
@@ -112,14 +116,14 @@ static int read_arguments(int argc, char **argv, rim_config *config, struct job 
         } else if (strcmp(argv[at], "--driver") == 0 && at + 1 < argc && strcmp(argv[at + 1], "epoll") == 0) {
             config->driver = RIM_DRIVER_EPOLL;
             at++;
-        } else if (strcmp(argv[at], "--driver") == 0 && at + 1 < argc && strcmp(argv[at + 1], "io_uring") == 0) {
+        } else if (strcmp(argv[at], "--driver") == 0 && at + 1 < argc && is_uring(argv[at + 1])) {
             config->driver = RIM_DRIVER_URING;
             at++;
         } else {
             break;
         }
     }
-    if (argc != at + 1) {
+    if (argc != at + 1 || strncmp(argv[at], "--", 2) == 0) {
         fputs(usage, stderr);
         return 3;
     }

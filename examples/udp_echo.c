@@ -22,6 +22,8 @@ static struct {
     uint16_t port;
 } plan = {"127.0.0.1", 7777};
 
+static bool failed; /* and it was said why; before the signal */
+
 /* ---- a socket ---- */
 
 struct echo {
@@ -42,6 +44,7 @@ static int open_socket(rim_ctx *ctx, struct echo *self) {
     int error = rim_datagram_open(ctx, &options, &self->socket);
     if (error != 0) {
         fprintf(stderr, "udp_echo: %s\n", rim_error_text(ctx));
+        failed = true;
         kill(getpid(), SIGTERM);
     }
     return error;
@@ -109,6 +112,13 @@ static const rim_behaviour echo = {
 
 static const char help[] = "usage: udp_echo [--host ADDRESS] [--port PORT] [--shards N] [--driver uring|epoll]\n";
 
+/* Whether the text is a number, at most this one, and nothing else. */
+static bool read_number(const char *text, uint64_t most, uint64_t *out) {
+    char *end;
+    *out = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && *out <= most;
+}
+
 /* 0, or the exit status plus one. */
 static int read_flags(int argc, char **argv, rim_config *config) {
     static const struct option flags[] = {
@@ -116,20 +126,25 @@ static int read_flags(int argc, char **argv, rim_config *config) {
         {"shards", required_argument, NULL, 's'}, {"driver", required_argument, NULL, 'd'},
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
+    uint64_t number;
     int flag;
     while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
         if (flag == 'o') {
             plan.host = optarg;
-        } else if (flag == 'p') {
-            plan.port = (uint16_t)strtoul(optarg, NULL, 10);
-        } else if (flag == 's') {
-            config->shards = (uint32_t)strtoul(optarg, NULL, 10);
+        } else if (flag == 'p' && read_number(optarg, UINT16_MAX, &number)) {
+            plan.port = (uint16_t)number;
+        } else if (flag == 's' && read_number(optarg, 255, &number)) {
+            config->shards = (uint32_t)number;
         } else if (flag == 'd' && (strcmp(optarg, "uring") == 0 || strcmp(optarg, "epoll") == 0)) {
             config->driver = optarg[0] == 'u' ? RIM_DRIVER_URING : RIM_DRIVER_EPOLL;
         } else {
             fputs(help, flag == 'h' ? stdout : stderr);
             return flag == 'h' ? 1 : 3;
         }
+    }
+    if (optind < argc) {
+        fputs(help, stderr);
+        return 3;
     }
     return 0;
 }
@@ -164,5 +179,5 @@ int main(int argc, char **argv) {
         return 1;
     }
     rim_system_destroy(system);
-    return 0;
+    return failed ? 1 : 0;
 }

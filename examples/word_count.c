@@ -23,7 +23,7 @@
 #define TELL_NS    RIM_MS(200)
 
 static const char usage[] =
-    "usage: word_count [--shards N] [--driver io_uring|epoll] [--progress] FILE...\n"
+    "usage: word_count [--shards N] [--driver uring|epoll] [--progress] FILE...\n"
     "\n"
     "Counts the lines, words and bytes of each FILE, and of all together if there are several.\n"
     "--shards N   counts on N cores (default: all)\n"
@@ -322,6 +322,10 @@ static const rim_behaviour boss = {.name = "boss",
 
 /* ---- the program ---- */
 
+static bool is_uring(const char *driver) {
+    return strcmp(driver, "uring") == 0 || strcmp(driver, "io_uring") == 0;
+}
+
 static bool read_option(int argc, char **argv, int *at, rim_config *config, struct job *job) {
     const char *option = argv[(*at)++];
     const char *value = *at < argc ? argv[*at] : "";
@@ -337,7 +341,7 @@ static bool read_option(int argc, char **argv, int *at, rim_config *config, stru
     if (strcmp(option, "--driver") == 0) {
         bool is_epoll = strcmp(value, "epoll") == 0;
         config->driver = is_epoll ? RIM_DRIVER_EPOLL : RIM_DRIVER_URING;
-        return is_epoll || strcmp(value, "io_uring") == 0;
+        return is_epoll || is_uring(value);
     }
     return false;
 }
