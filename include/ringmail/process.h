@@ -15,7 +15,8 @@
  *     Leaks    the child gets its three streams and no other descriptor, whether those have O_CLOEXEC or not; no
  *              signal is blocked or ignored in it
  *     Threads  handlers. rim_process_start takes as long as the kernel needs to load the program: 0.1 to 0.5 ms on a
- *              machine that is not busy, during which the shard waits
+ *              machine that is not busy, during which the shard waits. Where that is too long, an actor on a shard of
+ *              its own starts children for the others
  */
 #ifndef RINGMAIL_PROCESS_H
 #define RINGMAIL_PROCESS_H
