@@ -132,12 +132,19 @@ static int start(rim_ctx *ctx, struct folder *self) {
     return error;
 }
 
+static void say_end(rim_ctx *ctx, rim_token asked) {
+    int error = rim_reply(ctx, asked, READ, NULL, 0);
+    if (error != 0) {
+        (void)rim__refuse_saying(ctx, asked, error, rim_strerror(error));
+    }
+}
+
 static void pump(rim_ctx *ctx, struct folder *self) {
     while (self->count > 0 && !self->reading) {
         if (self->error != 0) {
             refuse(ctx, self, self->error, text_of(self));
         } else if (self->tree->ended) {
-            (void)rim_reply(ctx, take_first(self), READ, NULL, 0);
+            say_end(ctx, take_first(self));
         } else {
             int error = start(ctx, self);
             if (error != 0) {

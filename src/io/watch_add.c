@@ -76,10 +76,13 @@ static rim_verdict on_added(rim_ctx *ctx, void *self, uint64_t cookie, int error
     (void)msg;
     struct rim__lookout *lookout = rim__lookout_of(self);
     struct rim__watching *watch = rim__watch_of(lookout);
+    const char *text = rim_error_text(ctx);
     if (error == 0) {
         error = rim_reply(ctx, cookie, RIM_WATCH_ADD, body, sizeof(rim_watch_added));
-    } else {
-        (void)rim__refuse_saying(ctx, cookie, error, rim_error_text(ctx));
+        text = rim_strerror(error);
+    }
+    if (error != 0) {
+        (void)rim__refuse_saying(ctx, cookie, error, text);
     }
     if (--watch->additions == 0) {
         lookout->resting = false;

@@ -33,6 +33,7 @@
     X(folder_of_very_many_entries_comes_in_batches)                                                                    \
     X(folder_that_is_closed_fails_the_reads_that_wait)                                                                 \
     X(folder_listed_when_the_system_is_cut_off)                                                                        \
+    X(paths_are_answered_also_without_memory)                                                                          \
     X(tree_is_removed_and_nothing_outside_of_it)                                                                       \
     X(tree_keeps_only_what_may_not_be_removed)                                                                         \
     X(tree_of_any_depth_is_removed)                                                                                    \
