@@ -163,7 +163,6 @@ static void play(const struct stage *stage) {
 }
 
 struct outcome play_run(const struct stage *stage) {
-    struct outcome got = {.created = 1};
     int status = -1;
     outcome = mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CU_ASSERT_NOT_EQUAL_FATAL(outcome, MAP_FAILED);
@@ -184,7 +183,7 @@ struct outcome play_run(const struct stage *stage) {
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
     CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    got = *outcome;
+    struct outcome got = *outcome;
     munmap(outcome, sizeof *outcome);
     return got;
 }

@@ -160,8 +160,7 @@ static uint32_t count_descriptors(void) {
     while (dir != NULL && readdir(dir) != NULL) {
         count++;
     }
-    CHECK(dir != NULL);
-    closedir(dir);
+    CHECK(dir != NULL && closedir(dir) == 0);
     return count;
 }
 

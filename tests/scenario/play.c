@@ -92,7 +92,9 @@ ROLE_ON(observer_word) {
 ROLE_ON(observer_timer) {
     struct play *play = role_world(self);
     CHECK(play->timer != NULL);
-    play->timer(ctx, play, ((const rim_timer_event *)body)->cookie);
+    if (play->timer != NULL) {
+        play->timer(ctx, play, ((const rim_timer_event *)body)->cookie);
+    }
     return RIM_DONE;
 }
 

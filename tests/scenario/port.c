@@ -161,7 +161,7 @@ void port_answers_and_refuses_requests(struct scenario *s) {
         stage.port = rim_port_ref(port);
         port_stage_say(port, stage.partner, ASK_PORT, 0);
         if (received == 1) {
-            item = port_stage_receive(port);
+            (void)port_stage_receive(port);
         }
         rim_port_close(port);
         port_stage_await(s, &stage);
