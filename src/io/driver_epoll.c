@@ -122,6 +122,9 @@ static void run_ops(struct rim__epoll *epoll) {
     if (epoll->finished.count != 0) {
         rim__epoll_ops_finish(epoll);
     }
+    if (epoll->due.count == 0) {
+        epoll->due_left = 0; /* those that were to be tried were cancelled: epoll must be asked again */
+    }
     epoll->driver.is_due = (epoll->due.count | epoll->sends.count) != 0;
 }
 

@@ -55,6 +55,50 @@ static void epoll_receives_wait_for_buffers_in_turn(void) {
     io_rig_close(&rig);
 }
 
+static void open_pair(struct io_op *receive, int ends[2]) {
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    io_op_init(receive, &rig, RIM_OP_RECV, ends[0]);
+}
+
+static void close_pair(int ends[2]) {
+    rig.io->descriptors++;
+    rig.io->ops->close(rig.io, ends[0], false);
+    close(ends[1]);
+}
+
+/* A poll receives so much and leaves the rest to the next. If all of those are cancelled, epoll is to be asked again.
+ */
+static void epoll_is_asked_again_when_what_was_left_is_cancelled(void) {
+    static const char bytes[131072];
+    static struct io_op waiting;
+    rim_config config = {.shards = 0};
+    int idle[2];
+    io_rig_open(&rig, &config, NULL);
+    open_pair(&waiting, idle);
+    CU_ASSERT_EQUAL(io_op_submit(&waiting), 0);
+    io_rig_poll(&rig, IO_MS);
+    for (uint32_t i = 0; i < 4; i++) {
+        open_pair(&receives[i], pairs[i]);
+        CU_ASSERT(send(pairs[i][1], bytes, sizeof bytes, MSG_DONTWAIT) > 0);
+        CU_ASSERT_EQUAL(io_op_submit(&receives[i]), 0);
+    }
+    io_rig_poll(&rig, 0);
+    CU_ASSERT(receives[0].bytes > 0 && receives[3].bytes == 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        io_op_cancel(&receives[i]);
+    }
+    IO_UNTIL(&rig, receives[0].terminals + receives[1].terminals + receives[2].terminals + receives[3].terminals == 4);
+    CU_ASSERT_EQUAL(write(idle[1], "x", 1), 1);
+    IO_UNTIL(&rig, waiting.bytes == 1);
+    io_op_cancel(&waiting);
+    IO_UNTIL(&rig, waiting.terminals == 1);
+    for (uint32_t i = 0; i < 4; i++) {
+        close_pair(pairs[i]);
+    }
+    close_pair(idle);
+    io_rig_close(&rig);
+}
+
 /* The number of a descriptor that is closed comes back at once, and what was known of the old one is forgotten. */
 static void epoll_takes_a_number_that_comes_back_for_new(void) {
     static struct io_op receive;
@@ -115,5 +159,6 @@ static void epoll_asks_no_more_than_it_must(void) {
 
 #define TESTS(X)                                                                                                       \
     X(epoll_receives_wait_for_buffers_in_turn)                                                                         \
+    X(epoll_is_asked_again_when_what_was_left_is_cancelled)                                                            \
     X(epoll_takes_a_number_that_comes_back_for_new) X(epoll_asks_no_more_than_it_must)
 UNIT_SUITE(driver_epoll, TESTS)
