@@ -132,12 +132,13 @@ typedef struct rim_stop_report {
 } rim_stop_report;
 
 /*
- * Stops in four steps. (1) Every actor gets RIM_CLOSING; listeners close, sockets stop receiving. (2) The backlog is
- * worked off until nothing moves: no message queued or under way, no request open, no byte unwritten. (3) Every
- * actor's exit runs, the last spawned first; what those send to sockets is still written. (4) The threads end. What is
- * not done after `timeout_ns` is cut off and reported. Returns 0 if nothing was lost, -ETIMEDOUT if the deadline cut
- * something off, -RIM_ECONTEXT on a system that does not run. `report` may be NULL. From a thread that is no shard. It
- * steps the embedded shards that are the calling thread's; those of others have to be stepped on until they have ended.
+ * Stops in four steps. (1) Every actor gets RIM_CLOSING; listeners close, sockets stop receiving: what their peers send
+ * from then on is dropped, so that two sockets of one system do not wait for each other. (2) The backlog is worked off
+ * until nothing moves: no message queued or under way, no request open, no byte unwritten. (3) Every actor's exit runs,
+ * the last spawned first; what those send to sockets is still written. (4) The threads end. What is not done after
+ * `timeout_ns` is cut off and reported. Returns 0 if nothing was lost, -ETIMEDOUT if the deadline cut something off,
+ * -RIM_ECONTEXT on a system that does not run. `report` may be NULL. From a thread that is no shard. It steps the
+ * embedded shards that are the calling thread's; those of others have to be stepped on until they have ended.
  */
 RIM_API int rim_system_stop(rim_system *system, uint64_t timeout_ns, rim_stop_report *report);
 

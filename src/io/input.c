@@ -126,6 +126,10 @@ static void tell_end(struct rim__socket *socket) {
     socket->input.end_told = true;
 }
 
+static bool is_dropping(const struct rim__input *input) {
+    return input->deaf || input->drains;
+}
+
 void rim__input_deliver(struct rim__socket *socket) {
     struct rim__input *input = &socket->input;
     while (input->held != NULL && !rim__input_waits(input)) {
@@ -135,7 +139,7 @@ void rim__input_deliver(struct rim__socket *socket) {
         }
         (void)pop(socket);
     }
-    if (input->ended && !input->end_told && !input->deaf && !rim__input_waits(input) &&
+    if (input->ended && !input->end_told && !is_dropping(input) && !rim__input_waits(input) &&
         socket->state == RIM_SOCKET_IS_OPEN) {
         tell_end(socket);
     }
@@ -181,7 +185,7 @@ static void take_in(struct rim__socket *socket, struct rim__body *body) {
     if (rim__unlikely(socket->patience.is_timed)) {
         rim__patience_note_heard(socket);
     }
-    if (input->deaf || service->detached) {
+    if (is_dropping(input) || service->detached) {
         input->received += socket->tls == NULL ? body->size : 0;
         input->dropped = true;
         rim__body_release(service->shard, body);
@@ -209,7 +213,7 @@ static void received(struct rim__op *op, const struct rim__completion *completio
     } else if (rim__unlikely(op->kind == RIM_OP_READY)) {
         socket->input.waits_first = result <= 0;
     } else if (is_end(completion)) {
-        if (rim__unlikely(socket->tls != NULL) && !socket->input.ended) {
+        if (rim__unlikely(socket->tls != NULL) && !socket->input.ended && !socket->input.drains) {
             rim__tls_ended(socket);
         }
         socket->input.ended = true;
@@ -232,7 +236,7 @@ static bool is_wanted(const struct rim__socket *socket) {
     case RIM_SOCKET_IS_SHAKING:
         return true;
     case RIM_SOCKET_IS_OPEN:
-        return input->deaf || (!input->paused && !rim__input_waits(input) && !socket->service->closing);
+        return is_dropping(input) || (!input->paused && !rim__input_waits(input) && !socket->service->closing);
     case RIM_SOCKET_IS_FLUSHING: /* so that a peer that must get rid of something before it reads gets there */
     case RIM_SOCKET_IS_LINGERING:
         return true;
@@ -264,9 +268,18 @@ static void expect_descriptors(struct rim__socket *socket) {
     op->message.expected = 0;
 }
 
+/* Not before the last receive has ended, as what that has brought is delivered; nor a pipe, which others may read. */
+static bool may_drain(const struct rim__socket *socket) {
+    const struct rim__input *input = &socket->input;
+    return socket->state == RIM_SOCKET_IS_OPEN && socket->label == NULL && !input->ended && !input->op.in_flight;
+}
+
 void rim__input_update(struct rim__socket *socket) {
     struct rim__io *io = socket->service->io;
     struct rim__op *op = &socket->input.op;
+    if (rim__unlikely(socket->service->closing) && may_drain(socket)) {
+        socket->input.drains = true;
+    }
     if (!is_wanted(socket)) {
         rim__input_cancel(socket);
         return;

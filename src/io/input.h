@@ -5,7 +5,9 @@
  *
  *     Pressure  an owner without room stops the receive, and TCP's window does the rest; what arrives before the
  *               cancel is held, in order, and nothing is armed again before it is delivered
- *     Loss      what was received is delivered, unless the owner has ended or asked to close
+ *     Loss      what was received is delivered, unless the owner has ended or asked to close, or the system stops: what
+ *               comes once it does is read and dropped, because nobody wants it, and a writer in the same system would
+ *               hold up the stop until its deadline
  *     Threads   the shard's own
  */
 #ifndef RINGMAIL_IO_INPUT_H
@@ -27,6 +29,7 @@ struct rim__input {
     bool ended;        /* the peer has sent all it will */
     bool end_told;     /* and the owner knows, or will when its turn comes */
     bool deaf;         /* what comes is dropped: nobody wants it any more */
+    bool drains;       /* the system stops: the same, so that a peer that must get rid of it does not wait */
     bool dropped;      /* something was */
     struct rim__op op; /* last: see output.h */
 };

@@ -306,6 +306,7 @@
     X(socket_try_write_keeps_the_message_here)                                                                         \
     X(socket_try_write_keeps_the_message_across)                                                                       \
     X(socket_pause_stops_what_comes)                                                                                   \
+    X(socket_stop_does_not_wait_for_a_reader_that_has_stopped)                                                         \
     X(socket_flush_is_told_on_every_shard)                                                                             \
     X(socket_listener_waits_where_files_are_too_many)                                                                  \
     X(socket_drain_ends_with_the_last_connection)                                                                      \

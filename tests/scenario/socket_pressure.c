@@ -16,6 +16,7 @@ struct world {
     rim_ref boss;
     uint64_t total;
     bool wants_pause; /* the reader pauses before anything was written, and goes on after a while */
+    bool wants_stop;  /* but not before the stop, which begins when the writer has had to wait */
 };
 
 static rim_ref listen_for(rim_ctx *ctx, struct world *world) {
@@ -180,7 +181,7 @@ static rim_verdict slow_init(rim_ctx *ctx, void *self, const void *arg, size_t s
     if (slow->world->wants_pause) {
         slow->paused = true;
         SCENARIO_CHECK(slow->world->s, rim_socket_pause(ctx, slow->socket, true) == 0);
-        SCENARIO_CHECK(slow->world->s, rim_after(ctx, RIM_MS(30), 0) != RIM_NIL);
+        SCENARIO_CHECK(slow->world->s, slow->world->wants_stop || rim_after(ctx, RIM_MS(30), 0) != RIM_NIL);
     }
     SCENARIO_CHECK(slow->world->s, rim_send(ctx, slow->world->boss, GO, NULL, 0) == 0);
     return RIM_DONE;
@@ -236,7 +237,10 @@ static rim_verdict sender_listening(rim_ctx *ctx, void *self, const void *body, 
 static rim_verdict sender_go(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
     (void)body;
     (void)msg;
-    (void)socket_pump_run(ctx, &((struct writer *)self)->pump);
+    struct writer *sender = self;
+    if (!socket_pump_run(ctx, &sender->pump) && sender->world->wants_stop) {
+        scenario_done(ctx);
+    }
     return RIM_DONE;
 }
 
@@ -273,4 +277,10 @@ void socket_slow_owner_throttles_the_sender(struct scenario *s) {
 
 void socket_pause_stops_what_comes(struct scenario *s) {
     run(&sending_boss, (struct world){.s = s, .owner = &slow, .total = 1u << 20, .wants_pause = true});
+}
+
+/* Nobody reads any more: what is between the two is read and dropped, or the writer would hold up the stop. */
+void socket_stop_does_not_wait_for_a_reader_that_has_stopped(struct scenario *s) {
+    run(&sending_boss,
+        (struct world){.s = s, .owner = &slow, .total = 12u << 20, .wants_pause = true, .wants_stop = true});
 }
