@@ -58,7 +58,7 @@ static void check_enter(const struct rim__uring *uring, int result) {
 }
 
 static void flush(struct rim__uring *uring) {
-    if (uring->buffers.unpublished != 0) {
+    if (rim__uring_buffers_are_due(&uring->buffers)) {
         rim__uring_buffers_publish(&uring->buffers);
     }
     check_enter(uring, rim__uring_ring_flush(&uring->ring));
@@ -167,7 +167,7 @@ static void attend(struct rim__uring *uring) {
         arm_event(uring);
     }
     /* Last: receives that advance has prepared are to find these buffers. */
-    if (uring->buffers.unpublished != 0) {
+    if (rim__uring_buffers_are_due(&uring->buffers)) {
         rim__uring_buffers_publish(&uring->buffers);
     }
 }
@@ -198,7 +198,7 @@ static void enter_and_reap(struct rim__uring *uring, uint64_t wait_ns) {
             return;
         }
         /* What was sent has brought its buffers home: without them the receives of the next round would find none. */
-        if (uring->buffers.unpublished != 0) {
+        if (rim__uring_buffers_are_due(&uring->buffers)) {
             rim__uring_buffers_publish(&uring->buffers);
         }
     }
@@ -207,7 +207,7 @@ static void enter_and_reap(struct rim__uring *uring, uint64_t wait_ns) {
 static void poll_ring(struct rim__driver *driver, uint64_t wait_ns) {
     struct rim__uring *uring = (struct rim__uring *)driver;
     check_process(uring);
-    if (rim__uring_ops_are_waiting(uring) || uring->buffers.unpublished != 0 || !uring->event_is_armed) {
+    if (rim__uring_ops_are_waiting(uring) || rim__uring_buffers_are_due(&uring->buffers) || !uring->event_is_armed) {
         attend(uring);
     }
     uring->driver.is_due = false;

@@ -8,8 +8,17 @@
 #include "base/assert.h"
 #include "io/drivers.h"
 
+#define WANTED_MIN   8u
+#define SHRINK_EVERY 256u /* publishes */
+
 static char *at(const struct rim__uring_buffers *buffers, uint32_t id) {
     return buffers->memory + id * RIM_DRIVERS_STRIDE(buffers->bytes);
+}
+
+static void push_home(struct rim__uring_buffers *buffers, uint32_t id) {
+    rim__assert(id < buffers->count);
+    rim__assert(buffers->home_count < buffers->count);
+    buffers->home[buffers->home_count++] = id;
 }
 
 static void come_home(struct rim__shard *home, struct rim__body *body) {
@@ -19,7 +28,7 @@ static void come_home(struct rim__shard *home, struct rim__body *body) {
     rim__assert(buffers->out > 0);
     body->size = 0;
     buffers->out--;
-    rim__uring_buffers_put(buffers, (uint32_t)(uintptr_t)body->arg[1]);
+    push_home(buffers, (uint32_t)(uintptr_t)body->arg[1]);
 }
 
 /* Also the ring's own memory: io_uring_setup_buf_ring, which would map it, came with liburing 2.4. */
@@ -41,6 +50,7 @@ static void unmap(struct rim__uring_buffers *buffers) {
         munmap(buffers->memory, buffers->memory_size);
     }
     free(buffers->bodies);
+    free(buffers->home);
     *buffers = (struct rim__uring_buffers){0};
 }
 
@@ -52,8 +62,12 @@ static void fill(struct rim__uring_buffers *buffers, uint32_t home) {
             .release = come_home,
             .arg = {buffers, (void *)(uintptr_t)id},
         };
-        rim__uring_buffers_put(buffers, id);
     }
+    for (uint32_t id = buffers->count; id-- > 0;) {
+        push_home(buffers, id);
+    }
+    buffers->wanted = buffers->count < WANTED_MIN ? buffers->count : WANTED_MIN;
+    buffers->least = buffers->wanted;
     rim__uring_buffers_publish(buffers);
 }
 
@@ -68,7 +82,8 @@ int rim__uring_buffers_open(struct rim__uring_buffers *buffers, struct rim__urin
     buffers->ring = map(buffers->ring_size);
     buffers->memory = map(buffers->memory_size);
     buffers->bodies = calloc(options->count, sizeof *buffers->bodies);
-    if (buffers->ring == NULL || buffers->memory == NULL || buffers->bodies == NULL) {
+    buffers->home = calloc(options->count, sizeof *buffers->home);
+    if (buffers->ring == NULL || buffers->memory == NULL || buffers->bodies == NULL || buffers->home == NULL) {
         unmap(buffers);
         return -ENOMEM;
     }
@@ -102,6 +117,8 @@ struct rim__body *rim__uring_buffers_take(struct rim__uring_buffers *buffers, ui
     rim__assert(size <= buffers->bytes);
     struct rim__body *body = &buffers->bodies[id];
     rim__assert(body->size == 0);
+    rim__assert(buffers->in_ring > 0);
+    buffers->in_ring--;
     body->data = at(buffers, id); /* its user may have cut something off in front */
     body->size = size;
     buffers->out++;
@@ -109,15 +126,39 @@ struct rim__body *rim__uring_buffers_take(struct rim__uring_buffers *buffers, ui
 }
 
 void rim__uring_buffers_put(struct rim__uring_buffers *buffers, uint32_t id) {
-    rim__assert(id < buffers->count);
-    rim__assert(buffers->unpublished < buffers->count);
-    int mask = io_uring_buf_ring_mask(buffers->count);
-    io_uring_buf_ring_add(buffers->ring, at(buffers, id), buffers->bytes, (uint16_t)id, mask,
-                          (int)buffers->unpublished);
-    buffers->unpublished++;
+    rim__assert(buffers->in_ring > 0);
+    buffers->in_ring--;
+    push_home(buffers, id);
+}
+
+/* Once for each publish: those that it makes more by are for all that lack one now. */
+void rim__uring_buffers_lack(struct rim__uring_buffers *buffers) {
+    if (!buffers->has_lacked && buffers->wanted < buffers->count) {
+        buffers->wanted *= 2;
+        buffers->has_lacked = true;
+    }
+}
+
+static void shrink(struct rim__uring_buffers *buffers) {
+    buffers->least = buffers->in_ring < buffers->least ? buffers->in_ring : buffers->least;
+    if (++buffers->publishes % SHRINK_EVERY != 0) {
+        return;
+    }
+    if (buffers->least > buffers->wanted / 2 && buffers->wanted > WANTED_MIN) {
+        buffers->wanted /= 2;
+    }
+    buffers->least = buffers->wanted;
 }
 
 void rim__uring_buffers_publish(struct rim__uring_buffers *buffers) {
-    io_uring_buf_ring_advance(buffers->ring, (int)buffers->unpublished);
-    buffers->unpublished = 0;
+    const int mask = io_uring_buf_ring_mask(buffers->count);
+    int count = 0;
+    shrink(buffers);
+    buffers->has_lacked = false;
+    while (rim__uring_buffers_are_due(buffers)) {
+        uint32_t id = buffers->home[--buffers->home_count];
+        io_uring_buf_ring_add(buffers->ring, at(buffers, id), buffers->bytes, (uint16_t)id, mask, count++);
+        buffers->in_ring++;
+    }
+    io_uring_buf_ring_advance(buffers->ring, count);
 }

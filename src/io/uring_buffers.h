@@ -2,7 +2,12 @@
 /*
  * uring_buffers.h - the ring of provided buffers that receives are filled from, and the bodies that stand for them.
  *
- *     in the ring --(a receive)--> out, with an actor, as a rim__body --(release)--> returned --(publish)-->
+ *     in the ring --(a receive)--> out, with an actor, as a rim__body --(release)--> at home --(publish)--> in the ring
+ *
+ * The ring gives out in turn, so what goes round in it should be little: few buffers stay in the cache, and memory that
+ * was never needed at once is never touched. The ring is kept at as many as were needed lately, from those that came
+ * home last. A receive that finds none although some are at home makes it twice as many; half that were not needed for
+ * long stay at home.
  *
  *     Threads  the shard's own thread; a body released elsewhere comes home first (shard/message.h)
  */
@@ -26,7 +31,13 @@ struct rim__uring_buffers {
     uint32_t count; /* a power of two */
     uint32_t bytes; /* of each buffer */
     uint32_t out;
-    uint32_t unpublished; /* returned, and the kernel does not know it yet */
+    uint32_t *home; /* a stack of those that are neither out nor in the ring, by index */
+    uint32_t home_count;
+    uint32_t in_ring; /* also those that the kernel has picked, until that is known */
+    uint32_t wanted;  /* in the ring */
+    uint32_t least;   /* that were there lately, when more were published */
+    uint32_t publishes;
+    bool has_lacked; /* since the last publish */
 };
 
 struct rim__uring_buffers_options {
@@ -44,8 +55,15 @@ void rim__uring_buffers_close(struct rim__uring_buffers *buffers, struct rim__ur
 struct rim__body *rim__uring_buffers_take(struct rim__uring_buffers *buffers, uint32_t id, uint32_t size);
 /* A buffer that the kernel picked and did not fill. */
 void rim__uring_buffers_put(struct rim__uring_buffers *buffers, uint32_t id);
-/* Hands to the kernel what has been returned. */
+/* A receive has found none. */
+void rim__uring_buffers_lack(struct rim__uring_buffers *buffers);
+/* Hands to the kernel as many as it is to have. */
 void rim__uring_buffers_publish(struct rim__uring_buffers *buffers);
+
+/* Whether that would do something. */
+static inline bool rim__uring_buffers_are_due(const struct rim__uring_buffers *buffers) {
+    return buffers->in_ring < buffers->wanted && buffers->home_count != 0;
+}
 
 static inline uint32_t rim__uring_buffers_free(const struct rim__uring_buffers *buffers) {
     return buffers->count - buffers->out;

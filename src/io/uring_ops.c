@@ -405,6 +405,9 @@ void rim__uring_ops_complete(struct rim__uring *uring, const struct io_uring_cqe
     if (cqe->flags & IORING_CQE_F_BUFFER) {
         take_bytes(uring, cqe, &completion);
     }
+    if (rim__unlikely(cqe->res == -ENOBUFS)) {
+        rim__uring_buffers_lack(&uring->buffers);
+    }
     struct rim__receipt receipt;
     if (slot->op->kind == RIM_OP_RECV_MSG && completion.body != NULL) {
         rim__uring_message_read(uring, slot->op, &completion, &receipt);
