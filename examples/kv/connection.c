@@ -58,13 +58,20 @@ struct request {
     uint64_t hash; /* of its first key; 0: it has none */
 };
 
-static void look_up(const struct connection *c, struct request *request, bool prefetch) {
+static void look_up(const struct connection *c, struct request *request) {
     const struct text *args = c->shard->parser.args + request->first;
     const struct command *command = request->command = request->count > 0 ? command_find(args, request->count) : NULL;
     if (command != NULL && command->first_key > 0 && command->first_key < request->count) {
         request->hash = store_hash(c->server->hash_key, args[command->first_key]);
-        if (prefetch && c->server->shards[rim_shard_for(request->hash, c->server->count)] == c->shard) {
-            store_prefetch(&c->shard->store, request->hash);
+    }
+}
+
+/* In a loop of its own, in which nothing waits for the memory of another key. */
+static void fetch_keys(const struct connection *c, const struct request *requests, uint32_t count) {
+    for (uint32_t i = 0; i < count && count > 1; i++) {
+        uint64_t hash = requests[i].hash;
+        if (hash != 0 && c->server->shards[rim_shard_for(hash, c->server->count)] == c->shard) {
+            store_prefetch(&c->shard->store, hash);
         }
     }
 }
@@ -87,9 +94,10 @@ static uint32_t read_requests(struct connection *c, struct request *requests, en
         }
         requests[count] = (struct request){.size = parser->size, .count = parser->count};
         requests[count].first = parser->used - parser->count;
+        look_up(c, &requests[count]);
         (void)text_shift(&left, parser->size);
-        look_up(c, &requests[count], count > 0 || left.size > 0);
     }
+    fetch_keys(c, requests, count);
     return count;
 }
 
