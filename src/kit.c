@@ -457,8 +457,7 @@ int rim_kit_fail_memory(rim_kit *kit, uint32_t shard, uint64_t after) {
         return -EINVAL;
     }
     struct rim__memory *memory = &kit->system->shards[shard]->memory;
-    memory->allocations = 0;
-    memory->fail_at = after + 1;
+    rim__memory_fail(memory, after + 1, false);
     return 0;
 }
 

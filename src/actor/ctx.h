@@ -63,7 +63,7 @@ static inline uint64_t rim__ref_local(uint64_t ref) {
  *        |  messages that came before wait            |
  *        '--the system stops--> (buried)              '-- UNBORN: init failed --> (buried)
  *
- *     EMBRYO -> UNBORN  rim__actor_conceive      UNBORN -> ALIVE  rim__actor_run
+ *     EMBRYO -> UNBORN  rim__actor_conceive      UNBORN -> ALIVE  run.c
  *     ALIVE -> SUSPENDED, SUSPENDED -> UNBORN: an actor that is kept has failed, and is revived (keep.c)
  *     UNBORN, ALIVE -> gone  rim__actor_bury     EMBRYO -> gone   rim__actor_bury
  */
@@ -302,7 +302,7 @@ struct rim__birth {
 void rim__actor_conceive(rim_ctx *ctx, struct rim_msg *birth);
 struct rim__actor *rim__actor_embryo(rim_ctx *ctx, uint64_t local);
 /* run.c */
-void rim__actor_run(struct rim__shard *shard, struct rim__task *task);
+void rim__actor_take_turns(struct rim__shard *shard);
 rim_verdict rim__call(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg); /* looks the tag up and calls */
 /* start.c: init has succeeded: whoever asked for that is told. The verdict of the turn. */
 rim_verdict rim__start_done(rim_ctx *ctx, struct rim__actor *actor, const struct rim__birth *birth);

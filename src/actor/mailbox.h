@@ -25,16 +25,17 @@ static inline void rim__actor_wake(rim_ctx *ctx, struct rim__actor *actor) {
 }
 
 static inline void rim__mailbox_push(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+    uint32_t size = msg->size;
     msg->next = NULL;
-    if (actor->head == NULL) {
-        actor->head = msg;
-    } else {
-        actor->last->next = msg;
-    }
-    actor->last = msg;
     actor->count++;
-    actor->bytes += msg->size;
+    actor->bytes += size;
     ctx->stats.queued++;
+    if (actor->head != NULL) { /* so it is ready, or must not be */
+        actor->last->next = msg;
+        actor->last = msg;
+        return;
+    }
+    actor->head = actor->last = msg;
     if (!actor->ready && rim__likely(!actor->held && actor->stage != RIM_STAGE_EMBRYO)) {
         rim__actor_wake(ctx, actor);
     }
@@ -53,9 +54,11 @@ static inline void rim__mailbox_push_front(rim_ctx *ctx, struct rim__actor *acto
 
 /* The mailbox is not empty. The shard's count of queued messages is the caller's to keep: it takes many at once. */
 static inline struct rim_msg *rim__mailbox_pop(struct rim__actor *actor) {
-    struct rim_msg *msg = actor->head;
-    actor->head = msg->next;
-    __builtin_prefetch(msg->next);
+    struct rim_msg *msg = actor->head, *next = msg->next;
+    actor->head = next;
+    if (next != NULL) {
+        __builtin_prefetch(next);
+    }
     actor->count--;
     actor->bytes -= msg->size;
     return msg;
@@ -63,8 +66,8 @@ static inline struct rim_msg *rim__mailbox_pop(struct rim__actor *actor) {
 
 /* The end of a handled message: mostly a small block of the shard's own. */
 static inline void rim__mailbox_release(rim_ctx *ctx, struct rim_msg *msg) {
-    if (rim__likely(msg->flags == 0)) {
-        rim__memory_free(&ctx->shard->memory, msg, rim__msg_span(0, msg->size));
+    if (rim__likely(RIM_POOLED && msg->flags == 0 && msg->size <= RIM_MSG_SMALL_MAX)) {
+        rim__memory_give(&ctx->shard->memory, msg, RIM_MSG_SMALL_CLASS(msg->size));
     } else if ((msg->flags & (RIM_MSG_IN_PARCEL | RIM_MSG_OUT)) == RIM_MSG_IN_PARCEL) {
         rim__mesh_release(ctx->shard, msg);
     } else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shard->run: an actor's turn. Up to its budget of messages and of time: pop, look the tag up, call, apply the verdict.
+ * shard->turns: an actor's turn. Up to its budget of messages and of time: pop, look the tag up, call, apply the
+ * verdict.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include "actor/mailbox.h"
 #include "actor/name.h"
 #include "actor/newborn.h"
+#include "shard/turns.h"
 
 #define CLOCK_EVERY 16u /* messages between two looks at the clock; a power of two */
 /* After so many sends a turn ends at the next look. Those who get them may handle as many in a turn: if this one made
@@ -143,7 +145,6 @@ static rim__cold rim_verdict handle_rare(rim_ctx *ctx, struct rim__actor *actor,
 static rim_verdict handle(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
     rim_verdict verdict;
     ctx->current = msg;
-    ctx->taken = false;
     bool embedded = (msg->flags & RIM_MSG_EMBEDDED) != 0; /* such a message may be gone after the call */
     if (rim__likely(msg->kind == RIM_KIND_TELL)) {
         verdict = call_row(ctx, actor, msg);
@@ -154,25 +155,31 @@ static rim_verdict handle(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg
     } else {
         verdict = handle_rare(ctx, actor, msg);
     }
-    if (rim__likely(!ctx->taken) && !embedded) {
+    if (rim__unlikely(ctx->taken)) {
+        ctx->taken = false;
+    } else if (!embedded) {
         rim__mailbox_release(ctx, msg);
     }
     return verdict;
 }
 
-/* Where a turn is at its end. */
+/* From where a turn is bounded. */
 struct bound {
-    uint64_t until_ns;
+    uint64_t begin_ns;
     uint64_t sent; /* messages that the shard had sent when the turn began */
 };
 
-static inline struct bound bound_turn(const rim_ctx *ctx) {
-    return (struct bound){.until_ns = ctx->shard->now_ns + ctx->turn_ns, .sent = ctx->stats.sent};
+static rim__always_inline struct bound bound_turn(const struct rim__shard *shard, const rim_ctx *ctx) {
+    return (struct bound){.begin_ns = shard->now_ns, .sent = ctx->stats.sent};
 }
 
-static bool is_time_up(rim_ctx *ctx, uint64_t until_ns) {
+static void look_at_clock(rim_ctx *ctx) {
     ctx->shard->now_ns = ctx->shard->driver->ops->now(ctx->shard->driver);
-    return ctx->shard->now_ns >= until_ns;
+}
+
+static bool is_time_up(rim_ctx *ctx, struct bound bound) {
+    look_at_clock(ctx);
+    return ctx->shard->now_ns >= bound.begin_ns + ctx->turn_ns;
 }
 
 static bool has_sent_enough(const rim_ctx *ctx, struct bound bound) {
@@ -187,13 +194,13 @@ static void count_done(rim_ctx *ctx, uint32_t done) {
 /* Looking at the clock costs more than a short handler: so it is looked at now and then. An actor that has used up its
    turn by the first look is slow. */
 static rim__cold bool look_up(rim_ctx *ctx, struct rim__actor *actor, struct bound bound, uint32_t done) {
-    bool is_up = is_time_up(ctx, bound.until_ns) || has_sent_enough(ctx, bound);
+    bool is_up = is_time_up(ctx, bound) || has_sent_enough(ctx, bound);
     actor->slow = is_up && done == CLOCK_EVERY;
     return is_up;
 }
 
 static rim_verdict work_off(rim_ctx *ctx, struct rim__actor *actor) {
-    struct bound bound = bound_turn(ctx);
+    struct bound bound = bound_turn(ctx->shard, ctx);
     rim_verdict verdict = RIM_DONE;
     uint32_t done = 0;
     while (actor->head != NULL && !actor->stop_asked && !actor->held) {
@@ -211,15 +218,14 @@ static rim_verdict work_off(rim_ctx *ctx, struct rim__actor *actor) {
 /* The same for a slow actor: the clock is looked at after each message, until it is quick again. At the start, too:
    what the others before it took is not its own. */
 static rim__cold rim_verdict work_off_slowly(rim_ctx *ctx, struct rim__actor *actor) {
-    is_time_up(ctx, 0);
-    struct bound bound = bound_turn(ctx);
+    look_at_clock(ctx);
+    struct bound bound = bound_turn(ctx->shard, ctx);
     rim_verdict verdict = RIM_DONE;
     uint32_t done = 0;
     while (actor->head != NULL && !actor->stop_asked && !actor->held) {
         verdict = handle(ctx, actor, rim__mailbox_pop(actor));
         done++;
-        if (verdict != RIM_DONE || done >= actor->budget || is_time_up(ctx, bound.until_ns) ||
-            has_sent_enough(ctx, bound)) {
+        if (verdict != RIM_DONE || done >= actor->budget || is_time_up(ctx, bound) || has_sent_enough(ctx, bound)) {
             break;
         }
     }
@@ -282,16 +288,18 @@ static inline rim_verdict handle_plain(rim_ctx *ctx, struct rim__actor *actor, s
         return handle(ctx, actor, msg);
     }
     ctx->current = msg;
-    ctx->taken = false;
     rim_verdict verdict = handler(ctx, actor + 1, msg + 1, msg);
     if (rim__likely(!ctx->taken)) {
         rim__mailbox_release(ctx, msg);
+    } else {
+        ctx->taken = false;
     }
     return verdict;
 }
 
-static inline rim_verdict work_off_plainly(rim_ctx *ctx, struct rim__actor *actor) {
-    struct bound bound = bound_turn(ctx);
+static rim__always_inline rim_verdict work_off_plainly(struct rim__shard *shard, rim_ctx *ctx,
+                                                       struct rim__actor *actor) {
+    struct bound bound = bound_turn(shard, ctx);
     rim_verdict verdict = RIM_DONE;
     uint32_t done = 0;
     do {
@@ -333,25 +341,64 @@ static rim__cold bool finish_oddly(rim_ctx *ctx, struct rim__actor *actor, rim_v
     return true;
 }
 
-void rim__actor_run(struct rim__shard *shard, struct rim__task *task) {
-    rim_ctx *ctx = shard->world;
-    struct rim__actor *actor = rim__container_of(task, struct rim__actor, task);
+static rim__always_inline bool is_odd(const struct rim__actor *actor) {
+    return (actor->quirks.any & RIM_QUIRKS) != 0;
+}
+
+/* The turn is over, but for what is odd about it. */
+static rim__always_inline void leave(struct rim__shard *shard, rim_ctx *ctx, struct rim__actor *actor) {
+    ctx->actor = NULL;
+    if (actor->head != NULL && !actor->held) {
+        rim__run_queue_push(&shard->ready, &actor->task); /* behind the others */
+    } else {
+        actor->ready = false;
+    }
+}
+
+static rim__always_inline void enter(rim_ctx *ctx, struct rim__actor *actor) {
     rim__assert(actor->ready);
     ctx->actor = actor;
     ctx->fail_code = 0; /* of a rim_fail whose verdict was not returned */
-    bool is_odd = (actor->quirks.any & RIM_QUIRKS) != 0 || ctx->crashes != NULL || actor->head == NULL;
-    rim_verdict verdict = rim__unlikely(is_odd) ? work_off_oddly(ctx, actor) : work_off_plainly(ctx, actor);
+}
+
+static rim__cold void take_odd_turn(struct rim__shard *shard, struct rim__task *task) {
+    rim_ctx *ctx = shard->world;
+    struct rim__actor *actor = rim__container_of(task, struct rim__actor, task);
+    enter(ctx, actor);
+    rim_verdict verdict = work_off_oddly(ctx, actor);
     ctx->current = NULL;
-    ctx->taken = false;
-    if (rim__unlikely(verdict != RIM_DONE || (actor->quirks.any & RIM_QUIRKS) != 0 || actor->told) &&
-        !finish_oddly(ctx, actor, verdict)) {
+    if (finish_oddly(ctx, actor, verdict)) {
+        leave(shard, ctx, actor);
+    }
+}
+
+static rim__always_inline void take_turn(struct rim__shard *shard, struct rim__task *task) {
+    rim_ctx *ctx = shard->world;
+    struct rim__actor *actor = rim__container_of(task, struct rim__actor, task);
+    if (rim__unlikely(is_odd(actor) || actor->head == NULL)) {
+        take_odd_turn(shard, task);
         return;
     }
-    ctx->actor = NULL;
-    if (actor->head != NULL && !actor->held) {
-        rim__run_queue_push(&shard->ready, task); /* behind the others */
+    enter(ctx, actor);
+    rim_verdict verdict = work_off_plainly(shard, ctx, actor);
+    ctx->current = NULL;
+    if (rim__unlikely(verdict != RIM_DONE || is_odd(actor) || actor->told) && !finish_oddly(ctx, actor, verdict)) {
+        return;
+    }
+    leave(shard, ctx, actor);
+}
+
+/* A test decides which turns fail: it is asked at each. */
+static rim__cold void take_odd_turns(struct rim__shard *shard) {
+    rim__turns_take(shard, take_odd_turn);
+}
+
+void rim__actor_take_turns(struct rim__shard *shard) {
+    const rim_ctx *ctx = shard->world;
+    if (rim__unlikely(ctx->crashes != NULL)) {
+        take_odd_turns(shard);
     } else {
-        actor->ready = false;
+        rim__turns_take(shard, take_turn);
     }
 }
 

@@ -274,23 +274,27 @@ static __attribute__((noinline)) int send_any(rim_ctx *ctx, rim_ref to, uint32_t
  * nothing has to be saved across one; which is a third of what a message costs. False: nothing has happened yet.
  */
 static rim__always_inline bool send_near(rim_ctx *ctx, rim_ref to, uint32_t tag, const void *body, size_t size) {
-    if (rim__unlikely((to ^ ctx->here) >> RIM_LOCAL_BITS != 0 || size > RIM_COPY_SMALL || (tag & 0xffffu) < RIM_USER)) {
+    uint64_t local = to ^ ctx->here; /* if it is this shard's: the rest is 0 then */
+    struct rim__memory *memory = &ctx->shard->memory;
+    if (rim__unlikely(local >> RIM_LOCAL_BITS != 0 || size >= memory->body_end || (tag & 0xffffu) < RIM_USER)) {
         return false;
     }
-    struct rim__actor *actor = rim__actor_find(ctx, to);
+    struct rim__actor *actor = rim__actor_find(ctx, local);
     if (rim__unlikely(actor == NULL || ctx->actor == NULL || actor->count >= actor->count_max ||
                       actor->bytes + (uint64_t)size > actor->bytes_max)) {
         return false;
     }
-    struct rim_msg *msg = rim__memory_take(&ctx->shard->memory, rim__msg_span(0, size));
+    struct rim_msg *msg = rim__memory_take(memory, RIM_MSG_SMALL_CLASS(size));
     if (rim__unlikely(msg == NULL)) {
         return false;
     }
-    fill_head(ctx, msg,
-              &(struct rim__sending){.to = to, .as = ctx->actor->ref, .kind = RIM_KIND_TELL, .tag = tag, .size = size},
-              0);
+    msg->from = ctx->actor->ref;
+    msg->word = RIM_MSG_WORD(local, RIM_KIND_TELL);
+    msg->tag = tag;
+    msg->size = (uint32_t)size;
     rim__copy_small(rim__msg_behind(msg, 0), body, size);
     ctx->stats.sent++;
+    __asm__("" ::: "memory"); /* what was read above is read again, and not kept in registers that have to be saved */
     rim__mailbox_push(ctx, actor, msg);
     return true;
 }

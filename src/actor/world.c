@@ -60,7 +60,7 @@ int rim__world_init(rim_ctx *ctx, struct rim__shard *shard, const struct rim__wo
     ctx->wall_ms = options->wall_ms;
     shard->world = ctx;
     shard->deliver = rim__actor_deliver;
-    shard->run = rim__actor_run;
+    shard->turns = rim__actor_take_turns;
     shard->settle = settle;
     shard->publish = publish;
     int error = rim__table_init(&ctx->actors, RIM_SLOTS_OWN);

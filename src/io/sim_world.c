@@ -164,8 +164,7 @@ static struct rim__sim_shard *choose(struct rim__sim *sim) {
 static void plan_no_memory(struct rim__sim *sim, struct rim__memory *memory) {
     if (sim->rates[RIM_FAULT_no_memory] != 0 && memory->fail_at == 0 &&
         rim__random_below(&sim->random, 1000) < sim->rates[RIM_FAULT_no_memory]) {
-        memory->allocations = 0;
-        memory->fail_at = rim__sim_between(sim, 1, 8);
+        rim__memory_fail(memory, rim__sim_between(sim, 1, 8), false);
         sim->memory_planned = true;
     }
 }
@@ -174,7 +173,7 @@ static void note_no_memory(struct rim__sim *sim, struct rim__memory *memory) {
     if (sim->memory_planned) {
         sim->memory_planned = false;
         sim->strikes[RIM_FAULT_no_memory] += memory->allocations >= memory->fail_at;
-        memory->fail_at = 0;
+        rim__memory_fail(memory, 0, false);
     }
 }
 

@@ -3,10 +3,7 @@
 #include "base/thread.h"
 #include "shard/shard.h"
 
-#define TASKS_PER_TURN     256u     /* before the lanes, timers and the driver get theirs again */
-#define TURN_NS            1000000u /* the same by time */
-#define CLOCK_EVERY        16u      /* tasks between two looks at the clock */
-#define LOOKS              64u      /* for news, before the driver is polled again */
+#define LOOKS              64u /* for news, before the driver is polled again */
 #define LOOKS_PER_BELL     16u
 #define SAFETY_MAX_NS      64000000000ull
 #define CONTENTION_NS      10000000u  /* how often it is looked at */
@@ -20,25 +17,6 @@
 #define COST_PART          4u    /* a measurement counts for so much of the average */
 #define PROBE_MIN          8u    /* short sleeps in a row, before looking out is tried again */
 #define PROBES_MAX         7u    /* times that this is doubled */
-
-static void run_ready(struct rim__shard *shard) {
-    uint64_t until = shard->now_ns + TURN_NS;
-    for (unsigned i = 1; i <= TASKS_PER_TURN; i++) {
-        struct rim__task *task = rim__run_queue_pop(&shard->ready);
-        rim__pulse_turn(&shard->pulse, task);
-        if (task == NULL) {
-            return;
-        }
-        shard->run(shard, task);
-        if (i % CLOCK_EVERY == 0) {
-            shard->now_ns = shard->driver->ops->now(shard->driver);
-        }
-        if (shard->now_ns >= until) { /* the task may have looked at the clock, too */
-            break;
-        }
-    }
-    rim__pulse_turn(&shard->pulse, NULL);
-}
 
 static void earn_credit(struct rim__shard *shard) {
     shard->spin_credit += shard->spin_credit < SPIN_CREDIT_MAX;
@@ -239,7 +217,7 @@ void rim__shard_tick(struct rim__shard *shard, bool may_sleep) {
     shard->now_is_fresh = false;
     drain(shard);                                            /* what others sent: shard->deliver */
     rim__wheel_expire(shard, &shard->timers, shard->now_ns); /* deadlines passed: timer->fire */
-    run_ready(shard);                                        /* ready tasks, bounded: shard->run */
+    shard->turns(shard);                                     /* ready tasks, bounded: turns.h */
     shard->settle(shard);                                    /* what was put off */
     rim__mesh_flush(shard);                                  /* parcels to lanes, bells rung */
     rim__pulse_beat(&shard->pulse, 2 * shard->ticks);

@@ -51,6 +51,7 @@ static int arena_flags(const struct rim__memory *memory) {
 
 int rim__memory_init(struct rim__memory *memory) {
     *memory = (struct rim__memory){.slabs = NULL};
+    rim__memory_fail(memory, 0, false);
     size_t size = sizeof memory->arena;
     int error = mallctl("arenas.create", &memory->arena, &size, NULL, 0);
     return error == 0 ? 0 : -ENOMEM;

@@ -14,9 +14,11 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "base/copy.h"
 
 #define RIM_MEMORY_POOLED_MAX 16384u
 #define RIM_MEMORY_CLASSES    40u
+#define RIM_MEMORY_SMALL_MAX  256u /* classes of 16, 32, ... 256 bytes; larger ones: four to each doubling */
 
 struct rim__slab;
 
@@ -29,8 +31,9 @@ struct rim__memory {
     unsigned arena; /* of jemalloc */
     uint64_t large; /* blocks beyond the classes, in use now */
     uint64_t large_bytes;
-    uint64_t fail_at;     /* for tests: the allocation with this number fails; 0: none */
-    bool fail_on;         /* and all after it */
+    size_t body_end;  /* bodies of fewer bytes may be sent by take: RIM_COPY_SMALL + 1; or 0, where take may not be */
+    uint64_t fail_at; /* by rim__memory_fail */
+    bool fail_on;     /* likewise */
     uint64_t allocations; /* so far, counted only while fail_at is set */
 };
 
@@ -49,39 +52,52 @@ struct rim__block {
     struct rim__block *next;
 };
 
-#define RIM_MEMORY_SMALL_MAX 256u /* classes of 16, 32, ... 256 bytes; larger ones: four to each doubling */
-
 void *rim__memory_alloc_slow(struct rim__memory *memory, size_t size);
 void rim__memory_free_slow(struct rim__memory *memory, void *block, size_t size);
 
-/* A block that lies ready, of 1 to RIM_MEMORY_SMALL_MAX bytes; NULL: none does. Not zeroed. */
-static inline void *rim__memory_take(struct rim__memory *memory, size_t size) {
-    size_t class = (size - 1) / 16;
+/* The class of 1 to RIM_MEMORY_SMALL_MAX bytes. */
+#define RIM_MEMORY_CLASS(size) (((size)-1) / 16)
+
+/* A block of the class that lies ready; NULL: none does. Not zeroed. Not where
+   RIM_POOLED is 0, and not while an allocation is to fail. */
+static inline void *rim__memory_take(struct rim__memory *memory, size_t class) {
     struct rim__block *block = memory->free[class];
-    if (!RIM_POOLED || rim__unlikely(block == NULL || memory->fail_at != 0)) {
-        return NULL;
+    if (rim__likely(block != NULL)) {
+        memory->free[class] = block->next;
+        memory->in_use[class]++;
     }
-    memory->free[class] = block->next;
-    memory->in_use[class]++;
     return block;
+}
+
+/* The counterpart of take, for blocks of the classes up to RIM_MEMORY_SMALL_MAX. Not where RIM_POOLED is 0. */
+static inline void rim__memory_give(struct rim__memory *memory, void *pointer, size_t class) {
+    struct rim__block *block = pointer;
+    block->next = memory->free[class];
+    memory->free[class] = block;
+    memory->in_use[class]--;
 }
 
 /* NULL when out of memory. Not zeroed. */
 static inline void *rim__memory_alloc(struct rim__memory *memory, size_t size) {
-    void *block = rim__likely(size - 1 < RIM_MEMORY_SMALL_MAX) ? rim__memory_take(memory, size) : NULL;
+    bool quick = RIM_POOLED && size - 1 < RIM_MEMORY_SMALL_MAX && memory->fail_at == 0;
+    void *block = rim__likely(quick) ? rim__memory_take(memory, RIM_MEMORY_CLASS(size)) : NULL;
     return rim__likely(block != NULL) ? block : rim__memory_alloc_slow(memory, size);
 }
 
 static inline void rim__memory_free(struct rim__memory *memory, void *pointer, size_t size) {
-    size_t class = (size - 1) / 16;
-    if (RIM_POOLED && rim__likely(class < RIM_MEMORY_SMALL_MAX / 16)) {
-        struct rim__block *block = pointer;
-        block->next = memory->free[class];
-        memory->free[class] = block;
-        memory->in_use[class]--;
+    if (RIM_POOLED && rim__likely(size - 1 < RIM_MEMORY_SMALL_MAX)) {
+        rim__memory_give(memory, pointer, RIM_MEMORY_CLASS(size));
         return;
     }
     rim__memory_free_slow(memory, pointer, size);
+}
+
+/* For tests: the allocation with this number from here on fails, and all after it if `on`; 0: none does. */
+static inline void rim__memory_fail(struct rim__memory *memory, uint64_t at, bool on) {
+    memory->fail_at = at;
+    memory->fail_on = on;
+    memory->allocations = at != 0 ? 0 : memory->allocations;
+    memory->body_end = RIM_POOLED && at == 0 ? RIM_COPY_SMALL + 1 : 0;
 }
 
 #endif

@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shard/memory.h"
+
 struct rim__shard;
 
 /* What a message is. The shard layer knows RETURN and WAY, the rest is the actor layer's. */
@@ -67,13 +69,25 @@ enum {
 struct rim_msg {
     struct rim_msg *next; /* in a mailbox or a list, by its owner */
     uint64_t from;        /* a reference, or RIM_NIL */
-    uint64_t to : 40;     /* slot and generation of the receiver; its shard is where the message is going */
-    uint64_t kind : 8;    /* enum rim__kind */
-    uint64_t flags : 16;
+    union {
+        struct {
+            uint64_t to : 40;  /* slot and generation of the receiver; its shard is where the message is going */
+            uint64_t kind : 8; /* enum rim__kind */
+            uint64_t flags : 16;
+        };
+        uint64_t word; /* all three, to be written by one store */
+    };
     uint32_t tag;
     uint32_t size; /* of the body, in bytes */
 };
 _Static_assert(sizeof(struct rim_msg) == 32, "two messages with 32-byte bodies fill two cache lines");
+
+/* A word without flags. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define RIM_MSG_WORD(to, kind) ((to) | (uint64_t)(kind) << 40)
+#else
+#define RIM_MSG_WORD(to, kind) ((to) << 24 | (uint64_t)(kind) << 16)
+#endif
 
 struct rim__msg_token {
     uint64_t token;
@@ -122,6 +136,10 @@ static inline size_t rim__msg_span(uint32_t flags, size_t size) {
     size_t token_size = (flags & RIM_MSG_TOKEN) ? sizeof(struct rim__msg_token) : 0;
     return (sizeof(struct rim_msg) + token_size + inline_size + 15) & ~(size_t)15;
 }
+
+/* Of a message without token whose body is inline, of at most RIM_MSG_SMALL_MAX bytes: the class of its block. */
+#define RIM_MSG_SMALL_MAX         (RIM_MEMORY_SMALL_MAX - sizeof(struct rim_msg))
+#define RIM_MSG_SMALL_CLASS(size) RIM_MEMORY_CLASS(sizeof(struct rim_msg) + (size))
 
 /* A message of this shard's own memory, header filled but for from and to. NULL when out of memory. */
 struct rim_msg *rim__msg_create(struct rim__shard *shard, enum rim__kind kind, uint32_t flags, uint32_t tag,

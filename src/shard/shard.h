@@ -38,7 +38,7 @@ struct rim__shard {
 
     /* The layers above, set at the start. */
     void (*deliver)(struct rim__shard *shard, struct rim_msg *msg); /* a message has arrived; takes it over */
-    void (*run)(struct rim__shard *shard, struct rim__task *task);  /* a ready task gets its turn */
+    void (*turns)(struct rim__shard *shard);                        /* ready tasks get their turns: turns.h */
     void (*settle)(struct rim__shard *shard);                       /* turns are over: send what was put off */
     void (*publish)(struct rim__shard *shard);                      /* about to sleep: show the counters */
     void *world;                                                    /* the actor layer's: rim_ctx */

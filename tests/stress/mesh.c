@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "rig.h"
+#include "shard/turns.h"
 #include "stress.h"
 
 #define SHARDS_MAX  8u
@@ -144,6 +145,10 @@ static void run(struct rim__shard *shard, struct rim__task *task) {
     }
 }
 
+static void take_turns(struct rim__shard *shard) {
+    rim__turns_take(shard, run);
+}
+
 /* Nobody sleeps with messages held: others may wait for their parcels. */
 static void settle(struct rim__shard *shard) {
     struct node *self = rig_member_of(shard)->arg;
@@ -222,7 +227,7 @@ static void flood(void *arg) {
         rig.members[i].arg = &nodes[i];
         rig.members[i].is_real = true;
         rig.shards[i]->deliver = deliver;
-        rig.shards[i]->run = run;
+        rig.shards[i]->turns = take_turns;
         rig.shards[i]->settle = settle;
     }
     for (uint32_t i = 0; i < rig.count; i++) {

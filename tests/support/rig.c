@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shard/turns.h"
+
 static _Noreturn void give_up(const char *what) {
     perror(what);
     exit(2);
@@ -79,6 +81,10 @@ static void run_nothing(struct rim__shard *shard, struct rim__task *task) {
     (void)task;
 }
 
+static void take_turns(struct rim__shard *shard) {
+    rim__turns_take(shard, run_nothing);
+}
+
 static void do_nothing(struct rim__shard *shard) {
     (void)shard;
 }
@@ -104,7 +110,7 @@ static void init_member(struct rig *rig, uint32_t index, uint32_t parcels) {
     }
     shard->driver = &member->driver;
     shard->deliver = release;
-    shard->run = run_nothing;
+    shard->turns = take_turns;
     shard->settle = do_nothing;
     shard->publish = do_nothing;
     rig->shards[index] = shard;

@@ -190,7 +190,7 @@ static bool run_failing(uint32_t shard, uint64_t fail_at) {
     CU_ASSERT_EQUAL_FATAL(rim_system_spawn(system, &operator_behaviour, NULL, NULL, 0, &ref), 0);
     CU_ASSERT_EQUAL_FATAL(rim_system_start(system), 0);
     struct rim__memory *memory = &system->shards[shard]->memory;
-    memory->fail_at = fail_at;
+    rim__memory_fail(memory, fail_at, false);
     (void)rim_sim_run(system, RIM_MS(20));
     bool reached = memory->allocations >= fail_at;
     CU_ASSERT_EQUAL(outcomes, taken);

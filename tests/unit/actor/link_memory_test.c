@@ -145,8 +145,7 @@ static void create(uint32_t parcels) {
 static void stop(void) {
     rim_stop_report report;
     for (uint32_t i = 0; i < SHARDS; i++) {
-        memory_of(i)->fail_at = 0;
-        memory_of(i)->fail_on = false;
+        rim__memory_fail(memory_of(i), 0, false);
     }
     CU_ASSERT_EQUAL(rim_system_stop(tested, RIM_SECONDS(1), &report), 0);
     CU_ASSERT(report.adds_up);
@@ -160,7 +159,7 @@ static bool run_failing(uint32_t shard, uint64_t fail_at) {
     create(4);
     CU_ASSERT_EQUAL_FATAL(rim_system_spawn(tested, &watcher, &traps, NULL, 0, &ref), 0);
     CU_ASSERT_EQUAL_FATAL(rim_system_start(tested), 0);
-    memory_of(shard)->fail_at = fail_at;
+    rim__memory_fail(memory_of(shard), fail_at, false);
     (void)rim_sim_run(tested, RIM_SECONDS(3));
     bool reached = memory_of(shard)->allocations >= fail_at;
     CU_ASSERT_EQUAL(downs, monitors);
@@ -197,9 +196,7 @@ static rim_verdict on_last_words(rim_ctx *ctx, void *state, const void *body, ri
         words++;
     }
     for (uint32_t i = 0; i < SHARDS; i++) {
-        memory_of(i)->allocations = 0;
-        memory_of(i)->fail_at = 1;
-        memory_of(i)->fail_on = true;
+        rim__memory_fail(memory_of(i), 1, true);
     }
     return rim_fail(ctx, RIM_EXIT_USER, "no memory is left");
 }

@@ -112,10 +112,10 @@ static bool run_failing(uint32_t shard, uint64_t fail_at) {
     spawn_all(system, &claimant, (rim_spawn_options){0});
     CU_ASSERT_EQUAL_FATAL(rim_system_start(system), 0);
     struct rim__memory *memory = &system->shards[shard]->memory;
-    memory->fail_at = fail_at;
+    rim__memory_fail(memory, fail_at, false);
     (void)rim_sim_run(system, RIM_MS(20));
     bool reached = memory->allocations >= fail_at;
-    memory->fail_at = 0;
+    rim__memory_fail(memory, 0, false);
     CU_ASSERT(outcomes <= asked); /* those that ended before had none */
     CU_ASSERT_EQUAL(holders, 0);
     spawn_all(system, &king, (rim_spawn_options){.name = "name"});

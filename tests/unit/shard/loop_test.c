@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rig.h"
+#include "shard/turns.h"
 #include "unit.h"
 
 #define START_NS 1000000000000ull
@@ -22,6 +23,10 @@ static void run(struct rim__shard *self, struct rim__task *task) {
     if (run_again) {
         rim__run_queue_push(&self->ready, task);
     }
+}
+
+static void take_turns(struct rim__shard *self) {
+    rim__turns_take(self, run);
 }
 
 static void settle(struct rim__shard *self) {
@@ -45,7 +50,7 @@ static void start(void) {
     shard = rig.shards[0];
     member = &rig.members[0];
     member->clock_ns = rig.members[1].clock_ns = START_NS;
-    shard->run = run;
+    shard->turns = take_turns;
     shard->settle = settle;
     shard->publish = publish;
     runs = settles = publishes = fires = 0;

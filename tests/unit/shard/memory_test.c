@@ -146,7 +146,7 @@ static void memory_fails_at_the_allocation_that_was_asked_for(void) {
     for (uint64_t fail_at = 1; fail_at <= 5; fail_at++) {
         void *blocks[5];
         start();
-        memory.fail_at = fail_at;
+        rim__memory_fail(&memory, fail_at, false);
         for (uint32_t i = 0; i < 5; i++) {
             blocks[i] = rim__memory_alloc(&memory, sizes[i]);
             CU_ASSERT_EQUAL(blocks[i] == NULL, i + 1 == fail_at);

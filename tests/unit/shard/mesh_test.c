@@ -435,10 +435,10 @@ static void mesh_refuses_without_memory_for_the_backlog(void) {
     start(2, 1);
     holding = true;
     uint32_t count = send_until_full(200);
-    rig.shards[A]->memory.fail_at = 1;
+    rim__memory_fail(&rig.shards[A]->memory, 1, false);
     CU_ASSERT(!send(A, B, 1, true));
     CU_ASSERT(send(A, B, 1, true));
-    rig.shards[A]->memory.fail_at = 0;
+    rim__memory_fail(&rig.shards[A]->memory, 0, false);
     for (uint32_t i = 0; i < 4; i++) {
         flush(A);
         drain(B);
@@ -472,8 +472,7 @@ static void mesh_takes_over_messages_in_order_and_without_memory(void) {
     CU_ASSERT(send(A, B, 10, false));
     post(made[0]); /* there is room */
     uint32_t count = send_until_full(200);
-    rig.shards[A]->memory.fail_at = 1;
-    rig.shards[A]->memory.fail_on = true;
+    rim__memory_fail(&rig.shards[A]->memory, 1, true);
     for (uint32_t i = 1; i < 20; i++) {
         post(made[i]);
     }
@@ -485,8 +484,7 @@ static void mesh_takes_over_messages_in_order_and_without_memory(void) {
         drain(A);
     }
     CU_ASSERT_EQUAL(taken[B], count + 21);
-    rig.shards[A]->memory.fail_at = 0;
-    rig.shards[A]->memory.fail_on = false;
+    rim__memory_fail(&rig.shards[A]->memory, 0, false);
     let_go();
     finish();
 }

@@ -56,6 +56,15 @@ static void message_span_is_rounded_up_to_16(void) {
     CU_ASSERT_EQUAL(rim__msg_span(RIM_MSG_OUT | RIM_MSG_TOKEN, 7), 64);
 }
 
+static void message_word_is_its_parts(void) {
+    const uint64_t to = 0xabcdef1234ull;
+    struct rim_msg parts = {.to = to, .kind = RIM_KIND_TELL}, whole = {.word = RIM_MSG_WORD(to, RIM_KIND_TELL)};
+    CU_ASSERT_EQUAL(whole.word, parts.word);
+    CU_ASSERT_EQUAL(whole.to, to);
+    CU_ASSERT_EQUAL(whole.kind, RIM_KIND_TELL);
+    CU_ASSERT_EQUAL(whole.flags, 0);
+}
+
 static void message_has_what_it_was_made_with(void) {
     start();
     for (uint32_t size = 0; size < 2000; size += 1 + size / 3) {
@@ -69,7 +78,7 @@ static void message_has_what_it_was_made_with(void) {
         CU_ASSERT(rim__msg_token(msg)->token == 1 && rim__msg_token(msg)->deadline_ns == 2);
         rim__msg_release(rig.shards[0], msg);
     }
-    rig.shards[0]->memory.fail_at = 1;
+    rim__memory_fail(&rig.shards[0]->memory, 1, false);
     CU_ASSERT(rim__msg_create(rig.shards[0], RIM_KIND_TELL, 0, 1, 8) == NULL);
     finish();
 }
@@ -148,7 +157,7 @@ static void message_moves_out_of_a_parcel_which_goes_home(void) {
 static void message_stays_in_its_parcel_without_memory(void) {
     start();
     send_across(0, 10);
-    rig.shards[1]->memory.fail_at = 1;
+    rim__memory_fail(&rig.shards[1]->memory, 1, false);
     CU_ASSERT(rim__msg_move_out(rig.shards[1], arrived) == NULL);
     CU_ASSERT(arrived->flags & RIM_MSG_IN_PARCEL);
     rim__msg_release(rig.shards[1], arrived);
@@ -175,17 +184,17 @@ static void message_that_is_aligned_begins_at_a_multiple(void) {
         }
     }
     for (uint64_t at = 1; at <= 2; at++) {
-        shard->memory.fail_at = at;
-        shard->memory.allocations = 0;
+        rim__memory_fail(&shard->memory, at, false);
         CU_ASSERT(rim__msg_create_aligned(shard, 7, 5000, 4096) == NULL);
     }
-    shard->memory.fail_at = 0;
+    rim__memory_fail(&shard->memory, 0, false);
     finish();
 }
 
 #define TESTS(X)                                                                                                       \
     X(message_that_is_aligned_begins_at_a_multiple)                                                                    \
     X(message_span_is_rounded_up_to_16)                                                                                \
+    X(message_word_is_its_parts)                                                                                       \
     X(message_has_what_it_was_made_with)                                                                               \
     X(message_body_is_released_once_at_home)                                                                           \
     X(message_body_that_ends_elsewhere_travels_home)                                                                   \
