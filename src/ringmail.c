@@ -172,7 +172,8 @@ static int make_member(struct rim_system *system, uint32_t index) {
     member->shard->offload = system->offload;
     error = error != 0 ? error : rim__world_init(member->ctx, member->shard, &world);
     if (system->sim != NULL) {
-        member->shard->mesh.lane_full = is_sim_lane_full;
+        bool fills = config->sim != NULL && config->sim->lane_full > 0; /* else all is as with a kernel's driver */
+        member->shard->mesh.lane_full = fills ? is_sim_lane_full : NULL;
         member->shard->mesh.lane_full_arg = system->sim;
         member->ctx->crashes = config->sim != NULL && config->sim->crash > 0 ? crashes_in_sim : NULL;
     }

@@ -289,7 +289,7 @@ static rim__always_inline bool send_near(rim_ctx *ctx, rim_ref to, uint32_t tag,
         return false;
     }
     msg->from = ctx->actor->ref;
-    msg->word = RIM_MSG_WORD(local, RIM_KIND_TELL);
+    msg->word = RIM_MSG_WORD(local, RIM_KIND_TELL, 0);
     msg->tag = tag;
     msg->size = (uint32_t)size;
     rim__copy_small(rim__msg_behind(msg, 0), body, size);
@@ -299,8 +299,35 @@ static rim__always_inline bool send_near(rim_ctx *ctx, rim_ref to, uint32_t tag,
     return true;
 }
 
+/* The same to another shard: into the open parcel. */
+static rim__always_inline bool send_far(rim_ctx *ctx, rim_ref to, uint32_t tag, const void *body, size_t size) {
+    struct rim__shard *shard = ctx->shard;
+    uint64_t other = (to ^ ctx->here) >> RIM_LOCAL_BITS; /* of the two shards only, if it is an actor of this node */
+    uint32_t there = rim__ref_shard(to);
+    if (rim__unlikely(other == 0 || other > RIM_SHARD_MASK || there >= shard->count || size > RIM_COPY_SMALL ||
+                      (tag & 0xffffu) < RIM_USER || ctx->actor == NULL || ctx->full_count > 0)) {
+        return false;
+    }
+    struct rim_msg *msg = rim__mesh_reserve_quick(&shard->mesh, there, (uint32_t)rim__msg_span(0, size));
+    if (rim__unlikely(msg == NULL)) {
+        return false;
+    }
+    msg->from = ctx->actor->ref;
+    msg->word = RIM_MSG_WORD(rim__ref_local(to), RIM_KIND_TELL, RIM_MSG_IN_PARCEL);
+    msg->tag = tag;
+    msg->size = (uint32_t)size;
+    ctx->stats.sent++;
+    ctx->stats.sent_across++;
+    rim__copy_small(rim__msg_behind(msg, 0), body, size);
+    return true;
+}
+
+static __attribute__((noinline)) int send_on(rim_ctx *ctx, rim_ref to, uint32_t tag, const void *body, size_t size) {
+    return rim__likely(send_far(ctx, to, tag, body, size)) ? 0 : send_any(ctx, to, tag, body, size);
+}
+
 int rim_send(rim_ctx *ctx, rim_ref to, uint32_t tag, const void *body, size_t size) {
-    return rim__likely(send_near(ctx, to, tag, body, size)) ? 0 : send_any(ctx, to, tag, body, size);
+    return rim__likely(send_near(ctx, to, tag, body, size)) ? 0 : send_on(ctx, to, tag, body, size);
 }
 
 int rim__send_copy(rim_ctx *ctx, const struct rim__sending *sending) {

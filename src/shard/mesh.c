@@ -153,6 +153,7 @@ static void make_ready(struct rim__shard *shard, struct rim__outlet *outlet) {
         parcel->used = sizeof *parcel;
         parcel->count = 0;
         rim__spsc_prepare_push(&((struct rim__lane *)outlet->lane)->out);
+        outlet->quick = shard->mesh.lane_full == NULL ? parcel : NULL;
     }
 }
 
@@ -170,7 +171,7 @@ static void ring(struct rim__shard *shard, uint32_t to) {
 static void push_open(struct rim__shard *shard, struct rim__outlet *outlet, uint32_t to) {
     struct rim__mesh *mesh = &shard->mesh;
     struct rim__parcel *parcel = outlet->open;
-    outlet->open = NULL;
+    outlet->open = outlet->quick = NULL;
     mesh->posted += parcel->count;
     mesh->parcels_sent++;
     mesh->parcels_out++;
@@ -179,14 +180,6 @@ static void push_open(struct rim__shard *shard, struct rim__outlet *outlet, uint
     if (++outlet->unrung >= RING_EVERY) {
         outlet->unrung = 0;
         ring(shard, to);
-    }
-}
-
-static void mark_dirty(struct rim__mesh *mesh, struct rim__outlet *outlet) {
-    if (!outlet->dirty) {
-        outlet->dirty = true;
-        outlet->next_dirty = mesh->dirty;
-        mesh->dirty = outlet;
     }
 }
 
@@ -203,15 +196,9 @@ static struct rim__parcel *open_for(struct rim__shard *shard, struct rim__outlet
     return outlet->open;
 }
 
-static struct rim_msg *append(struct rim__parcel *parcel, uint32_t span) {
-    struct rim_msg *msg = (struct rim_msg *)((char *)parcel + parcel->used);
-    parcel->used += span;
-    parcel->count++;
-    return msg;
-}
-
 static void append_backlog(struct rim__mesh *mesh, struct rim__outlet *outlet, struct rim_msg *msg) {
     msg->next = NULL;
+    outlet->quick = NULL;
     if (outlet->backlog == NULL) {
         outlet->backlog = msg;
     } else {
@@ -236,7 +223,7 @@ static bool is_blocked(const struct rim__mesh *mesh, const struct rim__outlet *o
 
 /* A message that lies elsewhere goes into the parcel, and its memory back to where it came from. */
 static void move_into(struct rim__shard *shard, struct rim__parcel *parcel, struct rim_msg *msg, uint32_t span) {
-    struct rim_msg *copy = append(parcel, span);
+    struct rim_msg *copy = rim__parcel_append(parcel, span);
     memcpy(copy, msg, span);
     copy->flags |= RIM_MSG_IN_PARCEL;
     if (msg->flags & RIM_MSG_IN_PARCEL) {
@@ -249,7 +236,7 @@ static void move_into(struct rim__shard *shard, struct rim__parcel *parcel, stru
 void rim__mesh_post(struct rim__shard *shard, uint32_t to, struct rim_msg *msg) {
     struct rim__outlet *outlet = &shard->mesh.outlets[to];
     uint32_t span = (uint32_t)rim__msg_span(msg->flags, msg->size);
-    mark_dirty(&shard->mesh, outlet);
+    rim__outlet_mark(&shard->mesh, outlet);
     struct rim__parcel *parcel = is_blocked(&shard->mesh, outlet) ? NULL : open_for(shard, outlet, to, span);
     if (parcel != NULL) {
         move_into(shard, parcel, msg, span);
@@ -262,20 +249,21 @@ struct rim_msg *rim__mesh_reserve(struct rim__shard *shard, uint32_t to, uint32_
     struct rim__mesh *mesh = &shard->mesh;
     struct rim__outlet *outlet = &mesh->outlets[to];
     rim__assert(span <= RIM_PARCEL_BYTES - sizeof(struct rim__parcel));
-    mark_dirty(mesh, outlet);
+    rim__outlet_mark(mesh, outlet);
     struct rim__parcel *parcel = is_blocked(mesh, outlet) ? NULL : open_for(shard, outlet, to, span);
     if (rim__unlikely(parcel == NULL)) {
         return reserved ? reserve_backlog(shard, outlet, span) : NULL;
     }
-    struct rim_msg *msg = append(parcel, span);
+    struct rim_msg *msg = rim__parcel_append(parcel, span);
     msg->flags = RIM_MSG_IN_PARCEL;
+    outlet->quick = mesh->lane_full == NULL ? parcel : NULL;
     return msg;
 }
 
 void rim__mesh_want_room(struct rim__shard *shard, uint32_t to) {
     struct rim__outlet *outlet = &shard->mesh.outlets[to];
     outlet->wanted = true;
-    mark_dirty(&shard->mesh, outlet); /* flush tells, or starves and is told */
+    rim__outlet_mark(&shard->mesh, outlet); /* flush tells, or starves and is told */
 }
 
 /* Messages of the backlog move into parcels, as far as there are any. */
@@ -328,7 +316,7 @@ static void flush_outlet(struct rim__shard *shard, struct rim__outlet *outlet) {
         tell_room(shard, outlet, to);
     }
     if (outlet->backlog != NULL && !outlet->starved) {
-        mark_dirty(&shard->mesh, outlet); /* only a fault, or memory, holds it up: try again */
+        rim__outlet_mark(&shard->mesh, outlet); /* only a fault, or memory, holds it up: try again */
     }
 }
 
@@ -410,7 +398,7 @@ static void feed_starved(struct rim__shard *shard, uint32_t from) {
     struct rim__outlet *outlet = &shard->mesh.outlets[from];
     if (rim__unlikely(outlet->starved)) {
         outlet->starved = false;
-        mark_dirty(&shard->mesh, outlet);
+        rim__outlet_mark(&shard->mesh, outlet);
     }
 }
 

@@ -56,6 +56,14 @@ struct rim__parcel {
 };
 _Static_assert(sizeof(struct rim__parcel) == 32, "a parcel's first message begins in its first line");
 
+/* The caller has seen that there are `span` bytes left. */
+static inline struct rim_msg *rim__parcel_append(struct rim__parcel *parcel, uint32_t span) {
+    struct rim_msg *msg = (struct rim_msg *)((char *)parcel + parcel->used);
+    parcel->used += span;
+    parcel->count++;
+    return msg;
+}
+
 struct rim__lane {
     struct rim__spsc out;                                  /* parcels, sender to receiver */
     struct rim__spsc home;                                 /* parcels, receiver to sender */
@@ -66,6 +74,7 @@ struct rim__lane {
 struct rim__outlet {
     _Atomic(struct rim__lane *) lane; /* NULL until first used */
     struct rim__parcel *open;         /* being written; empty between flushes, made ready for what comes next */
+    struct rim__parcel *quick;        /* the same, where only its room is to be asked: nothing waits to go before */
     struct rim__parcel **free; /* a stack of its own: the parcels' lines are the receiver's until they are written */
     uint32_t free_count;
     struct rim_msg *backlog, *backlog_last; /* reserved messages that found no parcel */
@@ -100,6 +109,15 @@ struct rim__mesh {
     uint64_t backlog; /* messages in all backlogs */
 };
 
+/* Flush has something to do there. */
+static inline void rim__outlet_mark(struct rim__mesh *mesh, struct rim__outlet *outlet) {
+    if (!outlet->dirty) {
+        outlet->dirty = true;
+        outlet->next_dirty = mesh->dirty;
+        mesh->dirty = outlet;
+    }
+}
+
 int rim__mesh_init(struct rim__mesh *mesh, uint32_t shards, uint32_t parcels);
 /* After all shards' threads have ended. */
 void rim__mesh_finish(struct rim__shard *shard);
@@ -110,6 +128,16 @@ void rim__mesh_finish(struct rim__shard *shard);
  * for want of a parcel. NULL: full, or out of memory.
  */
 struct rim_msg *rim__mesh_reserve(struct rim__shard *shard, uint32_t to, uint32_t span, bool reserved);
+/* The same, where there is nothing to do but to write into the open parcel. NULL: reserve knows. */
+static inline struct rim_msg *rim__mesh_reserve_quick(struct rim__mesh *mesh, uint32_t to, uint32_t span) {
+    struct rim__outlet *outlet = &mesh->outlets[to];
+    struct rim__parcel *parcel = outlet->quick;
+    if (rim__unlikely(parcel == NULL || parcel->used + span > RIM_PARCEL_BYTES)) {
+        return NULL;
+    }
+    rim__outlet_mark(mesh, outlet);
+    return rim__parcel_append(parcel, span);
+}
 /* The same for a message that exists already, in this shard's own memory or in another's parcel: it takes it over and
    cannot fail. For what must not be lost when there is no memory left. */
 void rim__mesh_post(struct rim__shard *shard, uint32_t to, struct rim_msg *msg);

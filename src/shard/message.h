@@ -82,11 +82,10 @@ struct rim_msg {
 };
 _Static_assert(sizeof(struct rim_msg) == 32, "two messages with 32-byte bodies fill two cache lines");
 
-/* A word without flags. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define RIM_MSG_WORD(to, kind) ((to) | (uint64_t)(kind) << 40)
+#define RIM_MSG_WORD(to, kind, flags) ((to) | (uint64_t)(kind) << 40 | (uint64_t)(flags) << 48)
 #else
-#define RIM_MSG_WORD(to, kind) ((to) << 24 | (uint64_t)(kind) << 16)
+#define RIM_MSG_WORD(to, kind, flags) ((to) << 24 | (uint64_t)(kind) << 16 | (uint64_t)(flags))
 #endif
 
 struct rim__msg_token {

@@ -58,11 +58,12 @@ static void message_span_is_rounded_up_to_16(void) {
 
 static void message_word_is_its_parts(void) {
     const uint64_t to = 0xabcdef1234ull;
-    struct rim_msg parts = {.to = to, .kind = RIM_KIND_TELL}, whole = {.word = RIM_MSG_WORD(to, RIM_KIND_TELL)};
+    struct rim_msg parts = {.to = to, .kind = RIM_KIND_TELL, .flags = 5},
+                   whole = {.word = RIM_MSG_WORD(to, RIM_KIND_TELL, 5)};
     CU_ASSERT_EQUAL(whole.word, parts.word);
     CU_ASSERT_EQUAL(whole.to, to);
     CU_ASSERT_EQUAL(whole.kind, RIM_KIND_TELL);
-    CU_ASSERT_EQUAL(whole.flags, 0);
+    CU_ASSERT_EQUAL(whole.flags, 5);
 }
 
 static void message_has_what_it_was_made_with(void) {
