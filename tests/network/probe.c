@@ -27,7 +27,7 @@
 
 #define UNUSED __attribute__((unused))
 
-enum { NAME_SIZE = 24, SOCKETS_MAX = 32, WORDS_MAX = 12, PIECE = 16384, BIG = 70000 };
+enum { NAME_SIZE = 24, SOCKETS_MAX = 128, WORDS_MAX = 12, PIECE = 16384, BIG = 70000 };
 
 struct socket {
     char name[NAME_SIZE];
