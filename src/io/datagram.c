@@ -171,7 +171,9 @@ static int make_plan(rim_ctx *ctx, const rim_datagram_options *options, struct r
 
 static int explain(rim_ctx *ctx, const struct rim__datagram_plan *plan, int error) {
     char text[RIM_ADDRESS_TEXT_MAX];
-    return rim__ctx_error(ctx, error, "datagram socket on %s: %s", rim_address_format(&plan->address, text),
+    const char *interface = plan->options->interface;
+    return rim__ctx_error(ctx, error, "datagram socket on %s%s%.40s: %s", rim_address_format(&plan->address, text),
+                          interface != NULL ? ", interface " : "", interface != NULL ? interface : "",
                           rim_strerror(error));
 }
 
