@@ -46,7 +46,7 @@ extern const struct benchmark bench_limits, bench_tell, bench_ping_pong, bench_s
     bench_idle_actor, bench_request, bench_timer, bench_fan_in, bench_thread_ring, bench_offload, bench_port,
     bench_publish, bench_link, bench_drain, bench_file_read, bench_map_read, bench_stage, bench_skynet, bench_creation,
     bench_counting, bench_mailbox, bench_fork_join, bench_chameneos, bench_big, bench_bounded_buffer, bench_banking,
-    bench_mixed, bench_ubench, bench_overload, bench_queued, bench_start;
+    bench_mixed, bench_ubench, bench_overload, bench_queued, bench_start, bench_file_send, bench_zero_copy;
 
 struct effort {
     uint32_t repeat; /* odd is best; at most HARNESS_REPEAT_MAX */

@@ -16,7 +16,7 @@ static const struct benchmark *const benchmarks[] = {
     &bench_publish, &bench_link,           &bench_drain,     &bench_file_read, &bench_map_read,   &bench_stage,
     &bench_skynet,  &bench_creation,       &bench_counting,  &bench_mailbox,   &bench_fork_join,  &bench_chameneos,
     &bench_big,     &bench_bounded_buffer, &bench_banking,   &bench_mixed,     &bench_ubench,     &bench_overload,
-    &bench_queued,  &bench_start,
+    &bench_queued,  &bench_start,          &bench_file_send, &bench_zero_copy,
 };
 enum { BENCHMARKS = sizeof benchmarks / sizeof benchmarks[0] };
 
