@@ -71,6 +71,36 @@ static void driver_carries_bytes(void) {
     for_each_variant(carry_bytes);
 }
 
+/* Nobody reads: most of it has not gone on when both ends are closed. */
+static void lend(const struct rim__uring_traits *traits) {
+    static struct io_op send;
+    static char large[1 << 20];
+    rim_config config = {.shards = 0};
+    io_rig_open(&rig, &config, traits);
+    if (rig.io->has_zero_copy) {
+        io_line_up(&line, &rig);
+        io_op_init(&send, &rig, RIM_OP_SEND, line.connected);
+        send.op.send.zero_copy = true;
+        io_op_send(&send, large, sizeof large);
+        IO_UNTIL(&rig, send.completions >= 1);
+        CU_ASSERT(rig.io->bytes_out > 0 && rig.io->bytes_out <= sizeof large);
+        rig.io->ops->close(rig.io, line.connected, false);
+        rig.io->ops->close(rig.io, line.accepted, true);
+        IO_UNTIL(&rig, send.terminals == 1);
+        CU_ASSERT(send.completions == 2 && (send.last == 0 || send.last == 1));
+        CU_ASSERT(rig.io->zero_copies == 1 && rig.io->zero_copies_copied == (uint64_t)send.last);
+        io_op_send(&send, large, sizeof large); /* an error, which may come alone */
+        IO_UNTIL(&rig, send.terminals == 1);
+        CU_ASSERT_EQUAL(rig.io->operations_open, 1);
+        io_line_stop_listening(&line);
+    }
+    io_rig_close(&rig);
+}
+
+static void driver_tells_when_the_bytes_of_a_send_are_free_also_after_the_close(void) {
+    for_each_variant(lend);
+}
+
 static void send_many_pieces(const struct rim__uring_traits *traits) {
     static struct io_op receive, send;
     static char piece[] = "abc";
@@ -471,6 +501,7 @@ static void uring_probe_says_how_shards_are_woken(void) {
 
 #define TESTS(X)                                                                                                       \
     X(driver_carries_bytes)                                                                                            \
+    X(driver_tells_when_the_bytes_of_a_send_are_free_also_after_the_close)                                             \
     X(driver_sends_as_many_pieces_as_an_op_holds)                                                                      \
     X(driver_connect_is_refused_where_nobody_listens)                                                                  \
     X(driver_connects_end_at_their_deadlines)                                                                          \
