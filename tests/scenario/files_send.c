@@ -7,6 +7,7 @@
 
 #include "file_play.h"
 #include "socket_world.h"
+#include "tls_papers.h"
 
 #define BIG     (3u << 20)
 #define AROUND  1000u /* bytes, written before and behind */
@@ -16,14 +17,15 @@
 #define WORDS   200u
 #define NARROW  65536u /* of the kernel's buffers: the file is much more than they take */
 
-enum play { BETWEEN, PAUSED, CUT_SHORT, AMONG, ABORTED };
+enum play { BETWEEN, PAUSED, CUT_SHORT, AMONG, ABORTED, SEALED };
 
 struct send {
     struct scenario *s;
     enum play play;
     rim_ref file, other, listener, socket, peer;
     uint64_t received, sent, words, strange;
-    uint32_t ends; /* of an aborted one: the outcome, and both ends of the connection */
+    rim_tls *server, *client; /* of a sealed one */
+    uint32_t ends;            /* of an aborted one: the outcome, and both ends of the connection */
     char path[128];
 };
 static struct send play;
@@ -130,7 +132,10 @@ static const rim_behaviour owner = {
 
 ROLE_OUTCOME(made) {
     CHECK(error == 0);
-    rim_listen_options options = {.host = "127.0.0.1", .owner = &owner, .socket.send_buffer = NARROW};
+    rim_listen_options options = {.host = "127.0.0.1",
+                                  .owner = &owner,
+                                  .socket.send_buffer = NARROW,
+                                  .tls = play.server};
     CHECK(rim_listen(ctx, &options, &play.listener) == 0);
     return RIM_DONE;
 }
@@ -149,7 +154,8 @@ ROLE_ON(peer_listening) {
     rim_connect_options options = {.host = "127.0.0.1",
                                    .port = ((const rim_listening_event *)body)->address.port,
                                    .timeout_ns = RIM_SECONDS(5),
-                                   .socket.receive_buffer = NARROW};
+                                   .socket.receive_buffer = NARROW,
+                                   .tls = play.client};
     CHECK(rim_connect(ctx, &options, &play.peer) == 0);
     return RIM_DONE;
 }
@@ -217,10 +223,21 @@ static bool can_look(struct scenario *s) {
     return can;
 }
 
+static void prepare_tls(void) {
+    char text[RIM_TLS_TEXT_MAX];
+    rim_tls_certificate paper = tls_certificate("server");
+    rim_tls_options server = {.server = true, .certificates = &paper, .certificate_count = 1};
+    rim_tls_options client = {.ca_file = tls_paper("ca", "pem")};
+    CHECK(rim_tls_create(&server, &play.server, text) == 0 && rim_tls_create(&client, &play.client, text) == 0);
+}
+
 static void run(struct scenario *s, enum play what) {
     rim_stats stats;
     rim_stop_report report;
     play = (struct send){.s = s, .play = what};
+    if (what == SEALED) {
+        prepare_tls();
+    }
     (void)scenario_system_with(s, &(rim_config){.shards = 1});
     file_path(s, "sent", play.path);
     role_go(s, role_spawn(s, &peer, 0, (struct role_cast){.index = 0}));
@@ -228,7 +245,9 @@ static void run(struct scenario *s, enum play what) {
     CHECK(scenario_stop(s, RIM_SECONDS(10), &report) == 0 && !report.leaks);
     CHECK(rim_system_stats(scenario_system(s), RIM_ALL_SHARDS, &stats) == 0);
     CHECK(what == ABORTED || stats.bytes_from_files <= play.sent);
-    CHECK(what == ABORTED || (stats.bytes_from_files > 0 || !can_look(s)));
+    CHECK(what == ABORTED || (stats.bytes_from_files > 0) == (what != SEALED && can_look(s)));
+    rim_tls_destroy(play.server);
+    rim_tls_destroy(play.client);
 }
 
 void file_that_is_only_read_goes_to_a_socket_between_writes(struct scenario *s) {
@@ -250,4 +269,10 @@ void file_that_is_sent_by_itself_leaves_the_socket_to_others(struct scenario *s)
 /* Which is an error to who sends, and not a signal. */
 void file_that_is_only_read_fails_where_the_peer_aborts(struct scenario *s) {
     run(s, ABORTED);
+}
+
+void file_that_is_only_read_is_sealed_where_there_is_tls(struct scenario *s) {
+    if (tls_papers(s)) {
+        run(s, SEALED);
+    }
 }

@@ -50,6 +50,7 @@
     X(file_is_sent_to_a_peer_that_reads_nothing_for_a_while)                                                           \
     X(file_that_is_cut_short_while_it_is_sent_ends_there)                                                              \
     X(file_that_is_only_read_fails_where_the_peer_aborts)                                                              \
+    X(file_that_is_only_read_is_sealed_where_there_is_tls)                                                             \
     X(file_that_is_sent_by_itself_leaves_the_socket_to_others)
 
 #endif
