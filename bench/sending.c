@@ -123,7 +123,7 @@ struct run {
     struct world world;
     struct sink sink;
     rim_ref socket, file;
-    uint64_t until_ns, bytes;
+    uint64_t measure_ns, until_ns, bytes;
     uint32_t size; /* of a file's part, or of a message */
     int flags;     /* of the file; -1: messages */
     uint32_t zero_copy;
@@ -186,6 +186,7 @@ static rim_verdict on_open(rim_ctx *ctx, void *state, const void *body, rim_msg 
     (void)body;
     (void)msg;
     run->cpu_us = cpu_us();
+    run->until_ns = now_ns() + run->measure_ns;
     return go_on(ctx, run, 0, 0);
 }
 
@@ -226,7 +227,7 @@ static int measure(struct run run, double seconds, struct sample *out) {
     if (error != 0) {
         return error;
     }
-    run.until_ns = now_ns() + (uint64_t)(seconds * 1e9);
+    run.measure_ns = (uint64_t)(seconds * 1e9);
     error = world_open(&run.world, 1, 0);
     error = error != 0 ? error : world_spawn(&run.world, &sender, &options, &run, &ref);
     error = error != 0 ? error : world_run(&run.world, seconds + 5);
