@@ -69,6 +69,35 @@ play(queued) ->
     Sink = spawn_link(fun() -> receive never -> ok end end),
     [Sink ! {I, I, I, I} || I <- lists:seq(1, N)],
     (resident() - Before) / N;
+play('bounded-buffer') ->
+    Producers = 40,
+    Consumers = 40,
+    Items = 1000,
+    Self = self(),
+    Seconds = timed(fun() ->
+        Buffer = spawn_link(fun() -> buffer(queue:new(), 0, queue:new(), queue:new()) end),
+        [spawn_link(fun() -> produce(Items, Buffer, 0.0) end) || _ <- lists:seq(1, Producers)],
+        [spawn_link(fun() -> consume(Self, Buffer) end) || _ <- lists:seq(1, Consumers)],
+        await(Producers * Items, taken)
+    end),
+    Producers * Items / Seconds / 1.0e6;
+play(banking) ->
+    Accounts = 1000,
+    Transfers = 50000,
+    AtOnce = 256,
+    Self = self(),
+    All = list_to_tuple([spawn_link(fun() -> account(0) end) || _ <- lists:seq(1, Accounts)]),
+    Order = fun() ->
+        From = rand:uniform(Accounts),
+        To = (From + rand:uniform(Accounts - 1) - 1) rem Accounts + 1,
+        element(From, All) ! {transfer, Self, element(To, All), rand:uniform(100)}
+    end,
+    Seconds = timed(fun() ->
+        repeat(AtOnce, Order),
+        repeat(Transfers - AtOnce, fun() -> receive confirmed -> Order() end end),
+        await(AtOnce, confirmed)
+    end),
+    Transfers / Seconds / 1.0e6;
 play(overload) ->
     Senders = 10000,
     N = 200,
@@ -171,6 +200,53 @@ play('idle-actor') ->
     Bytes.
 
 echo() -> receive {ping, From} -> From ! pong, echo() end.
+%% A producer makes its next item when it has been told to; a consumer gets one when it has said that it is free.
+buffer(Items, Count, Producers, Consumers) ->
+    receive
+        {item, Producer, Item} ->
+            case queue:out(Consumers) of
+                {{value, Consumer}, Rest} ->
+                    Consumer ! {item, Item},
+                    Producer ! more,
+                    buffer(Items, Count, Producers, Rest);
+                {empty, _} when Count < 50 ->
+                    Producer ! more,
+                    buffer(queue:in(Item, Items), Count + 1, Producers, Consumers);
+                {empty, _} ->
+                    buffer(queue:in(Item, Items), Count + 1, queue:in(Producer, Producers), Consumers)
+            end;
+        {free, Consumer} when Count =:= 0 ->
+            buffer(Items, 0, Producers, queue:in(Consumer, Consumers));
+        {free, Consumer} ->
+            {{value, Item}, Rest} = queue:out(Items),
+            Consumer ! {item, Item},
+            case queue:out(Producers) of
+                {{value, Producer}, Others} ->
+                    Producer ! more,
+                    buffer(Rest, Count - 1, Others, Consumers);
+                {empty, _} ->
+                    buffer(Rest, Count - 1, Producers, Consumers)
+            end
+    end.
+produce(0, _, _) -> ok;
+produce(N, Buffer, Last) ->
+    Item = work_on(25, 0, Last),
+    Buffer ! {item, self(), Item},
+    receive more -> produce(N - 1, Buffer, Item) end.
+consume(Root, Buffer) ->
+    Buffer ! {free, self()},
+    receive {item, Item} -> work_on(25, 0, Item), Root ! taken, consume(Root, Buffer) end.
+work_on(0, _, Item) -> Item;
+work_on(Left, I, Item) -> work_on(Left - 1, I + 1, Item + math:log(abs(Item) + 0.01 + I)).
+
+%% Who pays asks who receives, and confirms to the teller when that has confirmed.
+account(Balance) ->
+    receive
+        {transfer, Teller, To, Amount} -> To ! {credit, self(), Teller, Amount}, account(Balance - Amount);
+        {credit, From, Teller, Amount} -> From ! {credited, Teller}, account(Balance + Amount);
+        {credited, Teller} -> Teller ! confirmed, account(Balance)
+    end.
+
 member(To) -> receive news when To =:= none -> ok; news -> To ! news end, member(To).
 
 counter(N) ->

@@ -128,6 +128,86 @@ func timers() float64 {
 	}) * 1e9 / n
 }
 
+// What an item of the bounded buffer costs to make and to take.
+func workOn(item float64) float64 {
+	for i := 0; i < 25; i++ {
+		item += math.Log(math.Abs(item) + 0.01 + float64(i))
+	}
+	return item
+}
+
+func boundedBuffer() float64 {
+	const producers, consumers, items = 40, 40, 1000
+	buffer, over := make(chan float64, 50), make(chan float64, producers*items)
+	return producers * items / timed(func() {
+		for p := 0; p < producers; p++ {
+			go func() {
+				item := 0.0
+				for i := 0; i < items; i++ {
+					item = workOn(item)
+					buffer <- item
+				}
+			}()
+		}
+		for c := 0; c < consumers; c++ {
+			go func() {
+				for item := range buffer {
+					over <- workOn(item)
+				}
+			}()
+		}
+		for i := 0; i < producers*items; i++ {
+			<-over
+		}
+	}) / 1e6
+}
+
+// Of banking: an account that is told to transfer tells the other one, and the teller when that has confirmed.
+type transfer struct {
+	kind, from, to, amount int
+}
+
+func banking() float64 {
+	const accounts, transfers, atOnce = 1000, 50000, 256
+	all, confirmed := make([]chan transfer, accounts), make(chan bool, atOnce)
+	for i := range all {
+		all[i] = make(chan transfer, 3*atOnce)
+	}
+	for i := range all {
+		go func(in chan transfer) {
+			balance := 0
+			for t := range in {
+				switch t.kind {
+				case 0:
+					balance -= t.amount
+					all[t.to] <- transfer{1, t.from, t.to, t.amount}
+				case 1:
+					balance += t.amount
+					all[t.from] <- transfer{2, t.from, t.to, t.amount}
+				case 2:
+					confirmed <- true
+				}
+			}
+		}(all[i])
+	}
+	dice := rand.New(rand.NewSource(1))
+	order := func() {
+		from := dice.Intn(accounts)
+		all[from] <- transfer{0, from, (from + 1 + dice.Intn(accounts-1)) % accounts, 1 + dice.Intn(100)}
+	}
+	return transfers / timed(func() {
+		for i := 0; i < atOnce; i++ {
+			order()
+		}
+		for i := 0; i < transfers; i++ {
+			<-confirmed
+			if i+atOnce < transfers {
+				order()
+			}
+		}
+	}) / 1e6
+}
+
 func queued() float64 {
 	const n = 1000000
 	before := resident()
@@ -393,6 +473,7 @@ func main() {
 	programs := map[string]func() float64{
 		"thread-ring": threadRing, "fork-join": forkJoin, "chameneos": chameneos, "big": big, "ubench": ubench,
 		"spawn": spawn, "idle-actor": idleActor, "publish": publish, "timers": timers, "queued": queued,
+		"bounded-buffer": boundedBuffer, "banking": banking,
 		"counting": func() float64 { return mailbox(1, 1000000) },
 		"mailbox":  func() float64 { return mailbox(20, 200000) },
 		"overload": func() float64 { return mailbox(10000, 200) },

@@ -145,6 +145,116 @@ async fn timers() -> f64 {
     begin.elapsed().as_secs_f64() * 1e9 / N as f64
 }
 
+/// What an item of the bounded buffer costs to make and to take.
+fn work_on(mut item: f64) -> f64 {
+    for i in 0..25 {
+        item += (item.abs() + 0.01 + i as f64).ln();
+    }
+    item
+}
+
+/// The buffer is a channel; its consumers take turns at its end.
+async fn bounded_buffer() -> f64 {
+    const PRODUCERS: usize = 40;
+    const CONSUMERS: usize = 40;
+    const ITEMS: usize = 1000;
+    let (to, from) = channel::<f64>(50);
+    let from = std::sync::Arc::new(tokio::sync::Mutex::new(from));
+    let begin = Instant::now();
+    for _ in 0..PRODUCERS {
+        let to = to.clone();
+        spawn(async move {
+            let mut item = 0.0;
+            for _ in 0..ITEMS {
+                item = work_on(item);
+                to.send(item).await.ok();
+            }
+        });
+    }
+    drop(to);
+    let mut consumers = Vec::new();
+    for _ in 0..CONSUMERS {
+        let from = from.clone();
+        consumers.push(spawn(async move {
+            let mut count = 0;
+            loop {
+                let item = from.lock().await.recv().await;
+                match item {
+                    Some(item) => count += (work_on(item) != 0.5) as usize,
+                    None => return count,
+                }
+            }
+        }));
+    }
+    let mut count = 0;
+    for one in consumers {
+        count += one.await.unwrap();
+    }
+    assert_eq!(count, PRODUCERS * ITEMS);
+    count as f64 / begin.elapsed().as_secs_f64() / 1e6
+}
+
+/// Of banking: an account that is told to transfer asks the other one, and confirms to the teller when that has.
+enum Order {
+    Transfer { to: usize, amount: i64, confirm: oneshot::Sender<()> },
+    Credit { from: usize, amount: i64, confirm: oneshot::Sender<()> },
+    Credited { confirm: oneshot::Sender<()> },
+}
+
+async fn banking() -> f64 {
+    const ACCOUNTS: usize = 1000;
+    const TRANSFERS: usize = 50_000;
+    const AT_ONCE: usize = 256;
+    let mut ends = Vec::new();
+    let mut all = Vec::new();
+    for _ in 0..ACCOUNTS {
+        let (to, from) = unbounded_channel::<Order>();
+        all.push(to);
+        ends.push(from);
+    }
+    for (number, mut mine) in ends.into_iter().enumerate() {
+        let all = all.clone();
+        spawn(async move {
+            let mut balance = 0;
+            while let Some(order) = mine.recv().await {
+                match order {
+                    Order::Transfer { to, amount, confirm } => {
+                        balance -= amount;
+                        all[to].send(Order::Credit { from: number, amount, confirm }).ok();
+                    }
+                    Order::Credit { from, amount, confirm } => {
+                        balance += amount;
+                        all[from].send(Order::Credited { confirm }).ok();
+                    }
+                    Order::Credited { confirm } => {
+                        confirm.send(()).ok();
+                    }
+                }
+            }
+            balance
+        });
+    }
+    let begin = Instant::now();
+    let mut tellers = Vec::new();
+    for teller in 0..AT_ONCE {
+        let all = all.clone();
+        tellers.push(spawn(async move {
+            let mut dice = Dice(teller as u64);
+            for _ in (teller..TRANSFERS).step_by(AT_ONCE) {
+                let (confirm, confirmed) = oneshot::channel();
+                let from = dice.below(ACCOUNTS);
+                let to = (from + 1 + dice.below(ACCOUNTS - 1)) % ACCOUNTS;
+                all[from].send(Order::Transfer { to, amount: 1 + dice.below(100) as i64, confirm }).ok();
+                timeout(Duration::from_secs(30), confirmed).await.unwrap().unwrap();
+            }
+        }));
+    }
+    for one in tellers {
+        one.await.unwrap();
+    }
+    TRANSFERS as f64 / begin.elapsed().as_secs_f64() / 1e6
+}
+
 async fn queued() -> f64 {
     const N: u64 = 1_000_000;
     let before = resident();
@@ -456,6 +566,8 @@ async fn play(name: &str) -> Vec<f64> {
         "publish" => publish().await,
         "timers" => timers().await,
         "queued" => queued().await,
+        "bounded-buffer" => bounded_buffer().await,
+        "banking" => banking().await,
         _ => std::process::exit(1),
     }]
 }
