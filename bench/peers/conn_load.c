@@ -322,5 +322,6 @@ int main(int argc, char **argv) {
         fail("set-up");
     }
     (plan.churn ? run_churn : run_idle)(all);
+    free(all);
     return 0;
 }
