@@ -53,6 +53,17 @@ struct rim__driver_options {
     const struct rim__uring_traits *traits; /* for io_uring, as probe found them; copied; set by rim__drivers_open */
 };
 
+/* What both drivers do by the same plain calls: rows of their tables. */
+#define RIM_DRIVERS_PLAIN_CALLS                                                                                        \
+    .send_now = rim__net_send_now, .names = rim__net_names, .seal = rim__net_seal, .say_end = rim__net_say_end,        \
+    .unname = rim__net_unname, .duplicate = rim__net_duplicate, .datagram = rim__net_datagram,                         \
+    .send_to = rim__net_send_to, .send_letters = rim__net_send_letters, .segments = rim__net_segments,                 \
+    .receive_from = rim__net_receive_from, .next_error = rim__net_next_error, .member = rim__net_member,               \
+    .credentials = rim__net_credentials, .tune = rim__net_tune, .resolve = rim__lookup_by_system,                      \
+    .signal_child = rim__outside_signal_child, .reap = rim__outside_reap, .share = rim__outside_share,                 \
+    .signals = rim__outside_signals, .fetch_signal = rim__outside_fetch_signal, .look = rim__file_job_look,            \
+    .shutdown = rim__net_shutdown
+
 /* 0; or -EINVAL, or what io_uring was refused with (-ENOSYS, -EPERM, -ENOMEM, ...), and a line in the log. */
 int rim__drivers_choose(const rim_config *config, const struct rim__log *log, struct rim__driver_choice *out);
 /* io_uring was refused with this error after all. True: epoll takes its place, which the log says, and why. */
