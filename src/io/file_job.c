@@ -15,6 +15,7 @@
 
 #include "base/assert.h"
 #include "base/random.h"
+#include "io/op_job.h"
 #include "shard/offload.h"
 #include "shard/shard.h"
 
@@ -221,7 +222,7 @@ static void done(struct rim__shard *home, struct rim__offload_job *offload) {
     struct job *job = job_of(offload);
     struct rim__op *op = job->op;
     struct rim__io *io = job->io;
-    struct rim__completion completion = {.result = (int32_t)job->result};
+    int32_t result = (int32_t)job->result;
     bool reads = job->what == RIM_FILE_OP_READ || job->what == RIM_FILE_OP_FETCH;
     if (reads && job->result > 0) {
         memcpy(op->file.bytes, job->bytes, (size_t)job->result);
@@ -229,11 +230,7 @@ static void done(struct rim__shard *home, struct rim__offload_job *offload) {
         memcpy(op->file.bytes, job->bytes, op->file.size);
     }
     free(job);
-    op->in_flight = false;
-    op->cancelling = false;
-    io->operations_open--;
-    io->operations++;
-    op->done(op, &completion);
+    rim__op_job_complete(io, op, result);
 }
 
 static struct job *make(struct rim__io *io, struct rim__op *op) {
@@ -270,15 +267,11 @@ int rim__file_job_submit(struct rim__io *io, struct rim__op *op) {
     if (job == NULL) {
         return -ENOMEM;
     }
-    int error = rim__offload_submit(io->shard, &job->offload);
+    int error = rim__op_job_submit(io, op, &job->offload);
     if (error != 0) {
         free(job);
-        return error;
     }
-    op->in_flight = true;
-    op->cancelling = false;
-    io->operations_open++;
-    return 0;
+    return error;
 }
 
 /* ---- at once ---- */

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "io/mapping.h"
+#include "io/op_job.h"
 #include "shard/offload.h"
 #include "shard/shard.h"
 
@@ -68,16 +69,12 @@ static void done(struct rim__shard *home, struct rim__offload_job *offload) {
     struct job *job = job_of(offload);
     struct rim__op *op = job->op;
     struct rim__io *io = job->io;
-    struct rim__completion completion = {.result = job->result};
+    int32_t result = job->result;
     if ((job->what == RIM_MAP_OP_OPEN && job->result == 0) || job->what == RIM_MAP_OP_UNMAP) {
         *op->map.mapping = job->mapping;
     }
     free(job);
-    op->in_flight = false;
-    op->cancelling = false;
-    io->operations_open--;
-    io->operations++;
-    op->done(op, &completion);
+    rim__op_job_complete(io, op, result);
 }
 
 static struct job *make(struct rim__io *io, struct rim__op *op) {
@@ -110,13 +107,9 @@ int rim__map_job_submit(struct rim__io *io, struct rim__op *op) {
     if (job == NULL) {
         return -ENOMEM;
     }
-    int error = rim__offload_submit(io->shard, &job->offload);
+    int error = rim__op_job_submit(io, op, &job->offload);
     if (error != 0) {
         free(job);
-        return error;
     }
-    op->in_flight = true;
-    op->cancelling = false;
-    io->operations_open++;
-    return 0;
+    return error;
 }
