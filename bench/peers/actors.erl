@@ -99,15 +99,7 @@ play(banking) ->
     end),
     Transfers / Seconds / 1.0e6;
 play(overload) ->
-    Senders = 10000,
-    N = 200,
-    Self = self(),
-    Seconds = timed(fun() ->
-        Sink = spawn_link(fun() -> await(Senders * N, up), Self ! over end),
-        [spawn_link(fun() -> send_many(N, Sink, up) end) || _ <- lists:seq(1, Senders)],
-        receive over -> ok end
-    end),
-    Senders * N / Seconds / 1.0e6;
+    fan_in(10000, 200);
 play(counting) ->
     N = 1000000,
     Counter = spawn_link(fun() -> counter(0) end),
@@ -118,15 +110,7 @@ play(counting) ->
     end),
     N / Seconds / 1.0e6;
 play(mailbox) ->
-    Senders = 20,
-    N = 200000,
-    Self = self(),
-    Seconds = timed(fun() ->
-        Sink = spawn_link(fun() -> await(Senders * N, up), Self ! over end),
-        [spawn_link(fun() -> send_many(N, Sink, up) end) || _ <- lists:seq(1, Senders)],
-        receive over -> ok end
-    end),
-    Senders * N / Seconds / 1.0e6;
+    fan_in(20, 200000);
 play('thread-ring') ->
     Hops = 5000000,
     First = self(),
@@ -345,3 +329,13 @@ resident() ->
     {ok, Text} = file:read_file("/proc/self/statm"),
     [_, Pages | _] = string:lexemes(binary_to_list(Text), " "),
     list_to_integer(Pages) * 4096.
+
+%% Millions of messages a second from so many senders to one.
+fan_in(Senders, N) ->
+    Self = self(),
+    Seconds = timed(fun() ->
+        Sink = spawn_link(fun() -> await(Senders * N, up), Self ! over end),
+        [spawn_link(fun() -> send_many(N, Sink, up) end) || _ <- lists:seq(1, Senders)],
+        receive over -> ok end
+    end),
+    Senders * N / Seconds / 1.0e6.
