@@ -40,7 +40,8 @@ static void fail(struct duel *duel, int error) {
 /* The ring is made by the thread that uses it, as SINGLE_ISSUER asks. */
 static void prepare(struct duel *duel, struct sleeper *self) {
     struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN};
-    fail(duel, io_uring_queue_init_params(ENTRIES, &self->ring, &params));
+    int error = io_uring_queue_init_params(ENTRIES, &self->ring, &params);
+    fail(duel, error == -EPERM || error == -ENOSYS ? -ENOTSUP : error);
     self->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!atomic_load(&duel->over) && duel->by_eventfd) {
         struct io_uring_sqe *entry = io_uring_get_sqe(&self->ring);

@@ -206,11 +206,10 @@ void contract_09_open_request_holds_a_stop_up(struct scenario *s) {
 void contract_09_system_that_never_started_can_be_destroyed(struct scenario *s) {
     static struct stopping world;
     world = (struct stopping){0};
-    rim_config config = {.shards = 3, .driver = scenario_is_sim(s) ? RIM_DRIVER_SIM : RIM_DRIVER_URING};
-    rim_system *system;
+    rim_config config = {.shards = 3, .driver = scenario_driver(s)};
+    rim_system *system = scenario_create(&config);
     rim_ref ref;
     struct role_cast cast = {.world = &world};
-    CHECK(rim_system_create(&config, &system) == 0);
     CHECK(rim_system_spawn(system, &busybody, NULL, &cast, sizeof cast, &ref) == 0);
     CHECK(rim_system_send(system, ref, GO, NULL, 0) == 0);
     CHECK(rim_system_stop(system, 0, NULL) == -RIM_ECONTEXT);

@@ -36,7 +36,7 @@ static void make(struct scenario *s, struct pair *world, uint64_t i) {
                          .log_arg = &world->lines[i],
                          .log_level = RIM_LOG_NOTICE};
     struct role_cast cast = {.world = world, .index = i};
-    CHECK(rim_system_create(&config, &world->systems[i]) == 0);
+    world->systems[i] = scenario_create(&config);
     CHECK(rim_system_spawn(world->systems[i], &pair_counter, NULL, &cast, sizeof cast, &world->counters[i]) == 0);
     CHECK(rim_system_start(world->systems[i]) == 0);
 }

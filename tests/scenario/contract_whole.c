@@ -208,7 +208,7 @@ static void run_systems(struct scenario *s, const struct process *before) {
     for (uint64_t i = 0; i < SYSTEMS; i++) {
         rim_config config = {.shards = 1 + (uint32_t)i % 2, .driver = scenario_driver(s), .seed = i + 1};
         struct role_cast cast = {.index = i};
-        CHECK(rim_system_create(&config, &systems[i]) == 0);
+        systems[i] = scenario_create(&config);
         CHECK(rim_system_start(systems[i]) == 0);
         CHECK(rim_system_spawn(systems[i], &quiet, NULL, &cast, sizeof cast, &ref) == 0);
         CHECK(rim_system_send(systems[i], ref, WORD, &i, sizeof i) == 0);

@@ -293,7 +293,7 @@ void embed_two_systems_share_a_loop(struct scenario *s) {
     rim_stop_report report;
     rim_ref other;
     struct role_cast cast = {.world = &scene};
-    CHECK(rim_system_create(&config, &scene.systems[1]) == 0);
+    scene.systems[1] = scenario_create(&config);
     CHECK(rim_system_spawn(scene.systems[1], &embed_player, NULL, &cast, sizeof cast, &other) == 0);
     scenario_pass_time(s, 0);
     CHECK(rim_system_start(scene.systems[1]) == 0);

@@ -169,11 +169,10 @@ void port_with_a_backlog_is_named_at_the_deadline(struct scenario *s) {
 }
 
 void port_outlives_its_system(struct scenario *s) {
-    rim_config config = {.shards = 1, .driver = scenario_is_sim(s) ? RIM_DRIVER_SIM : RIM_DRIVER_AUTO};
-    rim_system *system;
+    rim_config config = {.shards = 1, .driver = scenario_driver(s)};
     rim_port *ports[3];
     rim_port_item item;
-    CHECK(rim_system_create(&config, &system) == 0); /* never started */
+    rim_system *system = scenario_create(&config); /* never started */
     ports[0] = port_stage_open(system, 0, 0);
     rim_port_close(port_stage_open(system, 0, 0));
     CHECK(rim_port_send(ports[0], rim_port_ref(ports[0]), WORD, NULL, 0) == 0);
@@ -181,7 +180,7 @@ void port_outlives_its_system(struct scenario *s) {
     CHECK(rim_port_receive(ports[0], &item, 1, RIM_FOREVER) == -RIM_ESTOPPING);
     CHECK(rim_port_send(ports[0], rim_port_ref(ports[0]), WORD, NULL, 0) == -RIM_ESTOPPING);
     rim_port_close(ports[0]);
-    CHECK(rim_system_create(&config, &system) == 0);
+    system = scenario_create(&config);
     ports[1] = port_stage_open(system, 0, 0);
     CHECK(rim_system_start(system) == 0);
     ports[2] = port_stage_open(system, 0, 0);

@@ -150,7 +150,7 @@ static rim_ref open_some_kennel(struct scenario *s, int32_t stall_us, bool embed
                          .log_level = RIM_LOG_NOTICE};
     struct role_cast cast = {.world = &kennel};
     rim_ref ref = RIM_NIL;
-    CHECK(rim_system_create(&config, &kennel.system) == 0);
+    kennel.system = scenario_create(&config);
     CHECK(rim_system_spawn(kennel.system, &holder, NULL, &cast, sizeof cast, &ref) == 0);
     CHECK(rim_system_start(kennel.system) == 0);
     return ref;

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "scenario.h"
 #include "scenario_jobs.h"
+#include "uring_here.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -119,6 +120,17 @@ static void end_system(struct scenario *s) {
     s->started = s->stopped = false;
 }
 
+rim_system *scenario_create(const rim_config *config) {
+    rim_system *system = NULL;
+    int error = rim_system_create(config, &system);
+    if (error != 0) {
+        fprintf(stderr, "    FAILED %s (%s): no system: %s\n", current->name, scenario_driver_name(current->driver),
+                rim_strerror(error));
+        exit(EXIT_FAILURE);
+    }
+    return system;
+}
+
 rim_system *scenario_system_with(struct scenario *s, const rim_config *config) {
     end_system(s);
     rim_config own = *config;
@@ -134,11 +146,7 @@ rim_system *scenario_system_with(struct scenario *s, const rim_config *config) {
     }
     own.sim = &s->faults;
     atomic_store(&s->done, false);
-    int error = rim_system_create(&own, &s->system);
-    if (error != 0) {
-        fprintf(stderr, "    no system: %s\n", rim_strerror(error));
-        exit(EXIT_FAILURE);
-    }
+    s->system = scenario_create(&own);
     s->stepped = s->stepped > 0 ? rim_system_shards(s->system) : 0;
     return s->system;
 }
@@ -359,6 +367,7 @@ int scenario_main(int argc, char **argv, const struct scenario_entry *entries, s
         }
         return EXIT_FAILURE;
     }
+    choice.uring = choice.uring && uring_is_here();
     struct scenario_jobs jobs = {.limit = choice.jobs < 1                   ? 1
                                           : choice.jobs > SCENARIO_JOBS_MAX ? SCENARIO_JOBS_MAX
                                                                             : choice.jobs};

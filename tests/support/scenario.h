@@ -39,6 +39,9 @@ rim_system *scenario_system_with(struct scenario *s, const rim_config *config);
 /* From the next system on: the simulation leaves the ways between the shards open, so that a send to another shard is
    not refused for want of a parcel. For scenarios that are about something else. */
 void scenario_open_lanes(struct scenario *s);
+/* A system that the scenario starts, stops and destroys itself, by this configuration as it is. Where it cannot be made
+   the scenario ends, as failed. */
+rim_system *scenario_create(const rim_config *config);
 /* Starts the system, if need be, and waits until an actor calls scenario_done. Reaching the limit is a failure. */
 void scenario_run(struct scenario *s, uint64_t limit_ns);
 /* The same, but reaching the time is what is wanted. */

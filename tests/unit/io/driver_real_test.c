@@ -21,6 +21,10 @@ static struct io_line line;
 
 /* As found; receives one by one; without deferred work, as on older kernels; and epoll, as NULL. */
 static void for_each_variant(void (*fn)(const struct rim__uring_traits *traits)) {
+    fn(NULL);
+    if (!uring_is_here()) {
+        return;
+    }
     struct rim__uring_traits traits = *io_rig_traits(RIM_WAKE_AUTO);
     fn(&traits);
     traits.recv_multishot = false;
@@ -29,12 +33,13 @@ static void for_each_variant(void (*fn)(const struct rim__uring_traits *traits))
     traits.setup_flags = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL |
                          IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
     fn(&traits);
-    fn(NULL);
 }
 
 static void for_each_driver(void (*fn)(const struct rim__uring_traits *traits)) {
-    fn(io_rig_traits(RIM_WAKE_AUTO));
     fn(NULL);
+    if (uring_is_here()) {
+        fn(io_rig_traits(RIM_WAKE_AUTO));
+    }
 }
 
 static void carry_bytes(const struct rim__uring_traits *traits) {
@@ -313,6 +318,9 @@ static void starve(const struct rim__uring_traits *traits) {
 }
 
 static void uring_receives_wait_for_buffers_and_go_on(void) {
+    if (!uring_is_here()) {
+        return;
+    }
     struct rim__uring_traits traits = *io_rig_traits(RIM_WAKE_AUTO);
     starve(&traits);
     traits.recv_multishot = false;
@@ -478,18 +486,24 @@ static void driver_idle_polls_do_not_enter_the_kernel(void) {
 
 static void driver_refuses_buffers_that_cannot_be(void) {
     struct rim__log silent = {.write = NULL};
+    bool has_uring = uring_is_here();
     rim_config config = {.buffers = 15};
-    struct rim__driver_options options = {.log = &silent, .config = &config, .traits = io_rig_traits(RIM_WAKE_AUTO)};
+    struct rim__driver_options options = {.log = &silent,
+                                          .config = &config,
+                                          .traits = has_uring ? io_rig_traits(RIM_WAKE_AUTO) : NULL};
     struct rim__driver *driver;
     struct rim__io *io;
-    CU_ASSERT_EQUAL(rim__uring_open(&options, &driver, &io), -EINVAL);
     CU_ASSERT_EQUAL(rim__epoll_open(&options, &driver, &io), -EINVAL);
+    CU_ASSERT(!has_uring || rim__uring_open(&options, &driver, &io) == -EINVAL);
     config.buffers = 65536;
-    CU_ASSERT_EQUAL(rim__uring_open(&options, &driver, &io), -EINVAL);
     CU_ASSERT_EQUAL(rim__epoll_open(&options, &driver, &io), -EINVAL);
+    CU_ASSERT(!has_uring || rim__uring_open(&options, &driver, &io) == -EINVAL);
 }
 
 static void uring_probe_says_how_shards_are_woken(void) {
+    if (!uring_is_here()) {
+        return;
+    }
     const struct rim__uring_traits *asked = io_rig_traits(RIM_WAKE_EVENTFD);
     CU_ASSERT(!asked->wake_by_msg_ring);
     CU_ASSERT_STRING_EQUAL(asked->wake_reason, "eventfd: asked for");

@@ -15,6 +15,7 @@
 #include "io/op.h"
 #include "shard/driver.h"
 #include "unit.h"
+#include "uring_here.h"
 
 #define IO_MS       1000000ull
 #define IO_HELD_MAX 512u
@@ -45,7 +46,7 @@ struct io_op {
     uint32_t held_count;
 };
 
-/* What the probe found, for this way of waking. */
+/* What the probe found, for this way of waking. Only where there is io_uring: uring_is_here. */
 const struct rim__uring_traits *io_rig_traits(enum rim_wake_kind wake);
 /* An io_uring driver with these traits, or, where they are NULL, an epoll driver. */
 void io_rig_open(struct io_rig *rig, const rim_config *config, const struct rim__uring_traits *traits);
