@@ -151,7 +151,7 @@ static int step(struct rim__member *member, uint64_t budget_ns) {
         rim__member_close(member);
         rim__shard_set_current(NULL);
         member->station = RIM_MEMBER_ENDED;
-        rim__gate_knock(&system->closed);
+        rim__gate_knock_last(&system->closed); /* nobody joins this thread */
     }
     return member->station == RIM_MEMBER_ENDED ? -RIM_ESTOPPING : due_in(member) == 0;
 }

@@ -25,10 +25,14 @@ const char *rim_version(void) {
     return "0.1.0";
 }
 
+static uint32_t usable_of(uint32_t count, uint32_t quota) {
+    return quota != 0 && quota < count ? quota : count;
+}
+
 uint32_t rim_usable_cpus(void) {
     int cpus[RIM_CPUS_MAX];
-    uint32_t count = rim__cpu_list(cpus), quota = rim__cpu_quota();
-    return quota != 0 && quota < count ? quota : count;
+    uint32_t count = rim__cpu_list(cpus);
+    return usable_of(count, rim__cpu_quota());
 }
 
 /* ---- the configuration ---- */
@@ -66,7 +70,10 @@ static void default_to(uint32_t *value, uint32_t standard) {
 }
 
 static void fill_defaults(rim_config *config) {
-    default_to(&config->shards, rim_usable_cpus() < RIM_SHARDS_MAX ? rim_usable_cpus() : RIM_SHARDS_MAX);
+    if (config->shards == 0) {
+        uint32_t usable = rim_usable_cpus();
+        config->shards = usable < RIM_SHARDS_MAX ? usable : RIM_SHARDS_MAX;
+    }
     default_to(&config->mailbox_count, 4096);
     default_to(&config->mailbox_bytes, 1u << 20);
     default_to(&config->budget, 256);
@@ -125,15 +132,24 @@ void rim__system_expect_crash(struct rim_system *system) {
     }
 }
 
-static void set_spin(const struct rim_system *system, struct rim__shard *shard) {
+static bool is_crowded(const struct rim_system *system) {
+    int cpus[RIM_CPUS_MAX];
+    return system->count > rim__cpu_list(cpus) || rim__cpu_quota() != 0;
+}
+
+/* Before the shards may go. Whether there is a quota is read from half a dozen files, which takes as long as a thread
+   takes to open its ring: it is done meanwhile. */
+static void set_spin(const struct rim_system *system) {
     int32_t us = system->config.spin_us;
-    bool crowded = system->count > rim_usable_cpus() || rim__cpu_quota() != 0;
-    if (us == 0 && !crowded) {
+    if (us == 0 && system->embedded < system->count && !is_crowded(system)) {
         us = SPIN_DEFAULT_US;
     }
-    shard->spin_ns = us > 0 && system->sim == NULL ? (uint64_t)us * 1000u : 0;
-    shard->spin_always = system->config.spin_us > 0;
-    shard->spin_credit = 4;
+    for (uint32_t i = system->embedded; i < system->count; i++) {
+        struct rim__shard *shard = system->members[i].shard;
+        shard->spin_ns = us > 0 ? (uint64_t)us * 1000u : 0;
+        shard->spin_always = system->config.spin_us > 0;
+        shard->spin_credit = 4;
+    }
 }
 
 static void *zeroed(size_t alignment, size_t size) {
@@ -178,7 +194,6 @@ static int make_member(struct rim_system *system, uint32_t index) {
         member->ctx->crashes = config->sim != NULL && config->sim->crash > 0 ? crashes_in_sim : NULL;
     }
     rim__allotment_range(system->count, system->count, &system->foreign[index].fresh, &system->foreign[index].limit);
-    set_spin(system, member->shard);
     return error;
 }
 
@@ -380,6 +395,8 @@ static int start_threads(struct rim_system *system) {
         error = -pthread_create(&member->thread, NULL, shard_main, member);
     }
     uint32_t started = end - system->embedded;
+    set_spin(system);
+    rim__watchdog_start(system->watchdog); /* looks at shards only while they tick */
     wait_for(&system->opened, started);
     for (uint32_t i = system->embedded; i < end; i++) {
         error = error != 0 ? error : system->members[i].error;
@@ -434,8 +451,9 @@ int rim_system_start(rim_system *system) {
     }
     int error = system->sim != NULL ? open_all_sim(system) : start_real(system);
     system->stage = error == 0 ? RIM_SYSTEM_RUNS : RIM_SYSTEM_STOPPED;
-    if (error == 0) {
-        rim__watchdog_start(system->watchdog);
+    if (error != 0) {
+        rim__watchdog_stop(system->watchdog);
+    } else {
         rim__log_write(&system->log, RIM_LOG_NOTICE, "%u shards, %s, woken by %s", system->count,
                        rim_system_driver(system), rim_system_wake(system));
     }
@@ -468,6 +486,7 @@ void rim__system_let_close(struct rim_system *system) {
         rim__group_finish(system->members[i].ctx);
     }
     knock_for(&system->close, system->count);
+    rim__watchdog_quit(system->watchdog);
     for (uint32_t i = system->embedded; system->sim != NULL && i < system->count; i++) {
         rim__shard_set_current(system->members[i].shard);
         rim__member_close(&system->members[i]);

@@ -9,7 +9,9 @@
  *
  * Quiescence: every shard says whether it is idle, how many messages it has handed to other shards and how many it has
  * taken in. If all are idle, both sums are equal, and the round before had all idle and the same sums, nothing moved
- * between the two rounds and nothing is under way (Mattern's four counters, 1987). tests/model/stop.pml checks it.
+ * between the two rounds and nothing is under way (Mattern's four counters, 1987). tests/model/stop.pml checks it. The
+ * first round comes with the answers to the order that went before. A shard that is alone needs no second one: what it
+ * says of itself is of one moment.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -131,7 +133,8 @@ static bool is_quiet(struct rim__stopping *stopping) {
         drained += stopping->probes[i].drained;
     }
     idle = idle && posted == drained;
-    bool quiet = idle && stopping->was_idle && posted == stopping->posted_before;
+    bool alone = stopping->system->count == 1;
+    bool quiet = idle && (alone || (stopping->was_idle && posted == stopping->posted_before));
     stopping->was_idle = idle;
     stopping->posted_before = posted;
     return quiet;
@@ -140,8 +143,13 @@ static bool is_quiet(struct rim__stopping *stopping) {
 static void enter(struct rim__stopping *stopping, enum phase phase) {
     stopping->phase = phase;
     stopping->probing = stopping->was_idle = false;
-    stopping->rest_ns = ROUND_MIN_NS;
+    stopping->rest_ns = 0; /* what an order has set off is mostly done before the next one is looked at */
     stopping->rest_until_ns = 0;
+}
+
+static uint64_t longer(uint64_t rest_ns) {
+    uint64_t ns = rest_ns * 2 > ROUND_MIN_NS ? rest_ns * 2 : ROUND_MIN_NS;
+    return ns < ROUND_MAX_NS ? ns : ROUND_MAX_NS;
 }
 
 /* One round of it: true when something was done. */
@@ -157,8 +165,10 @@ static bool quiesce(struct rim__stopping *stopping, enum phase next, enum phase 
             return true;
         }
         stopping->probing = false;
-        stopping->rest_until_ns = now_ns + stopping->rest_ns;
-        stopping->rest_ns = stopping->rest_ns * 2 < ROUND_MAX_NS ? stopping->rest_ns * 2 : ROUND_MAX_NS;
+        if (!stopping->was_idle) { /* else it is the second round that is wanted */
+            stopping->rest_until_ns = now_ns + stopping->rest_ns;
+            stopping->rest_ns = longer(stopping->rest_ns);
+        }
     }
     stopping->probing = now_ns >= stopping->rest_until_ns && give_order(stopping, RIM_ORDER_PROBE);
     return stopping->probing;
@@ -172,6 +182,12 @@ static bool order(struct rim__stopping *stopping, enum rim__order_kind kind, enu
         enter(stopping, next);
     }
     return given;
+}
+
+/* One whose answers say how the shard is when it has obeyed. */
+static bool order_and_probe(struct rim__stopping *stopping, enum rim__order_kind kind, enum phase next) {
+    stopping->probing = order(stopping, kind, next);
+    return stopping->probing;
 }
 
 static void name_culprits(struct rim__stopping *stopping, rim_stop_report *report) {
@@ -270,15 +286,15 @@ static bool advance(struct rim__stopping *stopping, uint64_t patience_ns) {
     }
     switch (stopping->phase) {
     case CLOSE:
-        return order(stopping, RIM_ORDER_CLOSE, WORK_OFF);
+        return order_and_probe(stopping, RIM_ORDER_CLOSE, WORK_OFF);
     case WORK_OFF:
         return quiesce(stopping, STOP_USERS, CUT);
     case STOP_USERS:
-        return order(stopping, RIM_ORDER_STOP_USERS, WRITE_OFF);
+        return order_and_probe(stopping, RIM_ORDER_STOP_USERS, WRITE_OFF);
     case WRITE_OFF: /* what their exits wrote to sockets */
         return quiesce(stopping, STOP_ALL, CUT);
     case STOP_ALL:
-        return order(stopping, RIM_ORDER_STOP_ALL, LET_GO);
+        return order_and_probe(stopping, RIM_ORDER_STOP_ALL, LET_GO);
     case LET_GO:
         return quiesce(stopping, QUIT, CUT);
     case CUT:

@@ -302,7 +302,7 @@ void rim__watchdog_attach(struct rim__watchdog *watchdog) {
 }
 
 void rim__watchdog_start(struct rim__watchdog *watchdog) {
-    if (watchdog == NULL || watchdog->system->sim != NULL) {
+    if (watchdog == NULL || watchdog->system->sim != NULL || watchdog->runs) {
         return;
     }
     sigset_t all, before; /* signals are for the program's own threads */
@@ -317,13 +317,20 @@ void rim__watchdog_start(struct rim__watchdog *watchdog) {
     }
 }
 
-void rim__watchdog_stop(struct rim__watchdog *watchdog) {
-    if (watchdog == NULL || !watchdog->runs) {
+void rim__watchdog_quit(struct rim__watchdog *watchdog) {
+    if (watchdog == NULL || !watchdog->runs || atomic_load(&watchdog->over)) {
         return;
     }
     atomic_store(&watchdog->over, true);
     atomic_store(&watchdog->doze.dozes, false);
     rim__gate_knock(&watchdog->doze.gate);
+}
+
+void rim__watchdog_stop(struct rim__watchdog *watchdog) {
+    if (watchdog == NULL || !watchdog->runs) {
+        return;
+    }
+    rim__watchdog_quit(watchdog);
     pthread_join(watchdog->thread, NULL);
     watchdog->runs = false;
 }

@@ -27,6 +27,8 @@ int rim__watchdog_create(struct rim_system *system, struct rim__watchdog **out);
  * error. */
 void rim__watchdog_attach(struct rim__watchdog *watchdog);
 void rim__watchdog_start(struct rim__watchdog *watchdog);
+/* Its thread ends soon; stop waits for that. */
+void rim__watchdog_quit(struct rim__watchdog *watchdog);
 void rim__watchdog_stop(struct rim__watchdog *watchdog);
 void rim__watchdog_destroy(struct rim__watchdog *watchdog);
 /* Adds what it counted of a shard. */

@@ -92,20 +92,23 @@ static void cut(rim_ctx *ctx, struct rim__probe *out) {
 
 void rim__order_obey(rim_ctx *ctx, struct rim_msg *msg) {
     struct rim__order order = *(struct rim__order *)rim__msg_body(msg);
-    rim_exit shutdown = {.code = RIM_EXIT_SHUTDOWN, .text = "the system stops"};
+    const rim_exit shutdown = {.code = RIM_EXIT_SHUTDOWN, .text = "the system stops"};
     rim__msg_release(ctx->shard, msg);
     switch (order.kind) {
     case RIM_ORDER_CLOSE:
         announce_closing(ctx);
+        probe(ctx, order.probe);
         break;
     case RIM_ORDER_PROBE:
         probe(ctx, order.probe);
         break;
     case RIM_ORDER_STOP_USERS:
         stop_all(ctx, false, shutdown);
+        probe(ctx, order.probe);
         break;
     case RIM_ORDER_STOP_ALL:
         stop_all(ctx, true, shutdown);
+        probe(ctx, order.probe);
         break;
     case RIM_ORDER_CUT:
         cut(ctx, order.probe);

@@ -14,11 +14,14 @@ int rim__table_init(struct rim__table *table, uint32_t limit) {
 }
 
 void rim__table_finish(struct rim__table *table) {
-    for (uint32_t i = 0; table->chunks != NULL && i < RIM_CHUNKS; i++) {
-        free(table->chunks[i]);
+    for (uint32_t i = 0; i < table->chunk_end; i++) { /* not all: reading pages that were never written makes them */
+        if (table->chunks[i] != NULL) {
+            free(table->chunks[i]);
+        }
     }
     free(table->chunks);
     table->chunks = NULL;
+    table->chunk_end = 0;
 }
 
 static struct rim__slot *slot_at(const struct rim__table *table, uint32_t number) {
@@ -26,9 +29,11 @@ static struct rim__slot *slot_at(const struct rim__table *table, uint32_t number
 }
 
 static bool make_chunk(struct rim__table *table, uint32_t number) {
-    struct rim__slot **chunk = &table->chunks[number >> RIM_CHUNK_BITS];
+    uint32_t at = number >> RIM_CHUNK_BITS;
+    struct rim__slot **chunk = &table->chunks[at];
     if (*chunk == NULL) {
         *chunk = calloc(RIM_CHUNK_SLOTS, sizeof **chunk);
+        table->chunk_end = at < table->chunk_end ? table->chunk_end : at + 1;
     }
     return *chunk != NULL;
 }

@@ -37,6 +37,7 @@ struct rim__table {
     uint32_t spent, spent_last; /* slots whose generations are used up, or RIM_SLOTS */
     uint32_t fresh, limit;      /* slots from fresh up to limit were never used */
     uint32_t count;             /* objects */
+    uint32_t chunk_end;         /* no chunk is at this number or behind it */
 };
 
 /* Hands out slots below `limit` itself; those from there on are for rim__table_put. 0 or -ENOMEM. */

@@ -46,7 +46,7 @@ struct rim__probe {
 
 struct rim__order {
     enum rim__order_kind kind;
-    struct rim__probe *probe; /* for PROBE and CUT; else NULL */
+    struct rim__probe *probe; /* how the shard stands when it has obeyed; CUT: before that; QUIT leaves it as it is */
     struct rim__gate *gate;   /* knocked on when obeyed; NULL: no */
 };
 

@@ -56,14 +56,21 @@ static bool has_name(const char *list, const char *name) {
     }
 }
 
-/* The process's folder below the controller's mount: "/user.slice/..." or "/". */
-static void own_group(const char *controller, char *group, size_t size) {
-    snprintf(group, size, "/");
+#define GROUP_MAX 512
+
+/* The process's folders below the mount of version 2, and that of the CPU's controller of version 1: "/user.slice/..."
+   or "/". */
+struct groups {
+    char unified[GROUP_MAX], cpu[GROUP_MAX];
+};
+
+static void read_groups(struct groups *groups) {
+    *groups = (struct groups){.unified = "/", .cpu = "/"};
     FILE *file = fopen("/proc/self/cgroup", "re");
     if (file == NULL) {
         return;
     }
-    char line[512];
+    char line[GROUP_MAX];
     while (fgets(line, sizeof line, file) != NULL) {
         line[strcspn(line, "\n")] = '\0';
         char *names = strchr(line, ':');
@@ -72,9 +79,10 @@ static void own_group(const char *controller, char *group, size_t size) {
             continue;
         }
         *path++ = '\0';
-        if (has_name(names + 1, controller)) {
-            snprintf(group, size, "%s", path);
-            break;
+        if (has_name(names + 1, "")) {
+            snprintf(groups->unified, sizeof groups->unified, "%s", path);
+        } else if (has_name(names + 1, "cpu")) {
+            snprintf(groups->cpu, sizeof groups->cpu, "%s", path);
         }
     }
     fclose(file);
@@ -119,19 +127,18 @@ static uint32_t read_v1(const char *folder) {
         return 0;
     }
     long long quota = atoll(line);
+    if (quota <= 0) {
+        return 0;
+    }
     snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
     return read_line(path, line, sizeof line) ? rounded_up(quota, atoll(line)) : 0;
 }
 
 uint32_t rim__cpu_quota(void) {
-    char group[512];
-    own_group("", group, sizeof group);
-    uint32_t cpus = tightest("/sys/fs/cgroup", group, read_v2);
-    if (cpus == 0) {
-        own_group("cpu", group, sizeof group);
-        cpus = tightest("/sys/fs/cgroup/cpu", group, read_v1);
-    }
-    return cpus;
+    struct groups groups;
+    read_groups(&groups);
+    uint32_t cpus = tightest("/sys/fs/cgroup", groups.unified, read_v2);
+    return cpus != 0 ? cpus : tightest("/sys/fs/cgroup/cpu", groups.cpu, read_v1);
 }
 
 int rim__cpu_pin(int cpu) {

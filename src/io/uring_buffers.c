@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "io/drivers.h"
 
 #define WANTED_MIN   8u
 #define SHRINK_EVERY 256u /* publishes */
+#define PAGE         ((size_t)sysconf(_SC_PAGESIZE))
 
 static char *at(const struct rim__uring_buffers *buffers, uint32_t id) {
     return buffers->memory + id * RIM_DRIVERS_STRIDE(buffers->bytes);
@@ -31,7 +33,8 @@ static void come_home(struct rim__shard *home, struct rim__body *body) {
     push_home(buffers, (uint32_t)(uintptr_t)body->arg[1]);
 }
 
-/* Also the ring's own memory: io_uring_setup_buf_ring, which would map it, came with liburing 2.4. */
+/* The ring's own memory, and behind it that of the buffers: io_uring_setup_buf_ring, which would map it, came with
+ * liburing 2.4. */
 static void *map(size_t size) {
     void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) {
@@ -42,12 +45,13 @@ static void *map(size_t size) {
     return mapped;
 }
 
+static size_t whole_pages(size_t size) {
+    return (size + PAGE - 1) / PAGE * PAGE;
+}
+
 static void unmap(struct rim__uring_buffers *buffers) {
     if (buffers->ring != NULL) {
-        munmap(buffers->ring, buffers->ring_size);
-    }
-    if (buffers->memory != NULL) {
-        munmap(buffers->memory, buffers->memory_size);
+        munmap(buffers->ring, buffers->mapped_size);
     }
     free(buffers->bodies);
     free(buffers->home);
@@ -73,17 +77,17 @@ static void fill(struct rim__uring_buffers *buffers, uint32_t home) {
 
 int rim__uring_buffers_open(struct rim__uring_buffers *buffers, struct rim__uring_ring *ring,
                             const struct rim__uring_buffers_options *options) {
+    const size_t ring_size = whole_pages(options->count * sizeof(struct io_uring_buf));
     *buffers = (struct rim__uring_buffers){
         .count = options->count,
         .bytes = options->bytes,
-        .ring_size = options->count * sizeof(struct io_uring_buf),
-        .memory_size = options->count * RIM_DRIVERS_STRIDE(options->bytes),
+        .mapped_size = ring_size + options->count * RIM_DRIVERS_STRIDE(options->bytes),
     };
-    buffers->ring = map(buffers->ring_size);
-    buffers->memory = map(buffers->memory_size);
+    buffers->ring = map(buffers->mapped_size);
+    buffers->memory = buffers->ring != NULL ? (char *)buffers->ring + ring_size : NULL;
     buffers->bodies = calloc(options->count, sizeof *buffers->bodies);
     buffers->home = calloc(options->count, sizeof *buffers->home);
-    if (buffers->ring == NULL || buffers->memory == NULL || buffers->bodies == NULL || buffers->home == NULL) {
+    if (buffers->ring == NULL || buffers->bodies == NULL || buffers->home == NULL) {
         unmap(buffers);
         return -ENOMEM;
     }

@@ -27,9 +27,9 @@ struct rim__uring_buffers {
     struct io_uring_buf_ring *ring; /* shared with the kernel */
     char *memory;
     struct rim__body *bodies; /* one for each buffer */
-    size_t ring_size, memory_size;
-    uint32_t count; /* a power of two */
-    uint32_t bytes; /* of each buffer */
+    size_t mapped_size;       /* of both */
+    uint32_t count;           /* a power of two */
+    uint32_t bytes;           /* of each buffer */
     uint32_t out;
     uint32_t *home; /* a stack of those that are neither out nor in the ring, by index */
     uint32_t home_count;

@@ -8,8 +8,9 @@
 #include "io/uring.h"
 #include "ringmail/error.h"
 
-#define WAIT_NS      1000000000u
-#define PROBE_BUFFER 64u
+#define WAIT_NS       1000000000u
+#define PROBE_BUFFER  64u
+#define PROBE_ENTRIES 8u /* the kernel clears what it maps for a ring, and that takes longer than all the rest here */
 
 /* ---- trying ---- */
 
@@ -87,14 +88,21 @@ static int try_buffers(struct rim__uring_ring *ring, bool *is_multishot) {
     return error;
 }
 
-static bool has_op(struct rim__uring_ring *ring, int op) {
+struct ops {
+    bool msg_ring, sendmsg_zc;
+};
+
+static struct ops read_ops(struct rim__uring_ring *ring) {
     struct io_uring_probe *probe = io_uring_get_probe_ring(&ring->queues);
     if (probe == NULL) {
-        return false;
+        return (struct ops){0};
     }
-    bool has = io_uring_opcode_supported(probe, op) != 0;
+    struct ops ops = {
+        .msg_ring = io_uring_opcode_supported(probe, IORING_OP_MSG_RING) != 0,
+        .sendmsg_zc = io_uring_opcode_supported(probe, IORING_OP_SENDMSG_ZC) != 0,
+    };
     io_uring_free_probe(probe);
-    return has;
+    return ops;
 }
 
 /* ---- choosing ---- */
@@ -116,9 +124,9 @@ static bool is_trusted(const struct rim__uring_traits *traits) {
  * Before 6.10 each such send had a notification of its own, which what follows cannot be merged with: it cost more than
  * the copy. That also is later than the word about what was copied all the same (6.2).
  */
-static bool has_zero_copy(const struct rim__uring_traits *traits, struct rim__uring_ring *ring) {
+static bool has_zero_copy(const struct rim__uring_traits *traits, const struct ops *ops) {
     bool is_new = traits->kernel_major > 6 || (traits->kernel_major == 6 && traits->kernel_minor >= 10);
-    return is_new && has_op(ring, IORING_OP_SENDMSG_ZC);
+    return is_new && ops->sendmsg_zc;
 }
 
 static void choose_wake(struct rim__uring_traits *traits, enum rim_wake_kind asked, bool has_msg_ring) {
@@ -143,17 +151,19 @@ int rim__uring_probe(const rim_config *config, struct rim__uring_traits *out) {
     struct rim__uring_ring ring;
     *out = (struct rim__uring_traits){0};
     read_kernel(out);
-    int error = rim__uring_ring_open(&ring, rim__uring_entries(config), rim__uring_ring_flags());
+    int error = rim__uring_ring_open(&ring, PROBE_ENTRIES, rim__uring_ring_flags());
     if (error == 0) {
         error = try_nop(&ring);
     }
-    if (error == 0) {
+    struct ops ops = error == 0 ? read_ops(&ring) : (struct ops){0};
+    if (error == 0 && !ops.sendmsg_zc) {
         error = try_buffers(&ring, &out->recv_multishot);
     }
     if (error == 0) {
+        out->recv_multishot = out->recv_multishot || ops.sendmsg_zc; /* 6.1 against 6.0, and 5.19 for the buffers */
         out->setup_flags = ring.setup_flags;
-        out->zero_copy = has_zero_copy(out, &ring);
-        choose_wake(out, config->wake, has_op(&ring, IORING_OP_MSG_RING));
+        out->zero_copy = has_zero_copy(out, &ops);
+        choose_wake(out, config->wake, ops.msg_ring);
     }
     rim__uring_ring_close(&ring);
     return error;

@@ -119,7 +119,15 @@ void rim__gate_finish(struct rim__gate *gate) {
     pthread_mutex_destroy(&gate->lock);
 }
 
+/* Signalled behind the lock: else who is woken would run into it, and sleep once more. */
 void rim__gate_knock(struct rim__gate *gate) {
+    pthread_mutex_lock(&gate->lock);
+    gate->knocks++;
+    pthread_mutex_unlock(&gate->lock);
+    pthread_cond_signal(&gate->knocked);
+}
+
+void rim__gate_knock_last(struct rim__gate *gate) {
     pthread_mutex_lock(&gate->lock);
     gate->knocks++;
     pthread_cond_signal(&gate->knocked);

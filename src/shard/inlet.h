@@ -59,7 +59,10 @@ struct rim__gate {
 
 void rim__gate_init(struct rim__gate *gate);
 void rim__gate_finish(struct rim__gate *gate);
+/* The gate may not be finished before this has returned: who is woken does not wait for it. */
 void rim__gate_knock(struct rim__gate *gate);
+/* The same where the knock itself may be what lets others finish the gate. */
+void rim__gate_knock_last(struct rim__gate *gate);
 bool rim__gate_is_open(struct rim__gate *gate, uint32_t knocks);
 /* Waits for that many knocks, at most timeout_ns, and takes them away. False: the time was up. */
 bool rim__gate_wait(struct rim__gate *gate, uint32_t knocks, uint64_t timeout_ns);

@@ -115,8 +115,8 @@ static bool is_contended(struct rim__shard *shard) {
     uint64_t after_ns = shard->contended ? CONTENTION_REST_NS : CONTENTION_NS;
     uint64_t passed_ns = shard->now_ns - shard->contention_ns;
     if (passed_ns >= after_ns) {
-        uint64_t delayed_ns = rim__thread_delayed_ns();
-        bool first = shard->contention_ns == 0;
+        bool first = shard->contention_ns == 0; /* a new thread has waited for no CPU to speak of: that needs no look */
+        uint64_t delayed_ns = first ? 0 : rim__thread_delayed_ns();
         bool much = delayed_ns - shard->delayed_ns > passed_ns / CONTENTION_PART;
         shard->contended = !first && much && !shard->contended;
         shard->delayed_ns = delayed_ns;

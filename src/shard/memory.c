@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "shard/memory.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <jemalloc/jemalloc.h>
 
@@ -17,10 +17,11 @@
 #define SMALL_CLASSES   16u
 #define SLAB_BYTES      65536u
 #define SLAB_BLOCKS_MIN 8u
+#define GROUND_BYTES    (16u * SLAB_BYTES)
 
 struct rim__slab {
     struct rim__slab *next;
-    size_t size;
+    bool is_ground; /* cut from the mapping */
 };
 
 static unsigned class_of(size_t size) {
@@ -52,17 +53,22 @@ static int arena_flags(const struct rim__memory *memory) {
 int rim__memory_init(struct rim__memory *memory) {
     *memory = (struct rim__memory){.slabs = NULL};
     rim__memory_fail(memory, 0, false);
-    size_t size = sizeof memory->arena;
-    int error = mallctl("arenas.create", &memory->arena, &size, NULL, 0);
-    return error == 0 ? 0 : -ENOMEM;
+    return 0;
 }
 
 void rim__memory_finish(struct rim__memory *memory) {
     for (struct rim__slab *slab = memory->slabs, *next; slab != NULL; slab = next) {
         next = slab->next;
-        dallocx(slab, arena_flags(memory));
+        if (!slab->is_ground) {
+            dallocx(slab, arena_flags(memory));
+        }
     }
     memory->slabs = NULL;
+    if (memory->mapping != NULL) {
+        munmap(memory->mapping, GROUND_BYTES);
+        memory->mapping = NULL;
+        memory->ground = memory->ground_end = NULL;
+    }
     if (memory->arena != 0) { /* large blocks that leaked go with the arena */
         size_t mib[3], length = 3;
         if (mallctlnametomib("arena.0.destroy", mib, &length) == 0) {
@@ -82,14 +88,49 @@ static bool is_to_fail(struct rim__memory *memory) {
     return memory->allocations == memory->fail_at || (memory->fail_on && memory->allocations > memory->fail_at);
 }
 
+static bool has_arena(struct rim__memory *memory) {
+    size_t size = sizeof memory->arena;
+    return memory->arena != 0 || mallctl("arenas.create", &memory->arena, &size, NULL, 0) == 0;
+}
+
+/* By the thread that the shard has, so that the pages are of its node. NULL: it is used up. */
+static struct rim__slab *cut_ground(struct rim__memory *memory, size_t bytes) {
+    if (memory->mapping == NULL) {
+        void *mapping = mmap(NULL, GROUND_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (mapping == MAP_FAILED) {
+            return NULL;
+        }
+        memory->mapping = memory->ground = mapping;
+        memory->ground_end = memory->ground + GROUND_BYTES;
+    }
+    if ((size_t)(memory->ground_end - memory->ground) < bytes) {
+        return NULL;
+    }
+    struct rim__slab *slab = (struct rim__slab *)memory->ground;
+    memory->ground += bytes;
+    slab->is_ground = true;
+    return slab;
+}
+
+static struct rim__slab *get_slab(struct rim__memory *memory, size_t bytes) {
+    struct rim__slab *slab = cut_ground(memory, bytes);
+    if (slab == NULL && has_arena(memory)) {
+        slab = mallocx(bytes, MALLOCX_ALIGN(4096) | arena_flags(memory));
+        if (slab != NULL) {
+            slab->is_ground = false;
+        }
+    }
+    return slab;
+}
+
 static rim__cold bool add_slab(struct rim__memory *memory, unsigned class) {
     size_t block = class_size(class);
     size_t bytes = block * SLAB_BLOCKS_MIN > SLAB_BYTES ? block * SLAB_BLOCKS_MIN : SLAB_BYTES;
-    struct rim__slab *slab = mallocx(bytes, MALLOCX_ALIGN(4096) | arena_flags(memory));
+    struct rim__slab *slab = get_slab(memory, bytes);
     if (slab == NULL) {
         return false;
     }
-    *slab = (struct rim__slab){.next = memory->slabs, .size = bytes};
+    slab->next = memory->slabs;
     memory->slabs = slab;
     size_t start = block > 64 ? 64 : (sizeof *slab + block - 1) / block * block; /* blocks keep to cache lines */
     memory->fresh[class] = (char *)slab + start;
@@ -98,7 +139,7 @@ static rim__cold bool add_slab(struct rim__memory *memory, unsigned class) {
 }
 
 static void *alloc_large(struct rim__memory *memory, size_t size) {
-    void *block = mallocx(size, MALLOCX_ALIGN(16) | arena_flags(memory));
+    void *block = has_arena(memory) ? mallocx(size, MALLOCX_ALIGN(16) | arena_flags(memory)) : NULL;
     if (block != NULL) {
         memory->large++;
         memory->large_bytes += size;

@@ -3,6 +3,9 @@
  * memory.h - a shard's memory: pools of size classes up to 16 KiB over one jemalloc arena of its own; larger blocks
  * straight from the arena. Blocks are 16-byte aligned. Who frees a block must know its size.
  *
+ * Making an arena and ending it takes longer than most of what else a system starts and stops with. So the first slabs
+ * are cut from one mapping, and the arena is made by who needs more: a large block, or slabs beyond those.
+ *
  *     Threads  the shard's own thread only. A block never goes to another shard's pools: messages that cross copy, and
  *              bodies go home (message.h).
  */
@@ -28,8 +31,10 @@ struct rim__memory {
     char *fresh[RIM_MEMORY_CLASSES];     /* never used rest of the class's newest slab */
     char *fresh_end[RIM_MEMORY_CLASSES];
     struct rim__slab *slabs;
-    unsigned arena; /* of jemalloc */
-    uint64_t large; /* blocks beyond the classes, in use now */
+    char *ground, *ground_end; /* what is left of the first slabs' mapping */
+    void *mapping;             /* NULL: none as yet */
+    unsigned arena;            /* of jemalloc; 0: none as yet */
+    uint64_t large;            /* blocks beyond the classes, in use now */
     uint64_t large_bytes;
     size_t body_end;  /* bodies of fewer bytes may be sent by take: RIM_COPY_SMALL + 1; or 0, where take may not be */
     uint64_t fail_at; /* by rim__memory_fail */

@@ -172,6 +172,32 @@ static void memory_gives_leaked_blocks_back_at_its_end(void) {
     }
 }
 
+/* The first slabs are cut from one mapping; what comes later is not, and all of it goes at the end. */
+static void memory_goes_on_behind_its_first_slabs(void) {
+    enum { BLOCKS = 40000, BYTES = 200, LARGE = 100000 };
+    static char *blocks[BLOCKS];
+    start();
+    char *large = rim__memory_alloc(&memory, LARGE);
+    CU_ASSERT_FATAL(large != NULL);
+    memset(large, 1, LARGE);
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        blocks[i] = rim__memory_alloc(&memory, BYTES);
+        CU_ASSERT_FATAL(blocks[i] != NULL);
+        memset(blocks[i], (int)(i & 0x7f), BYTES);
+    }
+    bool intact = true;
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        intact = intact && blocks[i][0] == (char)(i & 0x7f) && blocks[i][BYTES - 1] == (char)(i & 0x7f);
+        rim__memory_free(&memory, blocks[i], BYTES);
+    }
+    CU_ASSERT(intact);
+    rim__memory_free(&memory, large, LARGE);
+    finish();
+    start(); /* and once more from the beginning */
+    rim__memory_free(&memory, rim__memory_alloc(&memory, BYTES), BYTES);
+    finish();
+}
+
 #define TESTS(X)                                                                                                       \
     X(memory_good_size_is_the_next_class)                                                                              \
     X(memory_serves_every_class)                                                                                       \
@@ -179,5 +205,6 @@ static void memory_gives_leaked_blocks_back_at_its_end(void) {
     X(memory_blocks_never_overlap)                                                                                     \
     X(memory_blocks_of_64_bytes_keep_to_cache_lines)                                                                   \
     X(memory_fails_at_the_allocation_that_was_asked_for)                                                               \
+    X(memory_goes_on_behind_its_first_slabs)                                                                           \
     X(memory_gives_leaked_blocks_back_at_its_end)
 UNIT_SUITE(memory, TESTS)
