@@ -175,7 +175,8 @@ static void attend(struct rim__uring *uring) {
 /* How long the kernel may be asked to wait. */
 static uint64_t shorten(struct rim__uring *uring, uint64_t wait_ns) {
     bool may_not = uring->finished.count != 0 || uring->blocked.count != 0 || uring->cancels.count != 0 ||
-                   !uring->event_is_armed || rim__uring_ring_has_completions(&uring->ring);
+                   rim__uring_ops_may_feed(uring) || !uring->event_is_armed ||
+                   rim__uring_ring_has_completions(&uring->ring);
     if (wait_ns == 0 || may_not) {
         return 0;
     }
@@ -188,13 +189,15 @@ static uint64_t shorten(struct rim__uring *uring, uint64_t wait_ns) {
     return left_ns < wait_ns ? left_ns : wait_ns;
 }
 
+/* Until nothing is left to run, or as much has come as the cache holds: that is handled and sent on first. */
 static void enter_and_reap(struct rim__uring *uring, uint64_t wait_ns) {
+    uint64_t until = uring->io.bytes_in + RIM_URING_HOT_BYTES;
     for (uint32_t round = 0; round < ROUNDS_MAX; round++) {
         uring->driver.enters++;
         check_enter(uring, rim__uring_ring_enter(&uring->ring, wait_ns));
         reap(uring);
         wait_ns = 0;
-        if (!rim__uring_ring_is_flagged(&uring->ring)) {
+        if (!rim__uring_ring_is_flagged(&uring->ring) || uring->io.bytes_in >= until) {
             return;
         }
         /* What was sent has brought its buffers home: without them the receives of the next round would find none. */

@@ -130,6 +130,7 @@ struct rim__op {
     bool cancelling; /* the driver's */
     bool once;       /* ACCEPT: one connection, and that was all */
     bool nowait;     /* ACCEPT, with once: -EAGAIN if nobody waits; -EINVAL: the kernel cannot say */
+    bool hungry;     /* the driver's: a receive that has waited for a buffer, and had none since */
     uint32_t id;     /* the driver's */
     void (*done)(struct rim__op *op, const struct rim__completion *completion);
     union {

@@ -12,6 +12,7 @@
  *
  *     submit -> blocked (no room in the queue) ----.
  *            -> starved (too few buffers) ---------+-> with the kernel -> [deadlines] -> [cancels] -> terminal
+ *            -> passed (starved before, and in vain)'
  *                     '-- cancelled there --> finished --> terminal
  *
  * deadlines and cancels hold slots that are with the kernel: connects that have a deadline, and ops whose cancellation
@@ -89,7 +90,7 @@ struct rim__uring {
 
     struct rim__uring_slot **chunks;
     uint32_t chunk_count;
-    struct rim__uring_list free, blocked, starved, cancels, finished;
+    struct rim__uring_list free, blocked, passed, starved, cancels, finished;
     struct rim__uring_list deadlines; /* the earliest first */
 };
 

@@ -12,6 +12,7 @@
 #define WANTED_MIN   8u
 #define SHRINK_EVERY 256u /* publishes */
 #define PAGE         ((size_t)sysconf(_SC_PAGESIZE))
+#define FILL_PART    8 /* a receive counts for so much of the average */
 
 static char *at(const struct rim__uring_buffers *buffers, uint32_t id) {
     return buffers->memory + id * RIM_DRIVERS_STRIDE(buffers->bytes);
@@ -126,6 +127,7 @@ struct rim__body *rim__uring_buffers_take(struct rim__uring_buffers *buffers, ui
     body->data = at(buffers, id); /* its user may have cut something off in front */
     body->size = size;
     buffers->out++;
+    buffers->fill += (uint32_t)((int32_t)(size - buffers->fill) / FILL_PART);
     return body;
 }
 
@@ -135,16 +137,26 @@ void rim__uring_buffers_put(struct rim__uring_buffers *buffers, uint32_t id) {
     push_home(buffers, id);
 }
 
+/* With which the bytes in the ring stay in the cache. */
+static uint32_t most(const struct rim__uring_buffers *buffers) {
+    return RIM_URING_HOT_BYTES / (buffers->fill + 1);
+}
+
 /* Once for each publish: those that it makes more by are for all that lack one now. */
 void rim__uring_buffers_lack(struct rim__uring_buffers *buffers) {
-    if (!buffers->has_lacked && buffers->wanted < buffers->count) {
-        buffers->wanted *= 2;
-        buffers->has_lacked = true;
+    uint32_t more = buffers->wanted * 2;
+    if (!buffers->has_lacked && more <= buffers->count && more <= most(buffers)) {
+        buffers->wanted = more;
     }
+    buffers->has_lacked = true;
 }
 
 static void shrink(struct rim__uring_buffers *buffers) {
     buffers->least = buffers->in_ring < buffers->least ? buffers->in_ring : buffers->least;
+    if (buffers->wanted > WANTED_MIN && buffers->wanted > most(buffers)) {
+        buffers->wanted /= 2;
+        buffers->least = buffers->wanted;
+    }
     if (++buffers->publishes % SHRINK_EVERY != 0) {
         return;
     }

@@ -6,8 +6,8 @@
  *
  * The ring gives out in turn, so what goes round in it should be little: few buffers stay in the cache, and memory that
  * was never needed at once is never touched. The ring is kept at as many as were needed lately, from those that came
- * home last. A receive that finds none although some are at home makes it twice as many; half that were not needed for
- * long stay at home.
+ * home last. A receive that finds none although some are at home makes it twice as many, while as many, filled as they
+ * were lately, stay in the cache; half that were not needed for long, or do not stay there, stay at home.
  *
  *     Threads  the shard's own thread; a body released elsewhere comes home first (shard/message.h)
  */
@@ -23,6 +23,9 @@
 
 #define RIM_URING_BUFFER_GROUP 0
 
+/* What is received at once and stays in the cache until it has been handled and sent on: half of a common L2. */
+#define RIM_URING_HOT_BYTES (512u * 1024u)
+
 struct rim__uring_buffers {
     struct io_uring_buf_ring *ring; /* shared with the kernel */
     char *memory;
@@ -37,6 +40,7 @@ struct rim__uring_buffers {
     uint32_t wanted;  /* in the ring */
     uint32_t least;   /* that were there lately, when more were published */
     uint32_t publishes;
+    uint32_t fill;   /* bytes in a buffer, lately */
     bool has_lacked; /* since the last publish */
 };
 
@@ -67,6 +71,12 @@ static inline bool rim__uring_buffers_are_due(const struct rim__uring_buffers *b
 
 static inline uint32_t rim__uring_buffers_free(const struct rim__uring_buffers *buffers) {
     return buffers->count - buffers->out;
+}
+
+/* What receives may find, once what is due is published. */
+static inline uint32_t rim__uring_buffers_on_offer(const struct rim__uring_buffers *buffers) {
+    uint32_t due = buffers->in_ring < buffers->wanted ? buffers->wanted - buffers->in_ring : 0;
+    return buffers->in_ring + (due < buffers->home_count ? due : buffers->home_count);
 }
 
 /* Whether it is worth arming a receive: with next to none free it would only fail at once. */

@@ -231,6 +231,13 @@ static bool start(struct rim__uring *uring, struct rim__uring_slot *slot) {
     return true;
 }
 
+/* A receive: behind others, or because it would hardly find a buffer. */
+static bool must_wait(const struct rim__uring *uring) {
+    const struct rim__uring_buffers *buffers = &uring->buffers;
+    return (uring->passed.count | uring->starved.count) != 0 || buffers->has_lacked ||
+           !rim__uring_buffers_suffice(buffers);
+}
+
 int rim__uring_ops_submit(struct rim__io *io, struct rim__op *op) {
     struct rim__uring *uring = rim__uring_of_io(io);
     rim__assert(!op->in_flight);
@@ -249,9 +256,8 @@ int rim__uring_ops_submit(struct rim__io *io, struct rim__op *op) {
         return error;
     }
     struct rim__uring_slot *slot = slot_at(uring, op->id);
-    bool must_wait = uring->starved.count > 0 || !rim__uring_buffers_suffice(&uring->buffers);
-    if ((op->kind == RIM_OP_RECV || op->kind == RIM_OP_RECV_MSG) && must_wait) {
-        append(&uring->starved, slot);
+    if ((op->kind == RIM_OP_RECV || op->kind == RIM_OP_RECV_MSG) && must_wait(uring)) {
+        append(op->hungry ? &uring->passed : &uring->starved, slot);
     } else {
         (void)start(uring, slot);
         /* It mostly completes within the call that submits it, so a shard that sleeps in that does not sleep. */
@@ -276,6 +282,11 @@ static bool send_cancel(struct rim__uring *uring, struct rim__uring_slot *slot) 
     return true;
 }
 
+/* It has not been given to the kernel. */
+static bool waits_here(const struct rim__uring *uring, const struct rim__uring_slot *slot) {
+    return slot->list == &uring->blocked || slot->list == &uring->passed || slot->list == &uring->starved;
+}
+
 void rim__uring_ops_cancel(struct rim__io *io, struct rim__op *op) {
     struct rim__uring *uring = rim__uring_of_io(io);
     rim__assert(op->in_flight);
@@ -283,9 +294,10 @@ void rim__uring_ops_cancel(struct rim__io *io, struct rim__op *op) {
         return;
     }
     op->cancelling = true;
+    op->hungry = false;
     struct rim__uring_slot *slot = slot_at(uring, op->id);
     rim__assert(slot->op == op);
-    if (slot->list == &uring->blocked || slot->list == &uring->starved) {
+    if (waits_here(uring, slot)) {
         move(&uring->finished, slot);
     } else if (slot->list != &uring->cancels && !slot->timed_out) {
         (void)send_cancel(uring, slot);
@@ -295,6 +307,9 @@ void rim__uring_ops_cancel(struct rim__io *io, struct rim__op *op) {
 void rim__uring_ops_abandon(struct rim__uring *uring) {
     while (uring->blocked.first != NULL) {
         move(&uring->finished, uring->blocked.first);
+    }
+    while (uring->passed.first != NULL) {
+        move(&uring->finished, uring->passed.first);
     }
     while (uring->starved.first != NULL) {
         move(&uring->finished, uring->starved.first);
@@ -317,17 +332,26 @@ static void expire(struct rim__uring *uring) {
     }
 }
 
+/*
+ * No more receives than there are buffers for them, or most would come straight back. One that does, because another
+ * has taken several, stays in front of those that have waited less.
+ */
+static void feed(struct rim__uring *uring) {
+    uint32_t left = rim__uring_buffers_on_offer(&uring->buffers);
+    bool may_start = rim__uring_buffers_suffice(&uring->buffers);
+    while (may_start && left-- > 0 && (uring->passed.count | uring->starved.count) != 0) {
+        struct rim__uring_list *list = uring->passed.first != NULL ? &uring->passed : &uring->starved;
+        list->first->op->hungry = true;
+        may_start = start(uring, list->first);
+    }
+}
+
 void rim__uring_ops_advance(struct rim__uring *uring) {
     while (uring->cancels.first != NULL && send_cancel(uring, uring->cancels.first)) {
     }
     while (uring->blocked.first != NULL && start(uring, uring->blocked.first)) {
     }
-    /* No more receives than there are buffers for them, or most would come straight back. */
-    uint32_t free = rim__uring_buffers_free(&uring->buffers);
-    bool may_start = rim__uring_buffers_suffice(&uring->buffers);
-    while (may_start && free-- > 0 && uring->starved.first != NULL) {
-        may_start = start(uring, uring->starved.first);
-    }
+    feed(uring);
     expire(uring);
 }
 
@@ -407,6 +431,8 @@ void rim__uring_ops_complete(struct rim__uring *uring, const struct io_uring_cqe
     }
     if (rim__unlikely(cqe->res == -ENOBUFS)) {
         rim__uring_buffers_lack(&uring->buffers);
+    } else {
+        slot->op->hungry = false;
     }
     struct rim__receipt receipt;
     if (slot->op->kind == RIM_OP_RECV_MSG && completion.body != NULL) {

@@ -25,8 +25,14 @@ void rim__uring_ops_abandon(struct rim__uring *uring);
 
 /* Whether advance or finish has something to do, or may have. */
 static inline bool rim__uring_ops_are_waiting(const struct rim__uring *uring) {
-    return (uring->blocked.count | uring->starved.count | uring->cancels.count | uring->finished.count |
-            uring->deadlines.count) != 0;
+    return (uring->blocked.count | uring->passed.count | uring->starved.count | uring->cancels.count |
+            uring->finished.count | uring->deadlines.count) != 0;
+}
+
+/* Whether receives wait for a buffer, and there are some: advance starts no more at once than may find one. */
+static inline bool rim__uring_ops_may_feed(const struct rim__uring *uring) {
+    return (uring->passed.count | uring->starved.count) != 0 && rim__uring_buffers_on_offer(&uring->buffers) != 0 &&
+           rim__uring_buffers_suffice(&uring->buffers);
 }
 
 /* The next deadline; RIM_DRIVER_FOREVER: none. */

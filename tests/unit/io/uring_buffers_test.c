@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #define COUNT  64u
+#define FULL   65536u
 #define LEAST  8u   /* that go round */
 #define PERIOD 256u /* publishes, after which those that were not needed stay at home */
 
@@ -13,7 +14,7 @@ static struct rim__body *taken[COUNT];
 
 /* What the kernel does is played: it gives out from the ring in turn. False: there is no io_uring here. */
 static bool begin(void) {
-    const struct rim__uring_buffers_options options = {.count = COUNT, .bytes = 4096};
+    const struct rim__uring_buffers_options options = {.count = COUNT, .bytes = FULL};
     if (rim__uring_ring_open(&ring, 16, rim__uring_ring_flags()) != 0) {
         return false;
     }
@@ -28,11 +29,12 @@ static void end(void) {
 }
 
 static uint32_t taken_count, given;
+static uint32_t given_bytes = 100; /* in each */
 
 static void give_out(uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t id = buffers.ring->bufs[given++ % COUNT].bid;
-        taken[taken_count++] = rim__uring_buffers_take(&buffers, id, 100);
+        taken[taken_count++] = rim__uring_buffers_take(&buffers, id, given_bytes);
     }
 }
 
@@ -110,8 +112,40 @@ static void uring_buffers_stay_at_home_when_they_were_not_needed_for_long(void) 
     end();
 }
 
+/* Eight full ones are what the cache holds; of small receives it holds as many as there are. */
+static void uring_buffers_that_come_full_stay_few(void) {
+    given = 0;
+    if (!begin()) {
+        return;
+    }
+    while (buffers.wanted < COUNT) {
+        rim__uring_buffers_lack(&buffers);
+        rim__uring_buffers_publish(&buffers);
+    }
+    given_bytes = FULL;
+    for (uint32_t i = 0; i < PERIOD; i++) {
+        give_out(LEAST);
+        bring_home();
+        rim__uring_buffers_publish(&buffers);
+    }
+    given_bytes = 100;
+    CU_ASSERT_EQUAL(buffers.wanted, LEAST);
+    CU_ASSERT_EQUAL(buffers.in_ring, LEAST);
+    rim__uring_buffers_lack(&buffers);
+    CU_ASSERT_EQUAL(buffers.wanted, LEAST); /* that will do, for who lacks one, too */
+    for (uint32_t i = 0; i < PERIOD; i++) {
+        give_out(1);
+        bring_home();
+        rim__uring_buffers_publish(&buffers);
+    }
+    rim__uring_buffers_lack(&buffers);
+    CU_ASSERT_EQUAL(buffers.wanted, 2 * LEAST);
+    end();
+}
+
 #define TESTS(X)                                                                                                       \
     X(uring_buffers_go_round_in_small_number)                                                                          \
     X(uring_buffers_are_more_where_one_was_lacking)                                                                    \
-    X(uring_buffers_stay_at_home_when_they_were_not_needed_for_long)
+    X(uring_buffers_stay_at_home_when_they_were_not_needed_for_long)                                                   \
+    X(uring_buffers_that_come_full_stay_few)
 UNIT_SUITE(uring_buffers, TESTS)
