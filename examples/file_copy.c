@@ -3,6 +3,7 @@
  * file_copy.c - copies a file: an actor opens both, copies piece by piece, syncs, and says how much it was.
  */
 #include <fcntl.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <ringmail.h>
 #include <stdatomic.h>
@@ -60,20 +61,37 @@ static rim_verdict on_copied(rim_ctx *ctx, void *state, uint64_t cookie UNUSED, 
     return error == 0 ? RIM_DONE : give_up(rim_strerror(error));
 }
 
-/* The calls wait until both files are open, and fail if one cannot be. */
-static rim_verdict copier_init(rim_ctx *ctx, void *state, const void *arg, size_t size UNUSED) {
+/* Only what can be read may cost TO what it has. The copy waits until TO is open, and fails if it cannot be. */
+static rim_verdict on_status(rim_ctx *ctx, void *state, uint64_t cookie UNUSED, int error, const void *body,
+                             rim_msg *msg UNUSED) {
     struct copier *self = state;
-    memcpy(&self->job, arg, sizeof self->job);
-    rim_file_options from = {.path = self->job->from, .flags = O_RDONLY};
+    const rim_file_status *status = body;
     rim_file_options to = {.path = self->job->to, .flags = O_WRONLY | O_CREAT | O_TRUNC};
-    if (rim_file_open(ctx, &from, &self->from) != 0) {
+    if (error != 0) {
         return give_up(rim_error_text(ctx));
+    }
+    if (S_ISDIR(status->mode)) {
+        fprintf(stderr, "file_copy: %s is a folder\n", self->job->from);
+        return RIM_STOP;
     }
     if (rim_file_open(ctx, &to, &self->to) != 0) {
         return give_up(rim_error_text(ctx));
     }
     rim_file_ask ask = ask_of(self->from, on_copied);
-    int error = rim_file_copy(ctx, &ask, self->to, 0, UINT64_MAX, NULL);
+    error = rim_file_copy(ctx, &ask, self->to, 0, UINT64_MAX, NULL);
+    return error == 0 ? RIM_DONE : give_up(rim_strerror(error));
+}
+
+/* What is asked of a file waits until it is open. */
+static rim_verdict copier_init(rim_ctx *ctx, void *state, const void *arg, size_t size UNUSED) {
+    struct copier *self = state;
+    memcpy(&self->job, arg, sizeof self->job);
+    rim_file_options from = {.path = self->job->from, .flags = O_RDONLY};
+    if (rim_file_open(ctx, &from, &self->from) != 0) {
+        return give_up(rim_error_text(ctx));
+    }
+    rim_file_ask ask = ask_of(self->from, on_status);
+    int error = rim_file_stat(ctx, &ask, NULL);
     return error == 0 ? RIM_DONE : give_up(rim_strerror(error));
 }
 
@@ -98,28 +116,28 @@ static bool is_the_same(const struct job *job) {
            from.st_ino == to.st_ino;
 }
 
-static bool is_uring(const char *driver) {
-    return strcmp(driver, "uring") == 0 || strcmp(driver, "io_uring") == 0;
-}
-
 /* 0: go on; else what the program ends with, after 1 has been taken off. */
 static int read_arguments(int argc, char **argv, rim_config *config, struct job *job) {
-    int at = 1;
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        fputs(usage, stdout);
-        return 1;
+    static const struct option flags[] = {
+        {"driver", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    int flag;
+    while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
+        if (flag == 'd' && (strcmp(optarg, "uring") == 0 || strcmp(optarg, "epoll") == 0)) {
+            config->driver = optarg[0] == 'u' ? RIM_DRIVER_URING : RIM_DRIVER_EPOLL;
+        } else {
+            fputs(usage, flag == 'h' ? stdout : stderr);
+            return flag == 'h' ? 1 : 3;
+        }
     }
-    if (argc > 2 && strcmp(argv[1], "--driver") == 0) {
-        bool is_epoll = strcmp(argv[2], "epoll") == 0;
-        config->driver = is_epoll ? RIM_DRIVER_EPOLL : RIM_DRIVER_URING;
-        at = is_epoll || is_uring(argv[2]) ? 3 : argc;
-    }
-    if (argc != at + 2) {
+    if (argc != optind + 2) {
         fputs(usage, stderr);
         return 3;
     }
-    job->from = argv[at];
-    job->to = argv[at + 1];
+    job->from = argv[optind];
+    job->to = argv[optind + 1];
     if (is_the_same(job)) {
         fprintf(stderr, "file_copy: %s and %s are the same file\n", job->from, job->to);
         return 2;

@@ -7,6 +7,7 @@
  * Two actors' worth of work in one: the lines of standard input are a stream, the group is a socket. At the end of the
  * input it says goodbye to the group, and ends when it hears that itself.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -90,17 +91,35 @@ static int say(rim_ctx *ctx, const struct chat *self, const char *line, size_t s
 
 /* ---- what is typed ---- */
 
-static rim_verdict on_input(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
-    struct chat *self = state;
+/* The next line, a piece of one that is too long, or at the end what has no newline behind it. */
+static bool next_line(struct chat *self, bool is_end, const char **line, size_t *size) {
+    int found = rim_stream_line(&self->lines, LINE_MAX_BYTES, line, size);
+    if (found <= 0 && self->lines.size > 0 && (found < 0 || is_end)) {
+        *line = self->lines.bytes;
+        *size = self->lines.size < LINE_MAX_BYTES ? self->lines.size : LINE_MAX_BYTES;
+        rim_stream_skip(&self->lines, *size);
+        found = 1;
+    }
+    return found > 0;
+}
+
+/* Nobody hears a line for which the network has no room just now: datagrams may be lost. */
+static int say_lines(rim_ctx *ctx, struct chat *self, const void *bytes, size_t length, bool is_end) {
     const char *line;
     size_t size;
-    int error = rim_stream_open(ctx, &self->lines, body, rim_size(msg));
-    while (error == 0 && rim_stream_line(&self->lines, LINE_MAX_BYTES, &line, &size) > 0) {
+    int error = rim_stream_open(ctx, &self->lines, bytes, length);
+    if (error != 0) {
+        return error;
+    }
+    while (error == 0 && next_line(self, is_end, &line, &size)) {
         error = say(ctx, self, line, size);
+        error = error == -RIM_EFULL ? 0 : error;
     }
-    if (error == 0) {
-        error = rim_stream_close(ctx, &self->lines);
-    }
+    return error == 0 ? rim_stream_close(ctx, &self->lines) : error;
+}
+
+static rim_verdict on_input(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    int error = say_lines(ctx, state, body, rim_size(msg), false);
     return error == 0 ? RIM_DONE : complain(ctx, error);
 }
 
@@ -110,7 +129,10 @@ static rim_verdict on_end(rim_ctx *ctx, void *state, const void *body, rim_msg *
     (void)body;
     (void)msg;
     snprintf(self->goodbye, sizeof self->goodbye, "(leaves: %d)", (int)getpid());
-    int error = say(ctx, self, self->goodbye, strlen(self->goodbye));
+    int error = say_lines(ctx, self, NULL, 0, true);
+    if (error == 0) {
+        error = say(ctx, self, self->goodbye, strlen(self->goodbye));
+    }
     rim_after(ctx, GIVE_UP_NS, 0);
     return error == 0 ? RIM_DONE : complain(ctx, error);
 }
@@ -147,8 +169,12 @@ static rim_verdict on_datagram(rim_ctx *ctx, void *state, const void *body, rim_
     if (event->error != 0) {
         return RIM_DONE;
     }
-    printf("%.*s\n", (int)event->size, bytes);
-    fflush(stdout);
+    fwrite(bytes, 1, event->size, stdout);
+    putchar('\n');
+    if (fflush(stdout) != 0) {
+        fprintf(stderr, "multicast_chat: standard output: %s\n", rim_strerror(-errno));
+        return end_with(1);
+    }
     size_t length = strlen(self->goodbye);
     bool is_ours =
         length > 0 && event->size >= length && memcmp(bytes + event->size - length, self->goodbye, length) == 0;
@@ -176,8 +202,13 @@ static const rim_behaviour chat = {
 
 /* ---- the program ---- */
 
-static const char help[] = "usage: multicast_chat [--name NAME] [--group ADDRESS] [--interface NAME] [--port PORT]\n"
-                           "                      [--shards N] [--driver uring|epoll]\n";
+static const char help[] =
+    "usage: multicast_chat [--name NAME] [--group ADDRESS] [--interface NAME] [--port PORT]\n"
+    "                      [--shards N] [--driver uring|epoll]\n"
+    "\n"
+    "Says each line of standard input to a multicast group (239.77.77.77, port 7777), and prints\n"
+    "what is said there, until the input ends.\n"
+    "Exit status: 0, 1 if the group cannot be joined or spoken to, 2 for a bad command line.\n";
 
 /* Whether the text is a number, at most this one, and nothing else. */
 static bool read_number(const char *text, uint64_t most, uint64_t *out) {
@@ -220,7 +251,7 @@ static int read_flags(int argc, char **argv, rim_config *config) {
 
 int main(int argc, char **argv) {
     rim_config config = {.shards = 1};
-    rim_system *system;
+    rim_system *system = NULL;
     rim_ref someone;
     const char *user = getenv("USER");
     plan.name = user != NULL ? user : "somebody";
@@ -245,7 +276,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "multicast_chat: %s\n", rim_strerror(error));
         return 1;
     }
-    sem_wait(&over);
+    while (sem_wait(&over) != 0) { /* interrupted */
+    }
     error = rim_system_stop(system, RIM_SECONDS(5), NULL);
     rim_system_destroy(system);
     return error == 0 ? status : 1;

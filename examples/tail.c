@@ -5,8 +5,11 @@
  *
  *     look: stat -> read -> ... -> read -> the end: wait for a change, or go on with the file that is new
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <ringmail.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -24,7 +27,8 @@ static const char usage[] =
     "Prints the last N lines (10) of FILE, and from then on what is added to it. Goes on with a\n"
     "new file of that name when there is one, and waits for it if there is none. Ends with\n"
     "SIGINT or SIGTERM.\n"
-    "Exit status: 0, 1 if the folder cannot be watched, 2 for a bad command line.\n";
+    "Exit status: 0, 1 if the folder cannot be watched or the output not be written, 2 for a bad\n"
+    "command line.\n";
 
 static struct {
     char folder[4096];
@@ -54,6 +58,16 @@ static rim_verdict give_up(const char *text) {
     atomic_store(&job.failed, true);
     sem_post(&job.over);
     return RIM_STOP;
+}
+
+/* What cannot be written is not missed in silence. */
+static rim_verdict show(const char *bytes, size_t size) {
+    char text[256];
+    if (fwrite(bytes, 1, size, stdout) == size && fflush(stdout) == 0) {
+        return RIM_DONE;
+    }
+    snprintf(text, sizeof text, "standard output: %s", rim_strerror(-errno));
+    return give_up(text);
 }
 
 /* ---- reading ---- */
@@ -107,14 +121,12 @@ static rim_verdict on_read(rim_ctx *ctx, void *state, uint64_t cookie UNUSED, in
         say(rim_error_text(ctx));
     }
     if (error != 0 || rim_size(msg) == 0) {
-        fflush(stdout);
         come_to_rest(ctx, self);
         return RIM_DONE;
     }
-    fwrite(body, 1, rim_size(msg), stdout);
     self->offset += rim_size(msg);
     read_piece(ctx, self);
-    return RIM_DONE;
+    return show(body, rim_size(msg));
 }
 
 /* The last lines of what is, at most, the last piece. */
@@ -132,12 +144,9 @@ static rim_verdict on_end_read(rim_ctx *ctx, void *state, uint64_t cookie UNUSED
             break;
         }
     }
-    if (job.lines > 0 && size > 0) {
-        fwrite(bytes + from, 1, size - from, stdout);
-    }
     self->offset += size;
     read_piece(ctx, self);
-    return RIM_DONE;
+    return job.lines > 0 && size > 0 ? show(bytes + from, size - from) : RIM_DONE;
 }
 
 static rim_verdict on_stat(rim_ctx *ctx, void *state, uint64_t cookie UNUSED, int error, const void *body,
@@ -285,38 +294,38 @@ static void split_path(const char *path) {
              slash == NULL ? "." : path);
 }
 
-static bool is_uring(const char *driver) {
-    return strcmp(driver, "uring") == 0 || strcmp(driver, "io_uring") == 0;
+/* Whether the text is a number, at most this one, and nothing else. */
+static bool read_number(const char *text, uint64_t most, uint64_t *out) {
+    char *end;
+    *out = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && *out <= most;
 }
 
 /* 0: go on; else what the program ends with, after 1 has been taken off. */
 static int read_arguments(int argc, char **argv, rim_config *config) {
-    int at = 1;
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        fputs(usage, stdout);
-        return 1;
-    }
-    for (; at + 1 < argc && strncmp(argv[at], "--", 2) == 0; at += 2) {
-        const char *end = argv[at + 1];
-        if (strcmp(argv[at], "--lines") == 0) {
-            char *rest;
-            job.lines = (unsigned)strtoul(argv[at + 1], &rest, 10);
-            end = rest;
-        } else if (strcmp(argv[at], "--driver") == 0) {
-            bool is_epoll = strcmp(argv[at + 1], "epoll") == 0;
-            config->driver = is_epoll ? RIM_DRIVER_EPOLL : RIM_DRIVER_URING;
-            end = is_epoll || is_uring(argv[at + 1]) ? "" : end;
-        }
-        if (*end != '\0') {
-            break;
+    static const struct option flags[] = {
+        {"driver", required_argument, NULL, 'd'},
+        {"lines", required_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    uint64_t number;
+    int flag;
+    while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
+        if (flag == 'd' && (strcmp(optarg, "uring") == 0 || strcmp(optarg, "epoll") == 0)) {
+            config->driver = optarg[0] == 'u' ? RIM_DRIVER_URING : RIM_DRIVER_EPOLL;
+        } else if (flag == 'l' && read_number(optarg, UINT_MAX, &number)) {
+            job.lines = (unsigned)number;
+        } else {
+            fputs(usage, flag == 'h' ? stdout : stderr);
+            return flag == 'h' ? 1 : 3;
         }
     }
-    if (argc != at + 1 || argv[at][0] == '\0' || strncmp(argv[at], "--", 2) == 0 ||
-        argv[at][strlen(argv[at]) - 1] == '/') {
+    if (argc != optind + 1 || argv[optind][0] == '\0' || argv[optind][strlen(argv[optind]) - 1] == '/') {
         fputs(usage, stderr);
         return 3;
     }
-    split_path(argv[at]);
+    split_path(argv[optind]);
     return 0;
 }
 
@@ -341,7 +350,8 @@ int main(int argc, char **argv) {
         error = rim_system_start(system);
     }
     if (error == 0) {
-        sem_wait(&job.over);
+        while (sem_wait(&job.over) != 0) { /* interrupted */
+        }
         error = rim_system_stop(system, RIM_SECONDS(10), NULL);
     }
     if (error != 0) {

@@ -208,8 +208,15 @@ static const rim_behaviour server = {
 
 /* ---- the program ---- */
 
-static const char help[] = "usage: tcp_echo [--host ADDRESS] [--port PORT | --adopt DESCRIPTOR] [--shards N]\n"
-                           "                [--driver uring|epoll]\n";
+static const char help[] =
+    "usage: tcp_echo [--host ADDRESS] [--port PORT | --adopt DESCRIPTOR] [--shards N]\n"
+    "                [--driver uring|epoll]\n"
+    "\n"
+    "Sends back what each connection sends, on 127.0.0.1, port 7777 (0: the kernel chooses one).\n"
+    "--adopt DESCRIPTOR  accepts from a listening descriptor that this process was given\n"
+    "--shards N          works on N cores (default: all)\n"
+    "SIGINT or SIGTERM ends it: it accepts no more, and gives the connections two seconds.\n"
+    "Exit status: 0, 1 if it cannot listen, 2 for a bad command line.\n";
 
 /* Whether the text is a number, at most this one, and nothing else. */
 static bool read_number(const char *text, uint64_t most, uint64_t *out) {

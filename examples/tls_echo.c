@@ -160,6 +160,8 @@ static const rim_behaviour echo = {
 
 /* ---- the listener ---- */
 
+static bool failed; /* and it was said why; before the signal */
+
 static rim_verdict listen_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {
     struct server server;
     rim_ref listener;
@@ -170,6 +172,7 @@ static rim_verdict listen_init(rim_ctx *ctx, void *state, const void *arg, size_
         .host = server.flags->host, .port = server.flags->port, .owner = &echo, .arg = server.flags, .tls = server.tls};
     if (rim_listen(ctx, &options, &listener) != 0) {
         fprintf(stderr, "tls_echo: %s\n", rim_error_text(ctx));
+        failed = true;
         kill(getpid(), SIGTERM);
         return RIM_FAIL;
     }
@@ -200,9 +203,12 @@ static const char help[] =
     "usage: tls_echo --cert FILE --key FILE [--cert FILE --key FILE]... [--host ADDRESS] [--port PORT]\n"
     "                [--shards N] [--driver uring|epoll] [--alpn PROTOCOL]... [--client-ca FILE [--optional]]\n"
     "                [--handshake MS] [--http]\n"
+    "\n"
     "Echoes over TLS. A client that asks for a name (SNI) gets the certificate of that name, or the first.\n"
     "SIGHUP reads the files anew. With --client-ca clients must show a certificate, with --optional they may.\n"
-    "With --http it does not echo, but answers each request by what was agreed on.\n";
+    "With --http it does not echo, but answers each request by what was agreed on.\n"
+    "--handshake MS   how long one may take (default: 10000)\n"
+    "SIGINT or SIGTERM ends it. Exit status: 0, 1 if it cannot listen, 2 for a bad command line.\n";
 
 static const struct option flag_names[] = {
     {"cert", required_argument, NULL, 'c'},
@@ -301,7 +307,7 @@ static void serve(const sigset_t *signals, rim_tls *tls) {
 
 static int run(const struct flags *flags, rim_tls *tls, const sigset_t *signals) {
     struct server server = {.tls = tls, .flags = flags};
-    rim_system *system;
+    rim_system *system = NULL;
     rim_ref someone;
     int error = rim_system_create(&flags->config, &system);
     if (error == 0) {
@@ -314,9 +320,7 @@ static int run(const struct flags *flags, rim_tls *tls, const sigset_t *signals)
         serve(signals, tls);
         error = rim_system_stop(system, RIM_SECONDS(5), NULL);
     }
-    if (error == 0) {
-        rim_system_destroy(system);
-    }
+    rim_system_destroy(system);
     return error;
 }
 
@@ -343,5 +347,5 @@ int main(int argc, char **argv) {
     if (error != 0) {
         fprintf(stderr, "tls_echo: %s\n", rim_strerror(error));
     }
-    return error != 0;
+    return error != 0 || failed;
 }

@@ -8,6 +8,7 @@
  *                     the end of the program
  */
 #include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <ringmail.h>
 #include <semaphore.h>
@@ -28,7 +29,7 @@ static const char usage[] =
     "Counts the lines, words and bytes of each FILE, and of all together if there are several.\n"
     "--shards N   counts on N cores (default: all)\n"
     "--progress   tells on standard error how far it is\n"
-    "Exit status: 0, 1 if a file could not be counted, 2 for a bad command line.\n";
+    "Exit status: 0, 1 if a file could not be counted or the output not be written, 2 for a bad command line.\n";
 
 /* A piece begins with the byte before it, unless it is the file's first. */
 enum { FIRST = RIM_USER, NEXT, TAGS };
@@ -228,6 +229,10 @@ static rim_verdict finish(struct boss *self) {
     if (self->job->count > 1) {
         print_line(&total, "total");
     }
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "word_count: standard output: %s\n", rim_strerror(-errno));
+        self->job->status = 1;
+    }
     sem_post(&self->job->over);
     return RIM_STOP;
 }
@@ -280,9 +285,7 @@ static rim_verdict on_timer(rim_ctx *ctx UNUSED, void *state, const void *body U
     return RIM_DONE;
 }
 
-static rim_verdict boss_init(rim_ctx *ctx, void *state, const void *arg, size_t size UNUSED) {
-    struct boss *self = state;
-    memcpy(&self->job, arg, sizeof self->job);
+static rim_verdict begin(rim_ctx *ctx, struct boss *self) {
     self->shards = rim_shard_count(ctx);
     self->files = rim_alloc(ctx, self->job->count * sizeof *self->files);
     if (self->files == NULL) {
@@ -305,6 +308,19 @@ static rim_verdict boss_init(rim_ctx *ctx, void *state, const void *arg, size_t 
     return go_on(ctx, self);
 }
 
+/* No exit follows an init that has failed. */
+static rim_verdict boss_init(rim_ctx *ctx, void *state, const void *arg, size_t size UNUSED) {
+    struct boss *self = state;
+    memcpy(&self->job, arg, sizeof self->job);
+    rim_verdict verdict = begin(ctx, self);
+    if (verdict == RIM_FAIL) {
+        fprintf(stderr, "word_count: cannot begin: out of memory\n");
+        self->job->status = 1;
+        sem_post(&self->job->over);
+    }
+    return verdict;
+}
+
 static void boss_exit(rim_ctx *ctx UNUSED, void *state, rim_exit why) {
     const struct boss *self = state;
     if (self->job->tells && why.code == RIM_EXIT_NORMAL) {
@@ -322,47 +338,42 @@ static const rim_behaviour boss = {.name = "boss",
 
 /* ---- the program ---- */
 
-static bool is_uring(const char *driver) {
-    return strcmp(driver, "uring") == 0 || strcmp(driver, "io_uring") == 0;
-}
-
-static bool read_option(int argc, char **argv, int *at, rim_config *config, struct job *job) {
-    const char *option = argv[(*at)++];
-    const char *value = *at < argc ? argv[*at] : "";
-    if (strcmp(option, "--progress") == 0) {
-        job->tells = true;
-        return true;
-    }
-    ++*at;
-    if (strcmp(option, "--shards") == 0) {
-        config->shards = (uint32_t)strtoul(value, NULL, 10);
-        return config->shards > 0 && config->shards <= SHARDS_MAX;
-    }
-    if (strcmp(option, "--driver") == 0) {
-        bool is_epoll = strcmp(value, "epoll") == 0;
-        config->driver = is_epoll ? RIM_DRIVER_EPOLL : RIM_DRIVER_URING;
-        return is_epoll || is_uring(value);
-    }
-    return false;
+/* Whether the text is a number, at most this one, and nothing else. */
+static bool read_number(const char *text, uint64_t most, uint64_t *out) {
+    char *end;
+    *out = strtoull(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && *out <= most;
 }
 
 /* 0: go on; else what the program ends with, after 1 has been taken off. */
 static int read_arguments(int argc, char **argv, rim_config *config, struct job *job) {
-    int at = 1;
-    bool is_good = true;
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        fputs(usage, stdout);
-        return 1;
+    static const struct option flags[] = {
+        {"shards", required_argument, NULL, 's'},
+        {"driver", required_argument, NULL, 'd'},
+        {"progress", no_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    uint64_t number;
+    int flag;
+    while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
+        if (flag == 's' && read_number(optarg, SHARDS_MAX, &number) && number > 0) {
+            config->shards = (uint32_t)number;
+        } else if (flag == 'd' && (strcmp(optarg, "uring") == 0 || strcmp(optarg, "epoll") == 0)) {
+            config->driver = optarg[0] == 'u' ? RIM_DRIVER_URING : RIM_DRIVER_EPOLL;
+        } else if (flag == 'p') {
+            job->tells = true;
+        } else {
+            fputs(usage, flag == 'h' ? stdout : stderr);
+            return flag == 'h' ? 1 : 3;
+        }
     }
-    while (is_good && at < argc && strncmp(argv[at], "--", 2) == 0) {
-        is_good = read_option(argc, argv, &at, config, job);
-    }
-    if (!is_good || at >= argc) {
+    if (optind == argc) {
         fputs(usage, stderr);
         return 3;
     }
-    job->paths = argv + at;
-    job->count = (uint32_t)(argc - at);
+    job->paths = argv + optind;
+    job->count = (uint32_t)(argc - optind);
     return 0;
 }
 

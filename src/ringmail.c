@@ -13,6 +13,7 @@
 #include "actor/group.h"
 #include "actor/name.h"
 #include "base/assert.h"
+#include "io/outside.h"
 #include "system.h"
 #include "watchdog.h"
 
@@ -240,6 +241,9 @@ static int make(struct rim_system *system) {
     int error = check_config(system);
     if (error != 0) {
         return error;
+    }
+    if (system->config.driver != RIM_DRIVER_SIM) {
+        rim__outside_plug_standard();
     }
     fill_defaults(&system->config);
     system->count = system->config.shards;

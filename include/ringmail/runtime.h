@@ -6,8 +6,10 @@
  *
  * Nothing is global: several systems may live in one process, each with its own threads. The library installs no
  * signal handlers (but one for SIGBUS where rim_map_guard is called), reads no arguments and of the environment
- * RINGMAIL_DRIVER alone, never exits, and prints only through the log callback. A system does not survive fork(): the
- * child must not touch it (its rings belong to the parent).
+ * RINGMAIL_DRIVER alone, never exits, and prints only through the log callback. Where the process has no descriptor 0,
+ * 1 or 2, rim_system_create gives these numbers, for good, to one that can be neither read nor written: they are closed
+ * as before, but no connection gets what is printed. A system does not survive fork(): the child must not touch it (its
+ * rings belong to the parent).
  */
 #ifndef RINGMAIL_RUNTIME_H
 #define RINGMAIL_RUNTIME_H

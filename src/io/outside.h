@@ -24,6 +24,12 @@ int rim__outside_open_pipe(struct rim__io *io, struct rim__pipe_plan *plan);
 /* Before a pipe's close: `flags` are set again, unless they are -1. */
 void rim__outside_leave(int fd, int flags);
 
+/*
+ * Whatever is opened gets the lowest number that is free. In a process without a standard input or output that would be
+ * theirs, and what the program prints would go to a connection, or its ring be a child's input. So these numbers are
+ * taken, for good, by what can be neither read nor written: it is as if they were closed.
+ */
+void rim__outside_plug_standard(void);
 /* SIGPIPE is blocked in the calling thread, which is about to write to a pipe. */
 void rim__outside_spare_thread(void);
 

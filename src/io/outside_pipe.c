@@ -12,6 +12,16 @@
 
 #define PROC_PATH_MAX 40
 
+void rim__outside_plug_standard(void) {
+    int fd;
+    do {
+        fd = open("/", O_PATH | O_CLOEXEC);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 /* A write to a pipe that nobody reads raises it; there is no flag against that, as for sockets. */
 void rim__outside_spare_thread(void) {
     sigset_t set;
@@ -73,10 +83,10 @@ static int suit(int fd, const struct stat *stat, struct rim__pipe_plan *plan) {
 }
 
 static int check(const struct stat *stat, int fd, const struct rim__pipe_plan *plan) {
-    int flags = fcntl(fd, F_GETFL) & O_ACCMODE;
-    bool reads = flags != O_WRONLY, writes = flags != O_RDONLY;
-    if (((plan->ways & RIM_PIPE_READ) && !reads) || ((plan->ways & RIM_PIPE_WRITE) && !writes)) {
-        return -EBADF;
+    int flags = fcntl(fd, F_GETFL), way = flags & O_ACCMODE;
+    bool reads = way != O_WRONLY, writes = way != O_RDONLY;
+    if ((flags & O_PATH) || ((plan->ways & RIM_PIPE_READ) && !reads) || ((plan->ways & RIM_PIPE_WRITE) && !writes)) {
+        return -EBADF; /* also of what plugs it */
     }
     if (S_ISDIR(stat->st_mode)) {
         return -EISDIR;

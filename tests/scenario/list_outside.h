@@ -20,6 +20,7 @@
     X(pipe_of_standard_input_and_output)                                                                               \
     X(pipe_of_standard_streams_that_are_files)                                                                         \
     X(pipe_of_standard_input_that_is_a_terminal)                                                                       \
+    X(pipe_of_standard_streams_that_are_closed_is_refused)                                                             \
     X(pipe_of_standard_input_that_is_a_socket)                                                                         \
     X(pipe_of_standard_input_that_is_a_socket_which_does_not_wait)                                                     \
     X(pipe_that_is_opened_for_both_ways_does_not_end)                                                                  \

@@ -160,6 +160,54 @@ void pipe_of_standard_streams_that_are_files(struct scenario *s) {
     SCENARIO_CHECK(s, dup2(kept, 1) == 1 && close(kept) == 0 && close(fd) == 0);
 }
 
+/* ---- none ---- */
+
+static rim_verdict refused_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    static const char *const texts[] = {"standard input: Bad file descriptor", "standard output: Bad file descriptor",
+                                        "standard error: Bad file descriptor"};
+    struct tube *tube = tube_take(self, arg);
+    rim_ref none;
+    (void)size;
+    CHECK(rim_pipe_make(ctx, &tube->reader, &tube->writer) == 0);
+    for (int fd = 0; fd < 3; fd++) {
+        CHECK(rim_pipe_standard(ctx, fd, &none) == -EBADF);
+        CHECK(strcmp(rim_error_text(ctx), texts[fd]) == 0);
+        CHECK(write(fd, "x", 1) == -1 && errno == EBADF && read(fd, &(char){0}, 1) == -1 && errno == EBADF);
+    }
+    CHECK(rim_socket_close(ctx, tube->reader) == 0 && rim_socket_close(ctx, tube->writer) == 0);
+    return RIM_DONE;
+}
+
+static const rim_behaviour refused = {
+    .name = "refused",
+    .state_size = sizeof(struct tube *),
+    .on = pumper_rows,
+    .on_count = RIM_COUNT(pumper_rows),
+    .init = refused_init,
+};
+
+/* Nothing of the library's has their numbers, which would be read, and get what is printed. */
+void pipe_of_standard_streams_that_are_closed_is_refused(struct scenario *s) {
+    static struct tube tube;
+    int kept[3];
+    if (scenario_is_sim(s)) {
+        return; /* they are there */
+    }
+    fflush(stdout);
+    for (int fd = 0; fd < 3; fd++) {
+        kept[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        close(fd);
+    }
+    tube = (struct tube){.text = ""};
+    tube_run(s, &refused, &tube);
+    for (int fd = 0; fd < 3; fd++) {
+        if (kept[fd] >= 0) {
+            dup2(kept[fd], fd);
+            close(kept[fd]);
+        }
+    }
+}
+
 static rim_verdict typist_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
     struct tube *tube = tube_take(self, arg);
     (void)size;
