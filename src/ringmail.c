@@ -184,7 +184,8 @@ static int make_member(struct rim_system *system, uint32_t index) {
                                        .turn_ns = RIM_US(config->turn_us),
                                        .hash_seed = config->seed,
                                        .io_stats = add_io_stats,
-                                       .wall_ms = wall_ms};
+                                       .wall_ms = wall_ms,
+                                       .path_of = rim__io_path_of};
     int error = rim__shard_init(member->shard, &shard);
     member->shard->offload = system->offload;
     error = error != 0 ? error : rim__world_init(member->ctx, member->shard, &world);

@@ -12,10 +12,13 @@
  *     Loss      each call has exactly one outcome, as any request. One that times out, or is cancelled, is done all the
  *               same: only nobody hears of it
  *     Pressure  a file takes some hundred calls, or a megabyte to be written, ahead of the disk; then its mailbox
- * fills, and calls return -RIM_EFULL (rim_want_room) Errors    a call that fails has a text that names the path:
- * rim_error_text, within its on_outcome Memory    what is read is the body of the reply, what is written the body of
- * the call: the kernel has either until the call is over, whoever has ended meanwhile End       when the owner ends or
- * rim_file_close is called, the file does what it was asked to before, and closes. A stop of the system waits for it
+ *               fills, and calls return -RIM_EFULL (rim_want_room)
+ *     Errors    a call that fails has a text that names the path: rim_error_text, within its on_outcome. Where the call
+ *               times out and the file is on another shard, the text says only that
+ *     Memory    what is read is the body of the reply, what is written the body of the call: the kernel has either
+ *               until the call is over, whoever has ended meanwhile
+ *     End       when the owner ends or rim_file_close is called, the file does what it was asked to before, and closes.
+ *               A stop of the system waits for it
  *     Threads   handlers, as everything with a rim_ctx
  */
 #ifndef RINGMAIL_FILE_H

@@ -17,11 +17,12 @@
  *               unmapped when the map has ended and the last view was released
  *     Truncated A file that is made shorter takes the pages behind its new end out of every map of it. To touch one is
  *               SIGBUS, which ends the process. So: touch views of files that nobody shortens, and read others by
- *               rim_map_copy, which gives -EFAULT, or within rim_map_guarded. A socket without TLS may be given either:
- * what the kernel cannot read fails with -EFAULT Sharing   a view is memory that all who have one share, and that other
- * processes may write. The runtime does not order what several write to the same bytes Pressure  a view counts with its
- * whole size in its receiver's mailbox: see rim_spawn_options.mailbox_bytes Threads   handlers, as everything with a
- * rim_ctx; rim_map_copy and its like: whoever has the message
+ *               rim_map_copy, which gives -EFAULT, or within rim_map_guarded. A socket without TLS may be given
+ *               either: what the kernel cannot read fails with -EFAULT
+ *     Sharing   a view is memory that all who have one share, and that other processes may write. The runtime does not
+ *               order what several write to the same bytes
+ *     Pressure  a view counts with its whole size in its receiver's mailbox: see rim_spawn_options.mailbox_bytes
+ *     Threads   handlers, as everything with a rim_ctx; rim_map_copy and its like: whoever has the message
  */
 #ifndef RINGMAIL_MAP_H
 #define RINGMAIL_MAP_H

@@ -14,8 +14,9 @@
  *     Order     replies leave in the order of the places, whole or, at the head, as they are written
  *     Loss      none while the connection lasts; when it is gone, what is written is dropped
  *     Pressure  rim_pipeline_takes_more says when to stop reading requests: too many are under way, or the peer does
- * not take its replies. Who was told so keeps what is unread (stream.h); the next flush pauses the socket, and the
- * first flush after it takes more again resumes it Threads   the handlers of the owner
+ *               not take its replies. Who was told so keeps what is unread (stream.h); the next flush pauses the
+ *               socket, and the first flush after it takes more again resumes it
+ *     Threads   the handlers of the owner
  */
 #ifndef RINGMAIL_PIPELINE_H
 #define RINGMAIL_PIPELINE_H

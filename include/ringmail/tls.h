@@ -10,12 +10,13 @@
  *                    -> rim_connect_options.tls -> connect -> handshake -> RIM_SOCKET_OPEN
  *
  *     Beginning  the owner of an accepted connection is spawned when the handshake has succeeded; where it fails,
- * nobody hears of it but the counter tls_failures and, at most once a second, the log. A client gets RIM_SOCKET_CLOSED
- * with the error and its text End        rim_socket_shutdown sends close_notify, and RIM_SOCKET_END is the peer's. A
- * peer that ends without it has been cut off, perhaps by an attacker: RIM_SOCKET_CLOSED with -RIM_ETRUNCATED, behind
- * all that came Errors     of the protocol -RIM_ETLS; a certificate that is not accepted -RIM_ECERTIFICATE; the text
- * says more. The peer is told by an alert Threads    a rim_tls is of all threads, under a mutex of its own, which is
- * held for moments
+ *                nobody hears of it but the counter tls_failures and, at most once a second, the log. A client gets
+ *                RIM_SOCKET_CLOSED with the error and its text
+ *     End        rim_socket_shutdown sends close_notify, and RIM_SOCKET_END is the peer's. A peer that ends without it
+ *                has been cut off, perhaps by an attacker: RIM_SOCKET_CLOSED with -RIM_ETRUNCATED, behind all that came
+ *     Errors     of the protocol -RIM_ETLS; a certificate that is not accepted -RIM_ECERTIFICATE; the text says more.
+ *                The peer is told by an alert
+ *     Threads    a rim_tls is of all threads, under a mutex of its own, which is held for moments
  */
 #ifndef RINGMAIL_TLS_H
 #define RINGMAIL_TLS_H

@@ -87,10 +87,15 @@ int rim__refuse_saying(rim_ctx *ctx, rim_token request, int error, const char *t
 
 /*
  * rim_offload for the library's own jobs, whose argument is not copied. A result of run that is not negative is the
- * size of the outcome's body, which lies at the argument's beginning. `text` lies in the argument, too: what
- * rim_error_text says when run has returned an error. A timeout of UINT64_MAX is none, also where a request is in hand.
+ * size of the outcome's body, which lies at the argument's beginning. A timeout of UINT64_MAX is none, also where a
+ * request is in hand.
  */
-int rim__job_submit(rim_ctx *ctx, const struct rim_job *job, const char *text, rim_token *out);
+struct rim__job_words {
+    const char *text; /* what rim_error_text says when run has returned an error: lies in the argument */
+    const char
+        *path; /* what it is about, for rim_error_text when it times out: lies there, and does not change; NULL */
+};
+int rim__job_submit(rim_ctx *ctx, const struct rim_job *job, const struct rim__job_words *words, rim_token *out);
 
 /* Room for the I/O layer's own things on this shard. */
 void rim__ctx_set_io(rim_ctx *ctx, void *io);

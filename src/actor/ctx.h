@@ -248,6 +248,7 @@ struct rim_ctx {
     void (*after_turns)(rim_ctx *ctx);                /* runs once at the end of the turns; NULL: nothing to do */
     void (*io_stats)(rim_ctx *ctx, rim_stats *stats); /* adds what the I/O layer counts */
     uint64_t (*wall_ms)(const rim_ctx *ctx);
+    const char *(*path_of)(rim_ctx *ctx, rim_ref who); /* of an actor of the I/O layer's, here; NULL: it has none */
     /* For tests, else NULL: whether this turn of the actor fails. */
     bool (*crashes)(rim_ctx *ctx, rim_ref who);
     rim_system *system;
@@ -356,6 +357,8 @@ void rim__sequence_end_all(rim_ctx *ctx, struct rim__actor *actor);
 /* job.c */
 /* Its request has ended without it: it is withdrawn, or let run, and cleans up after itself. */
 void rim__job_abandon(rim_ctx *ctx, struct rim__job *job);
+/* What it is about; NULL: it does not say. */
+const char *rim__job_path(const struct rim__job *job);
 /* What a job that has failed says about it; NULL: nothing. `msg` is a failure whose body is by pointer. */
 const char *rim__job_text(const struct rim_msg *msg);
 /* timers.c */

@@ -11,8 +11,9 @@
  * lacked memory once finds members by looking through it.
  *
  *     Order    word of a join or leave takes the lanes that the member's messages take: before what it sends
- * afterwards, and before its RIM_DOWN Loss     a leave is not lost (spread.h). A shard out of memory at a join does not
- * know that member, and logs that Threads  the shard's own
+ *              afterwards, and before its RIM_DOWN
+ *     Loss     a leave is not lost (spread.h). A shard out of memory at a join does not know that member, and logs that
+ *     Threads  the shard's own
  */
 #ifndef RINGMAIL_ACTOR_GROUP_H
 #define RINGMAIL_ACTOR_GROUP_H

@@ -21,8 +21,8 @@ struct rim__job {
     struct rim_msg *outcome; /* until it is delivered */
     int (*run)(void *arg);
     void (*cleanup)(void *arg);
-    const char *text; /* of a job of the library's own: what is to be said if it fails, within its argument */
-    int result;       /* by the helper, before it hands the job home */
+    struct rim__job_words words; /* of a job of the library's own */
+    int result;                  /* by the helper, before it hands the job home */
     _Alignas(16) char copy[];
 };
 
@@ -68,7 +68,7 @@ static void done(struct rim__shard *shard, struct rim__offload_job *offload) {
     struct rim_msg *msg = job->outcome;
     msg->kind = job->result < 0 ? RIM_KIND_FAILURE : RIM_KIND_REPLY;
     msg->tag = job->result < 0 ? (uint32_t)job->result : 0; /* see failure_of in request.c */
-    if (job->text != NULL && job->result >= 0) {
+    if (job->words.text != NULL && job->result >= 0) {
         job->body.size = msg->size = (uint32_t)job->result;
     }
     ctx->stats.jobs_open--;
@@ -78,8 +78,12 @@ static void done(struct rim__shard *shard, struct rim__offload_job *offload) {
 
 const char *rim__job_text(const struct rim_msg *msg) {
     struct rim__body *body = rim__msg_out(msg);
-    const char *text = body->release == release ? rim__container_of(body, struct rim__job, body)->text : NULL;
+    const char *text = body->release == release ? rim__container_of(body, struct rim__job, body)->words.text : NULL;
     return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+const char *rim__job_path(const struct rim__job *job) {
+    return job->words.path;
 }
 
 void rim__job_abandon(rim_ctx *ctx, struct rim__job *job) {
@@ -146,7 +150,7 @@ static int submit(rim_ctx *ctx, struct rim__job *job, const rim_job *wanted, rim
     rim_ask ask = {.timeout_ns = wanted->timeout_ns,
                    .on_outcome = wanted->on_outcome,
                    .cookie = wanted->cookie,
-                   .own_time = job->text != NULL && wanted->timeout_ns == UINT64_MAX};
+                   .own_time = job->words.text != NULL && wanted->timeout_ns == UINT64_MAX};
     int error = rim__request_open(ctx, &ask, job, token);
     if (error != 0) {
         return error;
@@ -160,10 +164,10 @@ static int submit(rim_ctx *ctx, struct rim__job *job, const rim_job *wanted, rim
 }
 
 int rim_offload(rim_ctx *ctx, const rim_job *wanted, rim_token *out) {
-    return rim__job_submit(ctx, wanted, NULL, out);
+    return rim__job_submit(ctx, wanted, &(struct rim__job_words){.text = NULL}, out);
 }
 
-int rim__job_submit(rim_ctx *ctx, const rim_job *wanted, const char *text, rim_token *out) {
+int rim__job_submit(rim_ctx *ctx, const rim_job *wanted, const struct rim__job_words *words, rim_token *out) {
     int error = check(wanted);
     if (error != 0) {
         return error;
@@ -172,7 +176,7 @@ int rim__job_submit(rim_ctx *ctx, const rim_job *wanted, const char *text, rim_t
     if (job == NULL) {
         return -ENOMEM;
     }
-    job->text = text;
+    job->words = *words;
     rim_token token;
     error = submit(ctx, job, wanted, &token);
     if (error != 0) {

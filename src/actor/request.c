@@ -10,6 +10,7 @@
  * request is cancelled: then the record stays until that message's turn.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "actor/become.h"
@@ -31,7 +32,7 @@ struct request {
     struct rim_msg timeout; /* with its token and body behind it */
     struct rim__msg_token timeout_token;
     int32_t timeout_error;
-    uint64_t word; /* the answer of a request that the runtime answered itself */
+    uint64_t word; /* whom it asks; then the answer, if the runtime answers it itself */
 };
 
 static struct request *find(const rim_ctx *ctx, uint64_t handle) {
@@ -75,12 +76,48 @@ static void settle_by_record(rim_ctx *ctx, struct request *request, int error) {
     answered(ctx, request, &request->timeout);
 }
 
+#define PATH_SHOWN 200u
+
+/* A failure that names the path. NULL: it is about none that is known here, or there is no memory for it. */
+static struct rim_msg *name_path(rim_ctx *ctx, const struct request *request) {
+    struct {
+        int32_t error;
+        char text[RIM_FAILURE_TEXT_MAX];
+    } body = {.error = -ETIMEDOUT};
+    const char *path = NULL;
+    if (request->job != NULL) {
+        path = rim__job_path(request->job);
+    } else if (ctx->path_of != NULL) {
+        path = ctx->path_of(ctx, request->word);
+    }
+    if (path == NULL) {
+        return NULL;
+    }
+    size_t length = strlen(path), hidden = length > PATH_SHOWN ? length - PATH_SHOWN : 0;
+    int used = snprintf(body.text, sizeof body.text, "%s%s: timed out", hidden > 0 ? "..." : "", path + hidden);
+    size_t size = sizeof body.error + (size_t)used;
+    struct rim_msg *msg = rim__msg_create(ctx->shard, RIM_KIND_FAILURE, RIM_MSG_TOKEN, 0, size);
+    if (msg != NULL) {
+        msg->from = RIM_NIL;
+        msg->to = rim__ref_local(request->pending.owner->ref);
+        rim__msg_token(msg)->token = request->pending.handle;
+        memcpy(rim__msg_body(msg), &body, size);
+    }
+    return msg;
+}
+
 static void time_out(struct rim__shard *shard, struct rim__timer *timer) {
     rim_ctx *ctx = shard->world;
     struct request *request = rim__container_of(timer, struct request, deadline);
+    struct rim_msg *named = name_path(ctx, request);
     leave_job(ctx, request);
     ctx->stats.timeouts++;
-    settle_by_record(ctx, request, -ETIMEDOUT);
+    if (named != NULL) {
+        ctx->stats.sent++;
+        answered(ctx, request, named);
+    } else {
+        settle_by_record(ctx, request, -ETIMEDOUT);
+    }
 }
 _Static_assert(offsetof(struct request, timeout_token) == offsetof(struct request, timeout) + sizeof(struct rim_msg),
                "the token lies behind the message");
@@ -166,6 +203,7 @@ static struct request *make_request(rim_ctx *ctx, const rim_ask *ask, int *error
     request->answered = false;
     request->number = belongings->asked++;
     request->job = NULL;
+    request->word = ask->to;
     request->timeout_token.token = RIM_NIL;
     *error = rim__pending_add(ctx, &request->pending, RIM_REF_REQUEST, &belongings->requests);
     if (*error != 0) {

@@ -58,6 +58,7 @@ int rim__world_init(rim_ctx *ctx, struct rim__shard *shard, const struct rim__wo
     ctx->turn_ns = options->turn_ns;
     ctx->io_stats = options->io_stats;
     ctx->wall_ms = options->wall_ms;
+    ctx->path_of = options->path_of;
     shard->world = ctx;
     shard->deliver = rim__actor_deliver;
     shard->turns = rim__actor_take_turns;

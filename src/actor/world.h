@@ -14,6 +14,7 @@ struct rim__world_options {
     uint64_t hash_seed; /* the same for all shards of a system */
     void (*io_stats)(rim_ctx *ctx, rim_stats *stats);
     uint64_t (*wall_ms)(const rim_ctx *ctx);
+    const char *(*path_of)(rim_ctx *ctx, rim_ref who);
 };
 
 /* Sets the shard's hooks. 0 or -ENOMEM: finish is allowed. */

@@ -95,6 +95,9 @@ struct rim__file {
 };
 
 extern const rim_behaviour rim__file_behaviour; /* file_actor.c; init's argument is a struct rim__file * */
+/* Of this actor's file, or of the one that it carries somewhere (file_carry.c); NULL: it is no such actor. */
+const char *rim__file_path_of(rim_ctx *ctx, rim_ref who);
+const char *rim__file_carrier_path_of(rim_ctx *ctx, rim_ref who);
 
 /* ---- file.c ---- */
 

@@ -96,3 +96,9 @@ const rim_behaviour rim__file_behaviour = {
     .protocol = RIM_FILE_PROTOCOL,
     .init = init,
 };
+
+const char *rim__file_path_of(rim_ctx *ctx, rim_ref who) {
+    uint32_t backlog;
+    void *state = rim__actor_own(ctx, who, &rim__file_behaviour, &backlog);
+    return state != NULL ? of_state(state)->path : NULL;
+}

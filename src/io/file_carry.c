@@ -372,3 +372,9 @@ int rim_file_copy(rim_ctx *ctx, const rim_file_ask *ask, rim_ref to, uint64_t to
     struct load load = {.from = ask->file, .to = to, .offset = ask->offset, .to_offset = to_offset, .length = length};
     return carry(ctx, ask, &load, out);
 }
+
+const char *rim__file_carrier_path_of(rim_ctx *ctx, rim_ref who) {
+    uint32_t backlog;
+    const struct carrier *self = rim__actor_own(ctx, who, &behaviour, &backlog);
+    return self != NULL ? rim__file_path_of(ctx, self->load.from) : NULL;
+}

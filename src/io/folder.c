@@ -124,7 +124,7 @@ static int start(rim_ctx *ctx, struct folder *self) {
                    .timeout_ns = UINT64_MAX,
                    .on_outcome = on_filled,
                    .name = "list a folder"};
-    int error = rim__job_submit(ctx, &job, batch->text, NULL);
+    int error = rim__job_submit(ctx, &job, &(struct rim__job_words){.text = batch->text}, NULL);
     self->reading = error == 0;
     if (error != 0) {
         clean_up(batch);
@@ -283,4 +283,10 @@ const rim_folder_entry *rim_folder_each(const void *body, size_t size, const rim
     const char *next = entry != NULL ? (const char *)entry + entry->span : body;
     bool is_over = body == NULL || size < sizeof *entry || (size_t)(next - (const char *)body) >= size;
     return is_over ? NULL : (const rim_folder_entry *)(const void *)next;
+}
+
+const char *rim__folder_path_of(rim_ctx *ctx, rim_ref who) {
+    uint32_t backlog;
+    const struct folder *self = rim__actor_own(ctx, who, &behaviour, &backlog);
+    return self != NULL && self->tree != NULL ? self->tree->root : NULL;
 }

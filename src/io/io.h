@@ -25,4 +25,7 @@ int rim__io_attach(rim_ctx *ctx, struct rim__io *io);
 /* Allowed also where attach failed or never was. */
 void rim__io_detach(rim_ctx *ctx);
 
+/* The path of an actor of this shard that is a file, a map or a folder, or works on one. NULL: it is none of these. */
+const char *rim__io_path_of(rim_ctx *ctx, rim_ref who);
+
 #endif

@@ -73,7 +73,7 @@ static int start(rim_ctx *ctx, const rim_path_ask *ask, const struct plan *plan,
                    .on_outcome = ask->on_outcome,
                    .cookie = ask->cookie,
                    .name = "path"};
-    error = rim__job_submit(ctx, &job, call->text, out);
+    error = rim__job_submit(ctx, &job, &(struct rim__job_words){.text = call->text, .path = call->path}, out);
     if (error != 0) {
         free(call);
     }

@@ -81,6 +81,8 @@ struct rim__region {
 };
 
 extern const rim_behaviour rim__region_behaviour; /* region_actor.c; init's argument is a struct rim__region * */
+/* Of this actor's file; NULL: it is no map. */
+const char *rim__region_path_of(rim_ctx *ctx, rim_ref who);
 
 /* ---- region.c ---- */
 

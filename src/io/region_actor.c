@@ -104,3 +104,9 @@ const rim_behaviour rim__region_behaviour = {
     .protocol = RIM_REGION_PROTOCOL,
     .init = init,
 };
+
+const char *rim__region_path_of(rim_ctx *ctx, rim_ref who) {
+    uint32_t backlog;
+    void *state = rim__actor_own(ctx, who, &rim__region_behaviour, &backlog);
+    return state != NULL ? of_state(state)->path : NULL;
+}

@@ -91,7 +91,7 @@ static rim_verdict go_on(rim_ctx *ctx, struct remover *self) {
                    .timeout_ns = UINT64_MAX,
                    .on_outcome = on_step,
                    .name = "remove a tree"};
-    int error = rim__job_submit(ctx, &job, step->text, NULL);
+    int error = rim__job_submit(ctx, &job, &(struct rim__job_words){.text = step->text}, NULL);
     if (error != 0) {
         clean_up(step);
         return fail(ctx, self, error, rim_strerror(error));
@@ -172,4 +172,10 @@ int rim_path_remove_all(rim_ctx *ctx, const rim_path_ask *ask, rim_token *out) {
         (void)rim_stop(ctx, remover);
     }
     return error;
+}
+
+const char *rim__remover_path_of(rim_ctx *ctx, rim_ref who) {
+    uint32_t backlog;
+    const struct remover *self = rim__actor_own(ctx, who, &behaviour, &backlog);
+    return self != NULL && self->tree != NULL ? self->tree->root : NULL;
 }

@@ -87,4 +87,8 @@ int rim__tree_list(struct rim__tree *tree, char *bytes, size_t size);
 /* tree_remove.c: removes up to `most` more. 1: there is more to do; 0 or negative: that was it. */
 int rim__tree_remove(struct rim__tree *tree, uint32_t most);
 
+/* What this actor lists (folder.c) or removes (remover.c); NULL: it does neither. */
+const char *rim__folder_path_of(rim_ctx *ctx, rim_ref who);
+const char *rim__remover_path_of(rim_ctx *ctx, rim_ref who);
+
 #endif

@@ -117,7 +117,7 @@ static int start(rim_ctx *ctx, struct rim__watching *watch, const struct rim__wa
                    .on_outcome = on_added,
                    .cookie = asked,
                    .name = "watch a path"};
-    int error = rim__job_submit(ctx, &job, addition->text, NULL);
+    int error = rim__job_submit(ctx, &job, &(struct rim__job_words){.text = addition->text}, NULL);
     if (error != 0) {
         clean_up(addition);
         return error;

@@ -13,11 +13,11 @@
  *     Order    jobs begin in the order submitted; they end as they like
  *     Loss     none: of done, orphaned and a withdraw that succeeds, each job has exactly one
  *     Threads  submit, withdraw: the job's home shard, on its own thread. run: a helper. done: the home shard.
- * orphaned: the helper, or whoever closes. One mutex guards the lists and every job's state. The push into the inlet is
- * made under it: so after close, which takes it, no helper touches a shard, whatever still runs. What a job wrote is
- * seen by its home since the inlet's mutex lies between. Life     close withdraws nothing: it is called when no shard
- * runs. Jobs that still run then are abandoned; their helper calls orphaned, and the last helper frees the pool, be the
- * system gone or not.
+ *              orphaned: the helper, or whoever closes. One mutex guards the lists and every job's state. The push into
+ *              the inlet is made under it: so after close, which takes it, no helper touches a shard, whatever still
+ *              runs. What a job wrote is seen by its home since the inlet's mutex lies between.
+ *     Life     close withdraws nothing: it is called when no shard runs. Jobs that still run then are abandoned; their
+ *              helper calls orphaned, and the last helper frees the pool, be the system gone or not.
  */
 #ifndef RINGMAIL_SHARD_OFFLOAD_H
 #define RINGMAIL_SHARD_OFFLOAD_H

@@ -2,6 +2,7 @@
 /* Reads by actors of the file's own shard, once it is open: they begin within the call. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdio.h>
 
 #include "file_play.h"
 
@@ -347,7 +348,9 @@ void file_that_was_read_often_lets_go_of_its_locks(struct scenario *s) {
 /* ---- words ---- */
 
 ROLE_OUTCOME(timed_out) {
-    CHECK(error == -ETIMEDOUT && strcmp(rim_error_text(ctx), rim_strerror(-ETIMEDOUT)) == 0);
+    char text[300];
+    snprintf(text, sizeof text, "%s: timed out", hall.path);
+    CHECK(error == -ETIMEDOUT && strcmp(rim_error_text(ctx), text) == 0);
     scenario_done(ctx);
     return RIM_DONE;
 }
@@ -370,6 +373,6 @@ ROLE_ON(words_go) {
 static const rim_handler words_on[] = {[GO] = words_go};
 ROLE(file_words, words_on);
 
-void file_call_that_times_out_does_not_borrow_a_text(struct scenario *s) {
+void file_call_that_times_out_names_the_path(struct scenario *s) {
     run(s, &file_words, "words");
 }

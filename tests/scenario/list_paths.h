@@ -17,6 +17,7 @@
     X(path_disk_may_be_full)                                                                                           \
     X(path_calls_at_once_make_the_same_folders)                                                                        \
     X(path_each_call_has_one_outcome_whatever_fails)                                                                   \
+    X(path_call_that_times_out_names_the_path)                                                                         \
     X(path_calls_when_the_system_is_cut_off)                                                                           \
     X(folder_lists_what_is_in_it)                                                                                      \
     X(folder_lists_a_tree_and_follows_no_link)                                                                         \

@@ -83,7 +83,8 @@ void map_is_loaded_where_the_kernel_cannot_populate(struct scenario *s) {
 /* ---- waiting ---- */
 
 ROLE_OUTCOME(too_early) {
-    CHECK(error == -ETIMEDOUT);
+    CHECK(error == -ETIMEDOUT && strstr(rim_error_text(ctx), ": timed out") != NULL);
+    CHECK(strncmp(rim_error_text(ctx), map_stage()->own_path, strlen(map_stage()->own_path)) == 0);
     map_stage()->count++;
     return RIM_DONE;
 }

@@ -396,6 +396,60 @@ void path_each_call_has_one_outcome_whatever_fails(struct scenario *s) {
     CHECK(many.outcomes == CALLS && (many.errors > 0) == scenario_is_sim(s));
 }
 
+/* ---- words ---- */
+
+static struct {
+    rim_ref folder;
+    char path[300];
+    unsigned outcomes, late;
+} words;
+
+static void expect_late(rim_ctx *ctx, const char *shown) {
+    char text[300];
+    snprintf(text, sizeof text, "%s: timed out", shown);
+    CHECK(strcmp(rim_error_text(ctx), text) == 0);
+    words.late++;
+}
+
+/* The last of it is shown, of a path that is too long. */
+ROLE_OUTCOME(words_outcome) {
+    char shown[204];
+    snprintf(shown, sizeof shown, "...%s", words.path + strlen(words.path) - 200);
+    CHECK(error == -ETIMEDOUT || error == (cookie == 0 ? 0 : -ENAMETOOLONG));
+    if (error == -ETIMEDOUT) {
+        expect_late(ctx, cookie == 0 ? path_of(".") : shown);
+    }
+    if (++words.outcomes == 3) {
+        CHECK(words.late == 3 || !scenario_is_sim(scenario_current()));
+        scenario_done(ctx);
+    }
+    return RIM_DONE;
+}
+
+ROLE_ON(words_go) {
+    rim_folder_options options = {.path = path_of(".")};
+    rim_path_ask ask = path_ask(".", words_outcome, 0);
+    ask.timeout_ns = 1;
+    CHECK(rim_path_stat(ctx, &ask, NULL) == 0);
+    memset(words.path, 'x', sizeof words.path - 1);
+    ask.path = words.path;
+    ask.cookie = 1;
+    CHECK(rim_path_remove(ctx, &ask, NULL) == 0);
+    CHECK(rim_folder_open(ctx, &options, &words.folder) == 0);
+    rim_folder_ask read = {.folder = words.folder, .timeout_ns = 1, .on_outcome = words_outcome};
+    CHECK(rim_folder_read(ctx, &read, NULL) == 0);
+    return RIM_DONE;
+}
+static const rim_handler words_on[] = {[GO] = words_go};
+ROLE(path_words, words_on);
+
+void path_call_that_times_out_names_the_path(struct scenario *s) {
+    path_begin(s);
+    memset(&words, 0, sizeof words);
+    role_go(s, role_spawn(s, &path_words, 0, (struct role_cast){.index = 0}));
+    scenario_run(s, ROLE_LIMIT_NS);
+}
+
 /* ---- ends ---- */
 
 ROLE_OUTCOME(cut_outcome) {

@@ -387,6 +387,7 @@ void tree_is_not_removed_in_other_file_systems(struct scenario *s) {
 
 ROLE_OUTCOME(timed_out) {
     CHECK(error == 0 || error == -ETIMEDOUT);
+    CHECK(error == 0 || (strstr(rim_error_text(ctx), "tree: timed out") != NULL));
     scenario_done(ctx);
     return RIM_DONE;
 }
