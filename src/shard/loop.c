@@ -3,20 +3,17 @@
 #include "base/thread.h"
 #include "shard/shard.h"
 
-#define LOOKS              64u /* for news, before the driver is polled again */
-#define LOOKS_PER_BELL     16u
-#define SAFETY_MAX_NS      64000000000ull
-#define CONTENTION_NS      10000000u  /* how often it is looked at */
-#define CONTENTION_REST_NS 500000000u /* how long to believe in contention */
-#define CONTENTION_PART    16u        /* of the time waited for the CPU: contended */
-#define SPIN_CREDIT_MAX    8
-#define SPIN_CREDIT_MIN    (-8)
-#define SLEEP_COST_NS      5000u /* until it has been measured */
-#define COST_EVERY         16u   /* short sleeps in a row, of which one is measured */
-#define COST_AT            4u    /* the fifth: those before have warmed up what it needs */
-#define COST_PART          4u    /* a measurement counts for so much of the average */
-#define PROBE_MIN          8u    /* short sleeps in a row, before looking out is tried again */
-#define PROBES_MAX         7u    /* times that this is doubled */
+#define LOOKS           64u /* for news, before the driver is polled again */
+#define LOOKS_PER_BELL  16u
+#define SAFETY_MAX_NS   64000000000ull
+#define SPIN_CREDIT_MAX 8
+#define SPIN_CREDIT_MIN (-8)
+#define SLEEP_COST_NS   5000u /* until it has been measured */
+#define COST_EVERY      16u   /* short sleeps in a row, of which one is measured */
+#define COST_AT         4u    /* the fifth: those before have warmed up what it needs */
+#define COST_PART       4u    /* a measurement counts for so much of the average */
+#define PROBE_MIN       8u    /* short sleeps in a row, before looking out is tried again */
+#define PROBES_MAX      7u    /* times that this is doubled */
 
 static void earn_credit(struct rim__shard *shard) {
     shard->spin_credit += shard->spin_credit < SPIN_CREDIT_MAX;
@@ -112,17 +109,11 @@ static void drain(struct rim__shard *shard) {
  * often it is preempted does not tell: the kernel's own threads do that all the time, for microseconds.
  */
 static bool is_contended(struct rim__shard *shard) {
-    uint64_t after_ns = shard->contended ? CONTENTION_REST_NS : CONTENTION_NS;
-    uint64_t passed_ns = shard->now_ns - shard->contention_ns;
-    if (passed_ns >= after_ns) {
-        bool first = shard->contention_ns == 0; /* a new thread has waited for no CPU to speak of: that needs no look */
-        uint64_t delayed_ns = first ? 0 : rim__thread_delayed_ns();
-        bool much = delayed_ns - shard->delayed_ns > passed_ns / CONTENTION_PART;
-        shard->contended = !first && much && !shard->contended;
-        shard->delayed_ns = delayed_ns;
-        shard->contention_ns = shard->now_ns;
+    if (rim__unlikely(rim__contention_is_due(&shard->contention, shard->now_ns))) {
+        bool first = shard->contention.since_ns == 0; /* a new thread has waited for no CPU to speak of: no look */
+        rim__contention_note(&shard->contention, shard->now_ns, first ? 0 : rim__thread_delayed_ns());
     }
-    return shard->contended;
+    return shard->contention.is_on;
 }
 
 /* Whether to look out a little longer: sleeping and being woken costs more, on both sides. */

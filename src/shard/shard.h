@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "shard/contention.h"
 #include "shard/doorbell.h"
 #include "shard/driver.h"
 #include "shard/inlet.h"
@@ -54,6 +55,7 @@ struct rim__shard {
     struct rim__offload *offload; /* the system's helpers, set at the start */
 
     struct rim__pulse pulse;
+    struct rim__contention contention; /* where others want this CPU, looking out would take it from them */
     uint64_t ticks;
     uint64_t parks;
     uint64_t slept_ns;
@@ -65,9 +67,6 @@ struct rim__shard {
     uint64_t sleep_cost_ns;    /* CPU time that a sleep takes, on average; 0: not known */
     bool looking;              /* now */
     uint64_t look_ns;          /* since when */
-    bool contended;            /* others want this CPU: looking out would take it from them */
-    uint64_t contention_ns;    /* when that was last found out */
-    uint64_t delayed_ns;       /* waited for a CPU by then */
     uint64_t news_ns;          /* when news last came, from another shard or the driver; 0: looked out in vain since */
     uint64_t completions_seen; /* driver->completions when last looked at */
     uint64_t parked_ns;        /* when the sleep began that the last tick ended in; 0: it did not sleep */
