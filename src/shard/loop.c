@@ -9,6 +9,7 @@
 #define SPIN_CREDIT_MAX 8
 #define SPIN_CREDIT_MIN (-8)
 #define SLEEP_COST_NS   5000u /* until it has been measured */
+#define COST_SIDES      2u    /* the sleeper's, and that of who wakes it, which is taken to be as much */
 #define COST_EVERY      16u   /* short sleeps in a row, of which one is measured */
 #define COST_AT         4u    /* the fifth: those before have warmed up what it needs */
 #define COST_PART       4u    /* a measurement counts for so much of the average */
@@ -66,13 +67,13 @@ static void look_back(struct rim__shard *shard, bool news) {
 
 /*
  * Whether looking out pays is learnt from what came while it did, and from sleeps that were shorter. News of another
- * shard pay always: they save both the sleep and the wake-up. Completions pay if it took less than a sleep costs.
+ * shard pay always: they save both the sleep and the wake-up. Completions pay if it took less than the two cost.
  */
 static void note_news(struct rim__shard *shard, bool news) {
     shard->completions_seen = shard->driver->completions;
     if (shard->looking) {
         uint64_t cost_ns = shard->sleep_cost_ns != 0 ? shard->sleep_cost_ns : SLEEP_COST_NS;
-        if (news || shard->now_ns - shard->look_ns <= cost_ns) {
+        if (news || shard->now_ns - shard->look_ns <= COST_SIDES * cost_ns) {
             earn_credit(shard);
             shard->probes = 0;
         } else {

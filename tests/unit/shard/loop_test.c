@@ -226,23 +226,23 @@ static void loop_looks_out_for_completions_while_that_is_cheaper_than_sleep(void
     shard->spin_credit = 1;
     complete_after(0);
     CU_ASSERT_EQUAL(member->wished_ns, 0);
-    complete_after(2000);
-    complete_after(4000);
+    complete_after(5000); /* longer than a sleep costs, but not with the wake-up */
+    complete_after(7000);
     CU_ASSERT_EQUAL(member->wished_ns, 0); /* one did not pay, but more did */
-    complete_after(4000);
+    complete_after(7000);
     CU_ASSERT(member->wished_ns > 0);
     for (uint32_t i = 0; i < 7; i++) {
-        complete_after(4000);
+        complete_after(7000);
         CU_ASSERT(member->wished_ns > 0);
     }
-    complete_after(4000); /* it is tried again */
+    complete_after(7000); /* it is tried again */
     CU_ASSERT_EQUAL(member->wished_ns, 0);
-    complete_after(4000);
+    complete_after(7000);
     for (uint32_t i = 0; i < 15; i++) { /* and then twice as seldom */
         CU_ASSERT(member->wished_ns > 0);
-        complete_after(4000);
+        complete_after(7000);
     }
-    complete_after(4000);
+    complete_after(7000);
     CU_ASSERT_EQUAL(member->wished_ns, 0);
     rig_finish(&rig);
 }
