@@ -29,6 +29,7 @@
  *     ringmail/name.h     names of actors
  *     ringmail/group.h    groups, publishing, pools
  *     ringmail/buffer.h   bytes that grow
+ *     ringmail/bundle.h   many small requests that travel together
  *     ringmail/stream.h   reading lines and blocks from a socket
  *     ringmail/pipeline.h replies in order
  *     ringmail/stats.h    counters
@@ -45,6 +46,7 @@
 
 #include "ringmail/actor.h"
 #include "ringmail/buffer.h"
+#include "ringmail/bundle.h"
 #include "ringmail/datagram.h"
 #include "ringmail/embed.h"
 #include "ringmail/error.h"

@@ -288,6 +288,11 @@
     X(stream_gives_back_lines_and_blocks_of_any_pieces)                                                                \
     X(stream_keeps_what_it_must_and_nothing_else)                                                                      \
     X(buffer_grows_within_its_actors_memory)                                                                           \
+    X(bundle_gives_each_ask_its_answer)                                                                                \
+    X(bundle_waits_for_room_and_loses_nothing)                                                                         \
+    X(bundle_answers_for_one_who_is_gone)                                                                              \
+    X(bundle_answers_for_one_who_is_silent)                                                                            \
+    X(bundle_refuses_what_is_left_out)                                                                                 \
     X(pipeline_replies_in_the_order_of_the_requests)                                                                   \
     X(pipeline_stops_reading_when_the_peer_does_not_read)                                                              \
     X(pipeline_lets_go_of_all_when_the_peer_is_gone)                                                                   \
