@@ -124,7 +124,8 @@ void do_client_reply(struct call *call) {
 void do_client_list(struct call *call) {
     uint64_t now_ms = (uint64_t)call->store->now_ms;
     reply_integer(call->out, 0);
-    for (const struct connection *c = call->shard->connections; c != NULL; c = c->next) {
+    const struct connection *c;
+    LIST_FOREACH(c, &call->shard->connections, link) {
         char peer[RIM_ADDRESS_TEXT_MAX], local[RIM_ADDRESS_TEXT_MAX];
         reply_format(call->out, "id=%" PRIu64 " addr=%s laddr=%s fd=-1 name=", c->id,
                      rim_address_format(&c->peer, peer), rim_address_format(&c->local, local));

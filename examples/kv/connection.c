@@ -3,8 +3,7 @@
 
 #include "server.h"
 
-#define AHEAD    64u /* requests that are read before the first is run */
-#define OUT_KEPT 65536u
+#define AHEAD 64u /* requests that are read before the first is run */
 
 /* ---- replies ---- */
 
@@ -29,15 +28,12 @@ void connection_write(struct connection *c, rim_pipeline_place place, struct tex
     rim_pipeline_end(c->ctx, &c->pipeline, place);
 }
 
-static void release(void *bytes UNUSED, void *entry) {
-    entry_release(entry);
-}
-
 void connection_reply(struct connection *c, rim_pipeline_place place) {
     struct reply *out = &c->shard->out;
     rim_msg *value = NULL;
     if (out->entry != NULL) {
-        value = rim_msg_wrap(c->ctx, RIM_USER, (void *)(uintptr_t)out->value.at, out->value.size, release, out->entry);
+        value = rim_msg_wrap(c->ctx, RIM_USER, (void *)(uintptr_t)out->value.at, out->value.size, keeper_release,
+                             out->entry);
         if (value == NULL) {
             entry_release(out->entry);
             c->failed = true;
@@ -125,7 +121,7 @@ static void run_request(struct connection *c, const struct request *request) {
 
 /* Not while a command takes its steps, nor before the keepers have room again. */
 static bool may_run(const struct connection *c) {
-    return !c->in_steps && !c->awaiting_room && !c->quitting && !c->failed;
+    return !c->in_steps && rim_bundle_takes_more(&c->bundle) && !c->quitting && !c->failed;
 }
 
 /* Reads some requests and runs them. False: there is none. */
@@ -150,7 +146,7 @@ static bool run_requests(struct connection *c) {
 
 /* Whether requests may be read; not if the client does not take the replies. */
 static bool may_read(struct connection *c) {
-    rim_pipeline_hold(&c->pipeline, c->in_steps || c->awaiting_room);
+    rim_pipeline_hold(&c->pipeline, c->in_steps || !rim_bundle_takes_more(&c->bundle));
     return rim_pipeline_takes_more(&c->pipeline) && !c->closed;
 }
 
@@ -160,17 +156,16 @@ rim_verdict connection_go_on(struct connection *c, const void *bytes, size_t siz
     while (whole && !c->quitting && !c->failed && c->stream.size > 0 && (read = may_read(c))) {
         whole = c->stream.size >= c->need && run_requests(c);
     }
-    if (c->shard->out.room > OUT_KEPT) {
-        reply_free(&c->shard->out);
-    }
+    reply_shrink(&c->shard->out);
     keeper_wake(c->ctx, c->server);
     if (c->quitting || (c->ending && read && !c->in_steps)) {
         rim_stream_skip(&c->stream, SIZE_MAX);
         rim_pipeline_finish(&c->pipeline);
     }
     c->failed |= rim_stream_close(c->ctx, &c->stream) != 0;
-    c->awaiting_room = c->awaiting_room || !route_flush(c);
-    if (c->closed) { /* steps that have begun are ended */
+    int error = rim_bundle_flush(c->ctx, &c->bundle);
+    c->failed |= error != 0 && error != -RIM_EFULL; /* on that there will be RIM_ROOM */
+    if (c->closed) {                                /* steps that have begun are ended */
         return !c->in_steps || c->failed ? RIM_STOP : RIM_DONE;
     }
     if (c->failed) {
@@ -178,13 +173,18 @@ rim_verdict connection_go_on(struct connection *c, const void *bytes, size_t siz
         rim_socket_abort(c->ctx, c->socket); /* RIM_SOCKET_CLOSED comes */
         return RIM_DONE;
     }
-    if (!may_read(c) || c->unanswered == 0) { /* else a write for all replies, when the answers are there */
+    if (!may_read(c) ||
+        rim_bundle_count(&c->bundle) == 0) { /* else a write for all replies, when the answers are there */
         (void)rim_pipeline_flush(c->ctx, &c->pipeline);
     }
     return RIM_DONE;
 }
 
 /* ---- handlers ---- */
+
+static const rim_bundle_options asking = {.tag = KEEPER_ASK,
+                                          .timeout_ns = RIM_SECONDS(60),
+                                          .on_outcome = route_answers};
 
 static rim_verdict connection_init(rim_ctx *ctx, void *state, const void *arg, size_t size UNUSED) {
     struct connection *c = state;
@@ -199,26 +199,20 @@ static rim_verdict connection_init(rim_ctx *ctx, void *state, const void *arg, s
     c->last = "NULL";
     c->version = 2;
     rim_pipeline_init(&c->pipeline, from->socket, NULL);
+    rim_bundle_init(&c->bundle, &asking);
     c->shard->store.counts.received++;
     c->shard->store.counts.connected++;
-    c->next = c->shard->connections;
-    c->link = &c->shard->connections;
-    if (c->next != NULL) {
-        c->next->link = &c->next;
-    }
-    c->shard->connections = c;
+    LIST_INSERT_HEAD(&c->shard->connections, c, link);
     return RIM_DONE;
 }
 
 static void connection_exit(rim_ctx *ctx, void *state, rim_exit why UNUSED) {
     struct connection *c = state;
     c->shard->store.counts.connected--;
-    *c->link = c->next;
-    if (c->next != NULL) {
-        c->next->link = c->link;
-    }
+    LIST_REMOVE(c, link);
     rim_stream_free(ctx, &c->stream);
     rim_pipeline_free(ctx, &c->pipeline);
+    rim_bundle_free(ctx, &c->bundle);
 }
 
 static rim_verdict on_data(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
@@ -232,8 +226,8 @@ static rim_verdict on_event(rim_ctx *ctx, void *state, const void *body, rim_msg
     c->ctx = ctx;
     c->ending |= rim_tag(msg) == RIM_CLOSING || rim_tag(msg) == RIM_SOCKET_END;
     c->closed |= rim_tag(msg) == RIM_SOCKET_CLOSED;
-    if (rim_tag(msg) == RIM_ROOM && !rim_pipeline_room(ctx, &c->pipeline, body)) {
-        c->awaiting_room = false;
+    if (rim_tag(msg) == RIM_ROOM && !rim_bundle_room(&c->bundle, body)) {
+        rim_pipeline_room(ctx, &c->pipeline, body);
     }
     return connection_go_on(c, NULL, 0);
 }

@@ -3,9 +3,9 @@
  * server.h - the actors of the server, and what they share.
  *
  *     server (1)         listens                                                                server.c
- *     connection (many)  speaks with one client: reads requests (rim_stream), runs them, and    connection.c, route.c
- *                        replies in their order whatever the order of the answers (rim_pipeline)
- *     keeper (a shard)   does there what connections of other shards ask for                    keeper.c
+ *     connection (many)  speaks with one client: reads requests (rim_stream), runs them, and    connection.c, route.c,
+ *                        replies in their order whatever the order of the answers (rim_pipeline) gather.c
+ *     keeper (a shard)   does there what connections of other shards ask for (rim_bundle)       keeper.c
  *
  * A shard's actors run one at a time and on one thread, so what belongs to a shard, its keys above all, is used by all
  * of them without further ado: a request whose key is on the client's own shard is a function call, one that lands on
@@ -22,9 +22,11 @@
 #ifndef KV_SERVER_H
 #define KV_SERVER_H
 
+#include <ringmail/bundle.h>
 #include <ringmail/pipeline.h>
 #include <ringmail/runtime.h>
 #include <ringmail/stream.h>
+#include <sys/queue.h>
 
 #include "redis/command.h"
 
@@ -44,11 +46,11 @@ struct server_options {
 
 struct shard {
     struct store store;
-    struct connection *connections; /* a list */
-    struct resp_parser parser;      /* requests of whoever runs */
-    struct resp_parser parts;       /* what is unpacked while they run */
-    struct reply out;               /* replies of whoever runs */
-    bool sweeping;                  /* the keeper looks for expired keys from time to time */
+    LIST_HEAD(, connection) connections;
+    struct resp_parser parser; /* requests of whoever runs */
+    struct resp_parser parts;  /* what is unpacked while they run */
+    struct reply out;          /* replies of whoever runs */
+    bool sweeping;             /* the keeper looks for expired keys from time to time */
 };
 
 struct server {
@@ -70,22 +72,20 @@ struct connection {
     rim_ctx *ctx; /* of the handler that runs */
     const struct server *server;
     struct shard *shard;
-    struct connection *next, **link; /* in the shard's list */
+    LIST_ENTRY(connection) link;
     rim_ref socket;
     rim_stream stream;
     size_t need; /* unread bytes, without which the next request is not whole */
     rim_pipeline pipeline;
-    struct question *questions; /* to keepers, to be sent at the end of the handler, */
-    bool awaiting_room;         /* or when there is room */
-    uint32_t unanswered;        /* of those that have been sent */
-    bool in_steps;              /* a command takes several: no other is run */
-    bool ending;                /* the client sends no more */
-    bool quitting;              /* nothing more is read; the connection closes after its replies */
-    bool closed;                /* the socket is gone */
-    bool failed;                /* something is amiss that cannot be told in order: the connection is cut */
-    bool mute, mute_next;       /* CLIENT REPLY OFF, SKIP */
-    bool muting;                /* what runs now gets no reply */
-    unsigned version;           /* of RESP */
+    rim_bundle bundle;    /* what keepers are asked */
+    bool in_steps;        /* a command takes several: no other is run */
+    bool ending;          /* the client sends no more */
+    bool quitting;        /* nothing more is read; the connection closes after its replies */
+    bool closed;          /* the socket is gone */
+    bool failed;          /* something is amiss that cannot be told in order: the connection is cut */
+    bool mute, mute_next; /* CLIENT REPLY OFF, SKIP */
+    bool muting;          /* what runs now gets no reply */
+    unsigned version;     /* of RESP */
     uint64_t id, opened_ms, used_ms;
     const char *last; /* name of the last command */
     rim_buffer name;  /* CLIENT SETNAME */
@@ -104,42 +104,67 @@ void connection_reply(struct connection *c, rim_pipeline_place place);
    replies. */
 rim_verdict connection_go_on(struct connection *c, const void *bytes, size_t size);
 
+/* ---- which shards, and their answers ---- */
+
+/* Several answers that make one reply. */
+struct gather {
+    struct connection *c;
+    const struct command *command;
+    rim_pipeline_place place;
+    unsigned version;
+    uint32_t pending; /* answers, and who asks for them */
+    int64_t sum;      /* of the numbers with which they begin */
+    rim_buffer text;  /* what follows there, of all; an error, if failed */
+    bool failed;
+    uint32_t steps;     /* of a command in steps: how many are to come */
+    rim_buffer request; /* its packed arguments */
+    int64_t mark;       /* of the value that is copied */
+};
+
+/* What an answer is for: a place in the pipeline, doubled, or a gather, plus 1. */
+static inline uint64_t target_of(struct gather *gather) {
+    return (uintptr_t)gather | 1;
+}
+
+static inline struct gather *gather_of(uint64_t target) {
+    return target & 1 ? (struct gather *)(uintptr_t)(target - 1) : NULL;
+}
+
 /* Runs the request of a connection, or has it run. */
 void route(struct call *call);
-/* Sends what has been asked since. False: some of it has found no room, and there will be RIM_ROOM. */
-bool route_flush(struct connection *c);
+/* For a gather, asks the shard of a key, args[1]. */
+void route_key(struct connection *c, struct gather *gather, const char *command, const struct text *args,
+               uint32_t count);
+/* The same of each shard about its keys: of what belongs to each key, the first `take`. */
+void route_keys(struct gather *gather, const char *command, const struct text *args, uint32_t count, uint32_t take);
+/* The outcome of what keepers were asked. */
+rim_verdict route_answers(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg);
+
+/* NULL without memory: the connection has failed. Who begins it ends it once, when all has been asked. */
+struct gather *gather_begin(struct call *call);
+void gather_end(struct gather *gather);
+void gather_take(struct gather *gather, struct text answer);
+/* A command of several steps, each of which is one gathering. */
+void gather_steps(struct call *call);
+
+extern const char no_memory[];
 
 /* ---- keepers ---- */
 
-/*
- * Requests that arrive together travel together: a message costs as much as several look-ups.
- *
- *     KEEPER_BATCH + version of RESP   struct asked, packed arguments | struct asked, packed arguments ...
- *     KEEPER_ANSWERS, the reply        struct answer, bytes | struct answer, bytes ...
- */
-enum { KEEPER_ANSWERS = RIM_USER, KEEPER_SWEEP, KEEPER_BATCH };
+enum { KEEPER_ASK = RIM_USER, KEEPER_SWEEP };
 
+/* What connections ask keepers; the answer is the reply. */
 struct asked {
-    uint64_t target; /* the asker's: what the answer is for */
-    uint64_t hash;   /* of the first key; 0: it has none */
+    uint64_t hash; /* of the first key; 0: it has none */
     const struct command *command;
-    size_t size; /* of the arguments */
-};
-
-struct answer {
-    uint64_t target;
-    uint32_t size;    /* of the bytes behind it: */
-    uint32_t is_part; /* the reply, or a struct part, which is to be a bulk string */
-};
-
-/* Of an entry's value: good as long as the message with the answer is kept. */
-struct part {
-    struct entry *entry;
-    struct text bytes;
+    unsigned version; /* of RESP */
+    char args[];      /* packed */
 };
 
 extern const rim_behaviour keeper_behaviour;
 
+/* Lets go of an entry whose value was sent without a copy. */
+void keeper_release(void *bytes, void *entry);
 /* To be called where a key may have got a time of expiry: the keeper of this shard will look for what has expired. */
 void keeper_wake(rim_ctx *ctx, const struct server *server);
 

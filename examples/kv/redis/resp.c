@@ -316,3 +316,9 @@ void reply_free(struct reply *out) {
     free(out->bytes);
     *out = (struct reply){.version = out->version};
 }
+
+void reply_shrink(struct reply *out) {
+    if (out->room > 65536) {
+        reply_free(out);
+    }
+}

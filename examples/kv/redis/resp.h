@@ -111,5 +111,7 @@ void reply_error(struct reply *out, const char *format, ...) __attribute__((form
 void reply_null(struct reply *out);
 void reply_verbatim(struct reply *out, struct text text);
 void reply_free(struct reply *out);
+/* Frees its memory if that is much; it must be empty. */
+void reply_shrink(struct reply *out);
 
 #endif
