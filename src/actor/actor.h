@@ -61,7 +61,8 @@ void rim__actor_hold(rim_ctx *ctx, rim_ref who, bool held);
 /* Runs fn when the actor `who` of this shard ends, after its exit. Embedded in the watcher; unwatch is allowed always,
    also on a zeroed watch. -RIM_EDOWN if there is no such actor. */
 struct rim__watch {
-    struct rim__watch *next, **link;
+    struct rim__watch *next, **link; /* link NULL: watches nobody */
+    rim_ref who;
     void (*fn)(struct rim__watch *watch, rim_ctx *ctx);
 };
 int rim__actor_watch(rim_ctx *ctx, rim_ref who, struct rim__watch *watch);

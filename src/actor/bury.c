@@ -71,14 +71,6 @@ void rim__bury_return_slot(rim_ctx *ctx, uint64_t local) {
     }
 }
 
-static void fire_watches(rim_ctx *ctx, struct rim__belongings *belongings) {
-    struct rim__watch *watch;
-    while ((watch = belongings->watches) != NULL) {
-        rim__actor_unwatch(watch);
-        watch->fn(watch, ctx);
-    }
-}
-
 static void end_belongings(rim_ctx *ctx, struct rim__actor *actor) {
     rim__request_end_all(ctx, actor);
     rim__timer_end_all(ctx, actor);
@@ -135,7 +127,11 @@ void rim__actor_bury(rim_ctx *ctx, struct rim__actor *actor, rim_exit why) {
     if (actor->belongings != NULL) {
         end_belongings(ctx, actor);
         rim__signal_end_all(ctx, actor, why);
-        fire_watches(ctx, actor->belongings);
+    }
+    if (actor->mode & RIM_MODE_WATCHED) {
+        rim__witness_fire(ctx, actor->ref);
+    }
+    if (actor->belongings != NULL) {
         rim__become_end(ctx, actor);
         rim__memory_free(&ctx->shard->memory, actor->belongings, sizeof *actor->belongings);
     }
@@ -170,33 +166,5 @@ int rim_stop(rim_ctx *ctx, rim_ref who) {
     msg->flags |= RIM_MSG_RESERVED;
     msg->tag = 0;
     msg->size = 0;
-    return 0;
-}
-
-void rim__actor_unwatch(struct rim__watch *watch) {
-    if (watch->link != NULL) {
-        *watch->link = watch->next;
-        if (watch->next != NULL) {
-            watch->next->link = watch->link;
-        }
-        watch->link = NULL;
-    }
-}
-
-int rim__actor_watch(rim_ctx *ctx, rim_ref who, struct rim__watch *watch) {
-    struct rim__actor *actor = rim__actor_get(ctx, who);
-    if (actor == NULL) {
-        return -RIM_EDOWN;
-    }
-    struct rim__belongings *belongings = rim__actor_belongings(ctx, actor);
-    if (belongings == NULL) {
-        return -ENOMEM;
-    }
-    watch->next = belongings->watches;
-    watch->link = &belongings->watches;
-    if (watch->next != NULL) {
-        watch->next->link = &watch->next;
-    }
-    belongings->watches = watch;
     return 0;
 }

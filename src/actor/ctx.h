@@ -15,6 +15,7 @@
 #include "actor/actor.h"
 #include "actor/bond.h"
 #include "actor/table.h"
+#include "actor/witness.h"
 #include "base/assert.h"
 #include "ringmail/link.h"
 #include "ringmail/stats.h"
@@ -74,6 +75,7 @@ enum {
     RIM_MODE_POLICY = 3,    /* enum rim_overflow */
     RIM_MODE_PRESSED = 4,   /* rim_pressure: count_max is 0, the true one is in the belongings */
     RIM_MODE_OVERFLOWN = 8, /* it ends as RIM_EXIT_MAILBOX */
+    RIM_MODE_WATCHED = 16,  /* it is, or was, watched (witness.h). No matter of the mailbox's, but here is room */
 };
 
 struct rim__belongings;
@@ -150,7 +152,6 @@ struct rim__belongings {
     struct rim__own *groups, *group_watches; /* group.c */
     int32_t name_error;                      /* of the name that it was spawned with */
     struct rim__own *gathers, *sequences;
-    struct rim__watch *watches;
     struct rim__want *waiters, **waiters_end; /* who waits for room here, first come first served */
     uint64_t memory_used, memory_max;         /* of rim_alloc */
     uint64_t told[RIM_SHARDS_MAX / 64];       /* shards that hold back */
@@ -218,6 +219,7 @@ struct rim_ctx {
     struct rim__table timers;
     struct rim__table monitors; /* and endings */
     struct rim__bonds bonds;
+    struct rim__witness witness;
     uint32_t unlinks; /* numbers them */
     bool ending;      /* the actors are being stopped: they are told nothing of each other any more */
     struct rim__actor *oldest, *newest;

@@ -13,7 +13,8 @@ void *rim__shortcut_find(const rim_ctx *ctx, rim_ref who, const rim_behaviour *b
     if (actor == NULL || actor->behaviour != behaviour || actor->stage != RIM_STAGE_ALIVE || actor->head != NULL) {
         return NULL;
     }
-    bool is_quiet = !actor->held && !actor->stop_asked && actor->mode == 0 && (actor->marks & RIM_MARK_CLOSED) == 0;
+    bool is_quiet = !actor->held && !actor->stop_asked && (actor->mode & ~RIM_MODE_WATCHED) == 0 &&
+                    (actor->marks & RIM_MARK_CLOSED) == 0;
     bool may = ctx->actor != NULL && !rim__replay_is_on(ctx->actor);
     return is_quiet && may ? RIM_ACTOR_STATE(actor) : NULL;
 }

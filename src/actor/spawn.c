@@ -127,7 +127,7 @@ static struct rim__actor *make(rim_ctx *ctx, size_t state_size) {
 void rim__spawn_configure(const rim_ctx *ctx, struct rim__actor *actor, const rim_spawn_options *options) {
     actor->count_max = options->mailbox_count != 0 ? options->mailbox_count : ctx->mailbox_count;
     actor->bytes_max = options->mailbox_bytes != 0 ? options->mailbox_bytes : ctx->mailbox_bytes;
-    actor->mode = (uint8_t)options->overflow;
+    actor->mode = (uint8_t)((actor->mode & RIM_MODE_WATCHED) | options->overflow);
     actor->budget = options->budget != 0 ? options->budget : ctx->budget;
     actor->marks |= options->trap_exit ? RIM_MARK_TRAPS : 0;
 }

@@ -64,6 +64,7 @@ int rim__world_init(rim_ctx *ctx, struct rim__shard *shard, const struct rim__wo
     shard->turns = rim__actor_take_turns;
     shard->settle = settle;
     shard->publish = publish;
+    rim__witness_init(&ctx->witness);
     int error = rim__table_init(&ctx->actors, RIM_SLOTS_OWN);
     error = error != 0 ? error : rim__table_init(&ctx->requests, RIM_SLOTS);
     error = error != 0 ? error : rim__table_init(&ctx->timers, RIM_SLOTS);
@@ -82,6 +83,7 @@ void rim__world_finish(rim_ctx *ctx) {
     rim__table_finish(&ctx->timers);
     rim__table_finish(&ctx->monitors);
     rim__bonds_finish(&ctx->bonds);
+    rim__witness_finish(&ctx->witness);
     for (uint32_t i = 0; ctx->allotments != NULL && i < ctx->shard->count; i++) {
         free(ctx->allotments[i].free);
     }

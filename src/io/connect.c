@@ -88,7 +88,8 @@ static int start(rim_ctx *ctx, struct rim__socket *socket, const rim_connect_opt
 /* Nobody is told but by the return value. */
 static int give_up(rim_ctx *ctx, struct rim__socket *socket, int error) {
     char text[RIM_ADDRESS_TEXT_MAX];
-    rim_address_format(&socket->peer, text);
+    rim_address peer = rim__place_get(&socket->peer);
+    rim_address_format(&peer, text);
     rim__ctx_error(ctx, error, "connect to %s: %s", socket->dial != NULL ? rim__dial_name(socket->dial) : text,
                    rim_strerror(error));
     socket->quiet = true;
@@ -108,6 +109,16 @@ static int prepare_tls(struct rim__socket *socket, const rim_connect_options *op
     return rim__tls_create(socket, &plan);
 }
 
+static int furnish(struct rim__socket *socket, const rim_connect_options *options, const rim_address *peer) {
+    int result = rim__place_set(&socket->peer, &rim__socket_shard(socket)->memory, peer);
+    result = result == 0 ? rim__socket_set_options(socket, &options->socket) : result;
+    if (result == 0 && peer->family == 0) {
+        socket->dial = rim__dial_create(socket, options);
+        result = socket->dial != NULL ? 0 : -ENOMEM;
+    }
+    return result == 0 && options->tls != NULL ? prepare_tls(socket, options) : result;
+}
+
 /* To an address, with a descriptor; or to a name, and the descriptor comes later. 0 or negative. */
 static int make_socket(struct rim__service *service, const rim_connect_options *options, const rim_address *peer,
                        struct rim__socket **out) {
@@ -124,14 +135,8 @@ static int make_socket(struct rim__service *service, const rim_connect_options *
         }
         return -ENOMEM;
     }
-    socket->peer = *peer;
-    socket->options = options->socket;
     socket->connecting = true;
-    if (!is_numeric && (socket->dial = rim__dial_create(socket, options)) == NULL) {
-        rim__socket_discard(socket);
-        return -ENOMEM;
-    }
-    int result = options->tls != NULL ? prepare_tls(socket, options) : 0;
+    int result = furnish(socket, options, peer);
     if (result != 0) {
         if (fd >= 0) {
             io->ops->close(io, fd, false);

@@ -14,6 +14,7 @@
 
 struct attempt {
     struct rim__op op;
+    rim_address address;
     struct rim__dial *dial;
     int fd; /* -1: not begun, or over */
 };
@@ -74,7 +75,7 @@ static void win(struct attempt *attempt) {
     struct rim__io *io = socket->service->io;
     socket->fd = attempt->fd;
     attempt->fd = -1;
-    (void)io->ops->tune(io, socket->fd, &socket->options, &dial->options); /* they may have been changed meanwhile */
+    (void)io->ops->tune(io, socket->fd, socket->options, &dial->options); /* they may have been changed meanwhile */
     stop(dial);
     rim__socket_opened(socket);
 }
@@ -116,7 +117,7 @@ static void connected(struct rim__op *op, const struct rim__completion *completi
 static int begin(struct attempt *attempt) {
     struct rim__dial *dial = attempt->dial;
     struct rim__io *io = dial->socket->service->io;
-    int fd = io->ops->socket(io, &attempt->op.connect.address);
+    int fd = io->ops->socket(io, &attempt->address);
     if (fd < 0) {
         return fd;
     }
@@ -141,7 +142,7 @@ static void begin_next(struct rim__dial *dial) {
         int error = begin(attempt);
         if (error == 0) {
             dial->in_flight++;
-            dial->socket->peer = attempt->op.connect.address;
+            (void)rim__place_set(&dial->socket->peer, memory_of(dial), &attempt->address); /* no path, no memory */
             break;
         }
         note_error(dial, error);
@@ -188,7 +189,8 @@ static int take_addresses(struct rim__dial *dial, struct rim__lookup *found) {
     for (uint32_t i = 0; i < found->count; i++) {
         dial->attempts[i].dial = dial;
         dial->attempts[i].fd = -1;
-        dial->attempts[i].op.connect.address = found->addresses[i];
+        dial->attempts[i].address = found->addresses[i];
+        dial->attempts[i].op.connect.address = &dial->attempts[i].address;
     }
     return 0;
 }

@@ -326,6 +326,8 @@ static void release(struct rim__uring *uring) {
         rim__uring_ops_free(uring);
     }
     rim__uring_ring_close(&uring->ring);
+    free(uring->frames);
+    uring->frames = NULL;
     if (uring->event_fd >= 0) {
         close(uring->event_fd);
         uring->event_fd = -1;
@@ -430,6 +432,10 @@ static int open_parts(struct rim__uring *uring, const struct rim__driver_options
     int error = rim__drivers_buffers(options->config, &buffers.count, &buffers.bytes);
     if (error == 0) {
         error = open_ring(uring, rim__uring_entries(options->config), &buffers);
+    }
+    if (error == 0) {
+        uring->frames = malloc(rim__uring_ring_entries(&uring->ring) * sizeof *uring->frames);
+        error = uring->frames != NULL ? 0 : -ENOMEM;
     }
     if (error == 0) {
         uring->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

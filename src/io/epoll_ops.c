@@ -415,7 +415,7 @@ static void try_send(struct rim__epoll *epoll, struct rim__epoll_side *side) {
 /* The same call begins a connect and, made again after an edge, tells how it went. */
 static void try_connect(struct rim__epoll *epoll, struct rim__epoll_side *side) {
     union rim__sockaddr address;
-    socklen_t length = rim__address_to_sockaddr(&side->op->connect.address, &address);
+    socklen_t length = rim__address_to_sockaddr(side->op->connect.address, &address);
     epoll->driver.enters++;
     if (connect(side->op->fd, &address.any, length) == 0 || errno == EISCONN) {
         end(epoll, side, 0);

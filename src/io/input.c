@@ -169,7 +169,7 @@ static struct rim__body *unpack(struct rim__socket *socket, const struct rim__co
     if (receipt->rights == NULL && !receipt->is_cut) {
         return body;
     }
-    uint32_t max = socket->options.descriptors;
+    uint32_t max = socket->options->descriptors;
     struct rim__body *both = rim__passing_wrap(rim__socket_shard(socket), body, receipt->rights, max, receipt->is_cut);
     if (both == NULL) {
         rim__body_release(rim__socket_shard(socket), body);
@@ -182,7 +182,7 @@ static struct rim__body *unpack(struct rim__socket *socket, const struct rim__co
 static void take_in(struct rim__socket *socket, struct rim__body *body) {
     struct rim__input *input = &socket->input;
     struct rim__service *service = socket->service;
-    if (rim__unlikely(socket->patience.is_timed)) {
+    if (rim__unlikely(socket->patience != NULL)) {
         rim__patience_note_heard(socket);
     }
     if (is_dropping(input) || service->detached) {
@@ -256,7 +256,7 @@ void rim__input_cancel(struct rim__socket *socket) {
 /* Where there is no such operation, or no room for so many, none are taken. */
 static void expect_descriptors(struct rim__socket *socket) {
     struct rim__op *op = &socket->input.op;
-    uint32_t room = RIM_OP_ROOM_MIN + rim__passing_room(socket->options.descriptors);
+    uint32_t room = RIM_OP_ROOM_MIN + rim__passing_room(socket->options->descriptors);
     uint32_t max = socket->service->io->message_max;
     if (socket->peer.family != RIM_FAMILY_UNIX || socket->tls != NULL || room >= max) {
         return;
@@ -292,12 +292,12 @@ void rim__input_update(struct rim__socket *socket) {
         op->kind = RIM_OP_READY;
         op->ready.events = RIM_POLL_READ;
     }
-    if (rim__unlikely(socket->options.descriptors > 0)) {
+    if (rim__unlikely(socket->options->descriptors > 0)) {
         expect_descriptors(socket);
     }
     op->fd = socket->fd;
     op->done = received;
-    if (rim__unlikely(socket->patience.is_timed)) {
+    if (rim__unlikely(socket->patience != NULL)) {
         rim__patience_note_heard(socket); /* before, nothing was asked for */
     }
     int result = io->ops->submit(io, op);

@@ -13,6 +13,7 @@ struct loan {
     struct rim_msg *kept; /* released with it */
     bool is_over;         /* the kernel has let go of it */
     struct rim__op op;
+    struct iovec iov[RIM_OP_IOV_MAX]; /* what it sends */
 };
 
 struct rim__lending {
@@ -135,7 +136,7 @@ static struct loan *make_loan(struct rim__lending *lending) {
     }
     struct loan *loan = rim__memory_alloc(memory_of(lending), sizeof *loan);
     if (loan != NULL) {
-        memset(loan, 0, offsetof(struct loan, op.send.iov));
+        memset(loan, 0, offsetof(struct loan, iov));
         loan->lending = lending;
     }
     return loan;
@@ -151,7 +152,8 @@ static int submit(struct rim__lending *lending, struct loan *loan) {
     loan->op.done = done;
     loan->op.send.zero_copy = true;
     loan->op.send.iov_count = from->send.iov_count;
-    memcpy(loan->op.send.iov, from->send.iov, from->send.iov_count * sizeof from->send.iov[0]);
+    loan->op.send.iov = loan->iov;
+    memcpy(loan->iov, from->send.iov, from->send.iov_count * sizeof loan->iov[0]);
     int result = io->ops->submit(io, &loan->op);
     if (result != 0) {
         rim__memory_free(memory_of(lending), loan, sizeof *loan);
@@ -161,11 +163,11 @@ static int submit(struct rim__lending *lending, struct loan *loan) {
     return 1;
 }
 
-int rim__lending_send(struct rim__socket *socket) {
+int rim__lending_send(struct rim__socket *socket, uint32_t max) {
     struct rim__output *output = &socket->output;
     bool is_large = false;
-    output->op.send.iov_count = rim__outgoing_gather_alike(&output->out, output->op.send.iov, RIM_OP_IOV_MAX,
-                                                           socket->options.zero_copy, &is_large);
+    output->op.send.iov_count =
+        rim__outgoing_gather_alike(&output->out, output->op.send.iov, max, socket->options->zero_copy, &is_large);
     if (is_large && output->lending == NULL) {
         output->lending = make(socket);
     }

@@ -29,10 +29,11 @@ struct rim__socket;
 #define RIM_LENDING_MAX 64u
 
 /*
- * The next send of a socket whose queue is not empty: starts it if it is one for large messages (1); 0: what
- * `op` of the socket's output then names, with those bytes alone, is to be sent as always; or negative: not submitted.
+ * The next send of a socket whose queue is not empty, of at most `max` pieces, for which the `op` of the socket's
+ * output has room: starts it if it is one for large messages (1); 0: what `op` then names, with those bytes alone, is
+ * to be sent as always; or negative: not submitted.
  */
-int rim__lending_send(struct rim__socket *socket);
+int rim__lending_send(struct rim__socket *socket, uint32_t max);
 /* Whether a loan is being sent: no other send may be. */
 bool rim__lending_is_sending(const struct rim__lending *lending);
 /* Asks for its early end. */

@@ -137,13 +137,13 @@ struct rim__op {
         struct {
             uint32_t iov_count;
             uint32_t control_size;
-            void *control;  /* what goes with the first byte (sendmsg(2)); NULL: nothing */
-            bool zero_copy; /* from where they lie; to be set with each SEND */
-            struct iovec iov[RIM_OP_IOV_MAX];
+            void *control;     /* what goes with the first byte (sendmsg(2)); NULL: nothing */
+            bool zero_copy;    /* from where they lie; to be set with each SEND */
+            struct iovec *iov; /* the submitter's, until the terminal completion; RIM_OP_IOV_MAX at most */
         } send;
         struct {
-            rim_address address;
-            uint64_t deadline_ns; /* of now() */
+            const rim_address *address; /* the submitter's, until the terminal completion */
+            uint64_t deadline_ns;       /* of now() */
         } connect;
         struct {
             uint32_t room; /* before the payload; a multiple of 8, at least RIM_OP_ROOM_MIN: the rest is for control */

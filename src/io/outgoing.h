@@ -41,6 +41,11 @@ void rim__outgoing_append_gift(struct rim__outgoing *out, struct rim_msg *msg);
 int rim__outgoing_copy(struct rim__outgoing *out, struct rim__shard *shard, const void *bytes, uint32_t size);
 /* The descriptors that go with the first piece; NULL: none, or they are gone. */
 struct rim__passing *rim__outgoing_gift(const struct rim__outgoing *out);
+/* The first piece. */
+static inline struct iovec rim__outgoing_first(const struct rim__outgoing *out) {
+    return (struct iovec){.iov_base = (char *)rim__msg_body(out->head) + out->offset,
+                          .iov_len = out->head->tag - out->offset};
+}
 /* The first pieces, at most `max`, and none behind the first that has descriptors. Returns how many. */
 uint32_t rim__outgoing_gather(const struct rim__outgoing *out, struct iovec *iov, uint32_t max);
 /* The first pieces, as many as are all of items with at least `large` bytes, or all of smaller ones, as the first is.

@@ -40,7 +40,7 @@ static void check_pressure(struct rim__socket *socket) {
 }
 
 static void note_begin(struct rim__socket *socket) {
-    if (rim__unlikely(socket->patience.is_timed) && socket->output.out.bytes == 0) {
+    if (rim__unlikely(socket->patience != NULL) && socket->output.out.bytes == 0) {
         rim__patience_note_left(socket);
     }
 }
@@ -190,7 +190,7 @@ static void note_result(struct rim__socket *socket, int32_t result) {
             count = rim__tls_left(socket->tls, rim__socket_shard(socket), count);
         }
         output->sent += count;
-        if (rim__unlikely(socket->patience.is_timed)) {
+        if (rim__unlikely(socket->patience != NULL)) {
             rim__patience_note_left(socket);
         }
         consume(socket, count);
@@ -208,8 +208,18 @@ void rim__output_sent(struct rim__socket *socket, int32_t result) {
     rim__socket_push(socket);
 }
 
+static void free_pieces(struct rim__socket *socket) {
+    struct rim__output *output = &socket->output;
+    rim__memory_free(&rim__socket_shard(socket)->memory, output->pieces, RIM_OP_IOV_MAX * sizeof *output->pieces);
+    output->pieces = NULL;
+}
+
 static void sent(struct rim__op *op, const struct rim__completion *completion) {
-    rim__output_sent(rim__container_of(op, struct rim__socket, output.op), completion->result);
+    struct rim__socket *socket = rim__container_of(op, struct rim__socket, output.op);
+    if (rim__unlikely(socket->output.pieces != NULL)) {
+        free_pieces(socket); /* an idle connection has none */
+    }
+    rim__output_sent(socket, completion->result);
 }
 
 void rim__output_send_now(struct rim__socket *socket) {
@@ -232,20 +242,44 @@ static void add_gift(struct rim__output *output) {
     output->op.send.control_size = gift != NULL ? rim__passing_room(gift->count) : 0;
 }
 
+/* Room for the pieces of a send: where there is no memory for many, it is sent piece by piece. Returns for how many. */
+static uint32_t make_room(struct rim__socket *socket) {
+    struct rim__output *output = &socket->output;
+    if (output->pieces == NULL) {
+        struct rim__memory *memory = &rim__socket_shard(socket)->memory;
+        output->pieces = rim__memory_alloc(memory, RIM_OP_IOV_MAX * sizeof *output->pieces);
+    }
+    output->op.send.iov = output->pieces != NULL ? output->pieces : &output->piece;
+    return output->pieces != NULL ? RIM_OP_IOV_MAX : 1;
+}
+
+static void gather(struct rim__socket *socket) {
+    struct rim__output *output = &socket->output;
+    if (rim__likely(output->out.count == 1)) {
+        output->piece = rim__outgoing_first(&output->out);
+        output->op.send.iov = &output->piece;
+        output->op.send.iov_count = 1;
+    } else {
+        uint32_t max = make_room(socket);
+        output->op.send.iov_count = rim__outgoing_gather(&output->out, output->op.send.iov, max);
+    }
+}
+
 /* What goes next, into `op`. 0; or it is seen to: 1, or negative. */
 static int prepare_send(struct rim__socket *socket) {
     struct rim__output *output = &socket->output;
     if (rim__likely(socket->tls == NULL && !output->lends)) {
-        output->op.send.iov_count = rim__outgoing_gather(&output->out, output->op.send.iov, RIM_OP_IOV_MAX);
+        gather(socket);
         add_gift(output);
         return 0;
     }
     output->op.send.control = NULL;
     output->op.send.control_size = 0;
+    uint32_t max = make_room(socket);
     if (socket->tls == NULL) {
-        return rim__lending_send(socket);
+        return rim__lending_send(socket, max);
     }
-    output->op.send.iov_count = rim__tls_gather(socket->tls, output->op.send.iov, RIM_OP_IOV_MAX);
+    output->op.send.iov_count = rim__tls_gather(socket->tls, output->op.send.iov, max);
     return 0;
 }
 
@@ -257,6 +291,9 @@ static void start_send(struct rim__socket *socket) {
     output->op.done = sent;
     output->op.send.zero_copy = false;
     int result = prepare_send(socket);
+    if (rim__unlikely(result != 0) && output->pieces != NULL) {
+        free_pieces(socket); /* a loan has a copy of them */
+    }
     result = result == 0 ? io->ops->submit(io, &output->op) : result;
     if (result < 0) {
         rim__socket_lose(socket, result);
@@ -282,14 +319,14 @@ void rim__output_cancel(struct rim__socket *socket) {
 void rim__output_passed(struct rim__socket *socket, uint64_t count) {
     rim__assert(socket->output.out.bytes == 0);
     socket->output.sent += count;
-    if (rim__unlikely(socket->patience.is_timed)) {
+    if (rim__unlikely(socket->patience != NULL)) {
         rim__patience_note_left(socket);
     }
 }
 
 void rim__output_tune(struct rim__socket *socket) {
     bool is_tcp = socket->label == NULL && socket->peer.family != RIM_FAMILY_UNIX && socket->tls == NULL;
-    socket->output.lends = socket->options.zero_copy != 0 && is_tcp && socket->service->io->has_zero_copy;
+    socket->output.lends = socket->options->zero_copy != 0 && is_tcp && socket->service->io->has_zero_copy;
 }
 
 bool rim__output_waits(const struct rim__socket *socket) {
@@ -329,8 +366,17 @@ void rim__output_push(struct rim__socket *socket) {
     }
 }
 
+static void free_target(struct rim__socket *socket) {
+    struct rim__output *output = &socket->output;
+    if (output->target != NULL) {
+        rim__memory_free(&rim__socket_shard(socket)->memory, output->target, sizeof *output->target);
+        output->target = NULL;
+    }
+}
+
 static void connected(struct rim__op *op, const struct rim__completion *completion) {
     struct rim__socket *socket = rim__container_of(op, struct rim__socket, output.op);
+    free_target(socket);
     if (completion->result == 0) {
         rim__socket_opened(socket);
     } else {
@@ -340,12 +386,18 @@ static void connected(struct rim__op *op, const struct rim__completion *completi
 }
 
 int rim__output_connect(struct rim__socket *socket, uint64_t deadline_ns) {
-    struct rim__op *op = &socket->output.op;
+    struct rim__output *output = &socket->output;
+    struct rim__op *op = &output->op;
     struct rim__io *io = socket->service->io;
     op->kind = RIM_OP_CONNECT;
     op->fd = socket->fd;
     op->done = connected;
-    op->connect.address = socket->peer;
+    output->target = rim__memory_alloc(&rim__socket_shard(socket)->memory, sizeof *output->target);
+    if (output->target == NULL) {
+        return -ENOMEM;
+    }
+    *output->target = rim__place_get(&socket->peer);
+    op->connect.address = output->target;
     op->connect.deadline_ns = deadline_ns;
     return io->ops->submit(io, op);
 }
@@ -354,6 +406,10 @@ void rim__output_finish(struct rim__socket *socket) {
     struct rim__output *output = &socket->output;
     struct rim__shard *shard = rim__socket_shard(socket);
     rim__assert(!rim__output_is_sending(socket));
+    if (output->pieces != NULL) { /* of a send that was not to be */
+        free_pieces(socket);
+    }
+    free_target(socket);
     output->unwritten += output->out.bytes;
     if (output->lending != NULL) {
         rim__lending_leave(socket);

@@ -31,7 +31,10 @@ struct rim__output {
     bool held;                           /* the actor is */
     bool ended;                          /* nothing more is to be written: shutdown or close was asked for */
     bool shut;                           /* and the peer has been told */
-    struct rim__op op; /* the connect, then the sends. Last: few of its bytes are used, and those lie in front */
+    struct iovec piece;                  /* of a send that has one */
+    struct iovec *pieces;                /* of one that has more, until it is through; else NULL */
+    rim_address *target;                 /* of the connect, until it is through; else NULL */
+    struct rim__op op;                   /* the connect, then the sends */
 };
 
 /* Whether a write would be taken now. */

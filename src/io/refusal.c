@@ -9,6 +9,7 @@
 struct refusal {
     struct rim__service *service;
     struct rim__op op;
+    struct iovec rest;
     uint32_t size;
     char text[];
 };
@@ -29,7 +30,7 @@ static void sent(struct rim__op *op, const struct rim__completion *completion);
 
 static void send_rest(struct refusal *refusal) {
     struct rim__io *io = refusal->service->io;
-    if (refusal->op.send.iov[0].iov_len == 0 || io->ops->submit(io, &refusal->op) != 0) {
+    if (refusal->rest.iov_len == 0 || io->ops->submit(io, &refusal->op) != 0) {
         end(refusal);
     }
 }
@@ -40,7 +41,7 @@ static void sent(struct rim__op *op, const struct rim__completion *completion) {
         end(refusal);
         return;
     }
-    struct iovec *rest = &op->send.iov[0];
+    struct iovec *rest = &refusal->rest;
     rest->iov_base = (char *)rest->iov_base + completion->result;
     rest->iov_len -= (size_t)completion->result;
     send_rest(refusal);
@@ -63,8 +64,8 @@ void rim__refusal_send(struct rim__service *service, int fd, const char *text, u
     refusal->op.kind = RIM_OP_SEND;
     refusal->op.fd = fd;
     refusal->op.done = sent;
-    refusal->op.send.iov[0].iov_base = refusal->text;
-    refusal->op.send.iov[0].iov_len = size;
+    refusal->rest = (struct iovec){.iov_base = refusal->text, .iov_len = size};
+    refusal->op.send.iov = &refusal->rest;
     refusal->op.send.iov_count = 1;
     service->objects++;
     rim__ctx_busy(service->ctx, 1);

@@ -366,7 +366,7 @@ static void send_syn(struct rim__sim_conn *conn) {
 
 void rim__sim_net_connect(struct rim__sim_net *net, struct rim__sim_socket *socket, const struct rim__op *op) {
     rim__assert(socket->kind == RIM_SIM_FRESH);
-    rim_address to = real_address(&op->connect.address);
+    rim_address to = real_address(op->connect.address);
     rim_address from = own_address(net, &to);
     struct rim__sim_conn *conn = rim__sim_stream_create(net->sim, &from, &to);
     socket->kind = RIM_SIM_CONNECTING;

@@ -26,9 +26,10 @@ static size_t size_of(struct rim__sim *sim, const struct rim__sim_socket *socket
 
 static int64_t put(const struct rim__sim_socket *socket, void *bytes, int32_t count) {
     if (count > 0) {
+        struct iovec piece = {.iov_base = bytes, .iov_len = (size_t)count};
         struct rim__op op = {.kind = RIM_OP_SEND};
         op.send.iov_count = 1;
-        op.send.iov[0] = (struct iovec){.iov_base = bytes, .iov_len = (size_t)count};
+        op.send.iov = &piece;
         rim__sim_stream_put(socket->conn, socket->side, &op, (size_t)count);
     }
     return count;

@@ -37,7 +37,8 @@ static void put_record(struct rim__sim_socket *socket, uint8_t type, const void 
     struct rim__op op = {.kind = RIM_OP_SEND};
     int result = rim__tls_keys_seal(socket->keys, type, bytes, size, record);
     rim__assert(result == 0);
-    op.send.iov[0] = (struct iovec){.iov_base = record, .iov_len = size + RIM_TLS_SEAL_EXTRA};
+    struct iovec piece = {.iov_base = record, .iov_len = size + RIM_TLS_SEAL_EXTRA};
+    op.send.iov = &piece;
     op.send.iov_count = 1;
     rim__sim_stream_put(socket->conn, socket->side, &op, size + RIM_TLS_SEAL_EXTRA);
 }

@@ -93,6 +93,7 @@ struct rim__socket *rim__socket_create(struct rim__service *service, int fd) {
     }
     socket->service = service;
     socket->fd = fd;
+    socket->options = &rim__socket_plain;
     socket->self_gone = true; /* until there is one */
     socket->self_watch.fn = actor_gone;
     socket->owner_watch.fn = owner_gone;
@@ -130,6 +131,7 @@ void rim__socket_discard(struct rim__socket *socket) {
     rim__dial_free(socket->dial);
     rim__tls_free(socket->tls, service->shard);
     forget_birth(socket);
+    rim__socket_strip(socket);
     if (socket->farewell != NULL) {
         rim__msg_release(service->shard, socket->farewell);
     }
@@ -140,14 +142,19 @@ void rim__socket_discard(struct rim__socket *socket) {
 /* It is open. The owner of an accepted one knows that by its init. */
 static void begin_use(struct rim__socket *socket) {
     struct rim__service *service = socket->service;
-    rim__patience_start(socket);
+    if (rim__patience_start(socket) != 0) {
+        rim__socket_lose(socket, -ENOMEM);
+        return;
+    }
     rim__output_tune(socket);
     if (!socket->connecting) {
         return;
     }
     socket->connecting = false;
     if (socket->owner != RIM_NIL && !service->detached) {
-        rim_open_event event = {.socket = socket->self, .local = socket->local, .peer = socket->peer};
+        rim_open_event event = {.socket = socket->self,
+                                .local = rim__place_get(&socket->local),
+                                .peer = rim__place_get(&socket->peer)};
         int result = rim__send_event(service->ctx, socket->self, socket->owner, RIM_SOCKET_OPEN, &event, sizeof event);
         if (result == -ENOMEM) {
             rim__socket_lose(socket, result); /* else it would be open, and nobody knew */
@@ -160,10 +167,9 @@ void rim__socket_opened(struct rim__socket *socket) {
         return; /* closed meanwhile */
     }
     enter(socket, socket->tls != NULL ? RIM_SOCKET_IS_SHAKING : RIM_SOCKET_IS_OPEN);
-    struct rim__service *service = socket->service;
     int result = 0;
     if (socket->connecting) { /* else its names are known */
-        result = service->io->ops->names(service->io, socket->fd, &socket->local, &socket->peer);
+        result = rim__socket_learn_names(socket, NULL);
     }
     if (result != 0) {
         rim__socket_lose(socket, result);
@@ -222,7 +228,7 @@ void rim__socket_lose(struct rim__socket *socket, int error) {
 }
 
 static uint64_t linger_until(const struct rim__socket *socket) {
-    uint64_t linger_ns = socket->options.linger_ns != 0 ? socket->options.linger_ns : RIM_SOCKET_LINGER_NS;
+    uint64_t linger_ns = socket->options->linger_ns != 0 ? socket->options->linger_ns : RIM_SOCKET_LINGER_NS;
     uint64_t now_ns = rim__socket_shard(socket)->now_ns;
     return linger_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + linger_ns;
 }

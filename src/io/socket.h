@@ -25,8 +25,8 @@
  * directions end independently of each other, in any order, within OPEN: these are facts about each direction
  * (output.ended, input.ended), not states, because everything else in OPEN is the same for all four cases.
  *
- *     CLOSING     follows the only safe order: issue nothing more; shutdown; cancel; wait until nothing is in flight;
- *                 close. Before that the number could be reused under an operation.
+ *     CLOSING     follows the only safe order: issue nothing more; where something is in flight, shutdown, cancel, and
+ *                 wait until nothing is; close. Before that the number could be reused under an operation.
  *     LINGERING   the peer was sending to the last: close would answer what is unread with a reset, which can
  *                 overtake our last bytes. So the end is sent, and what comes is dropped, for a short time.
  *     Threads     the shard's own
@@ -38,6 +38,7 @@
 #include "io/input.h"
 #include "io/output.h"
 #include "io/patience.h"
+#include "io/place.h"
 #include "io/service.h"
 #include "io/tls.h"
 
@@ -70,18 +71,18 @@ struct rim__socket {
     bool connecting; /* the error, if one comes, is one of connect */
     bool quiet;      /* the owner is not told: it never heard of the socket, or is cut off as well */
     struct rim__socket *next_push, **push_link; /* in the service's list; link NULL: is not to be pushed */
-    struct rim__patience patience;
+    struct rim__patience *patience;             /* NULL: no time-outs */
     struct rim__output output;
     struct rim__watch self_watch, owner_watch;
-    rim_address local, peer;
+    struct rim__place local, peer;
     struct rim__timer linger;
-    rim_socket_options options;
-    struct rim__dial *dial;          /* for a peer that was given by name; else NULL */
-    struct rim__socket_birth *birth; /* accepted with TLS: of the owner to be spawned; NULL: it was, or is no such */
-    struct rim_msg *farewell;        /* RIM_SOCKET_CLOSED, made beforehand; NULL: sent */
-    struct rim__body *gone;          /* to be released when it is closed; NULL for an outgoing connection */
-    const char *label;               /* of a pipe (pipe.c), "standard output"; NULL: a connection */
-    int flags;                       /* of a pipe: to be set again before the close (F_SETFL); -1: none */
+    const rim_socket_options *options; /* a block of its own, or rim__socket_plain */
+    struct rim__dial *dial;            /* for a peer that was given by name; else NULL */
+    struct rim__socket_birth *birth;   /* accepted with TLS: of the owner to be spawned; NULL: it was, or is no such */
+    struct rim_msg *farewell;          /* RIM_SOCKET_CLOSED, made beforehand; NULL: sent */
+    struct rim__body *gone;            /* to be released when it is closed; NULL for an outgoing connection */
+    const char *label;                 /* of a pipe (pipe.c), "standard output"; NULL: a connection */
+    int flags;                         /* of a pipe: to be set again before the close (F_SETFL); -1: none */
     struct rim__input input; /* last, and no more of its operation than RIM_OP_RECEIVE_SPAN: what is behind it is for
                                 those that send, half a KiB for each connection */
 };
@@ -97,7 +98,8 @@ struct rim__socket_birth {
     const rim_behaviour *owner;
     rim_spawn_options owner_options;
     const void *arg;
-    rim_tls *tls; /* kept by the listener, which outlives this */
+    rim_tls *tls;            /* kept by the listener, which outlives this */
+    struct rim__place local; /* what it is sure to be called, without a path; family 0: the kernel knows */
 };
 extern const rim_behaviour rim__socket_behaviour; /* socket_actor.c */
 
@@ -129,6 +131,15 @@ struct rim__socket *rim__socket_find(const struct rim__service *service, rim_ref
 
 /* What the user gave: 0, or -EINVAL with a text. socket_options.c */
 int rim__socket_check(rim_ctx *ctx, const rim_socket_options *options);
+/* What most have: the defaults. socket_options.c */
+extern const rim_socket_options rim__socket_plain;
+/* Gives it options before it is open; the kernel is not told. 0 or -ENOMEM. socket_options.c */
+int rim__socket_set_options(struct rim__socket *socket, const rim_socket_options *options);
+/* Gives back what it has of its own for names, options and time-outs. socket_options.c */
+void rim__socket_strip(struct rim__socket *socket);
+/* The names of both ends become the socket's; `local`, which has no path, where that is known. 0 or negative.
+   socket_options.c */
+int rim__socket_learn_names(struct rim__socket *socket, const struct rim__place *local);
 /* Makes these the socket's. 0 or negative errno. socket_options.c */
 int rim__socket_tune(struct rim__socket *socket, const rim_socket_options *options);
 

@@ -28,8 +28,8 @@ int rim__socket_raise(struct rim__socket *socket, const struct rim__socket_birth
     rim_connection connection = {
         .socket = socket->self,
         .listener = birth->listener,
-        .local = socket->local,
-        .peer = socket->peer,
+        .local = rim__place_get(&socket->local),
+        .peer = rim__place_get(&socket->peer),
         .arg = birth->arg,
     };
     rim_spawn_options options = birth->owner_options;
@@ -67,7 +67,7 @@ static int adopt(rim_ctx *ctx, struct rim__socket *socket, const struct rim__soc
     }
     int result = rim__service_start(ctx);
     if (result == 0) {
-        result = service->io->ops->names(service->io, socket->fd, &socket->local, &socket->peer);
+        result = rim__socket_learn_names(socket, birth->local.family != 0 ? &birth->local : NULL);
     }
     if (result == 0) {
         result = rim__socket_attach(socket, rim_self(ctx));
@@ -94,8 +94,8 @@ static struct rim__socket *accept_birth(rim_ctx *ctx, const struct rim__socket_b
         give_up(ctx, service, birth);
         return NULL;
     }
-    socket->options = birth->options; /* before its owner's init, which may set others */
-    if (adopt(ctx, socket, birth) != 0) {
+    /* The options before its owner's init, which may set others. */
+    if (rim__socket_set_options(socket, &birth->options) != 0 || adopt(ctx, socket, birth) != 0) {
         rim__socket_discard(socket);
         give_up(ctx, service, birth);
         return NULL;

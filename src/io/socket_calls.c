@@ -356,14 +356,14 @@ int rim_socket_ask(rim_ctx *ctx, rim_ref socket, rim_socket_state *out) {
         return result;
     }
     *out = (rim_socket_state){
-        .local = here->local,
-        .peer = here->peer,
+        .local = rim__place_get(&here->local),
+        .peer = rim__place_get(&here->peer),
         .received = here->input.received,
         .sent = here->output.sent,
         .unsent = here->output.out.bytes,
         .is_open = here->state == RIM_SOCKET_IS_OPEN,
         .is_paused = here->input.paused,
-        .options = here->options,
+        .options = *here->options,
     };
     return 0;
 }

@@ -13,7 +13,8 @@ static void write_text(const struct rim__socket *socket, char *text, size_t size
     if (socket->dial != NULL && socket->connecting) {
         snprintf(peer, sizeof peer, "%s", rim__dial_name(socket->dial));
     } else {
-        rim_address_format(&socket->peer, peer);
+        rim_address address = rim__place_get(&socket->peer);
+        rim_address_format(&address, peer);
     }
     if (socket->error == 0) {
         snprintf(text, size, "connection to %s closed", peer);

@@ -53,11 +53,13 @@ struct rim__uring_slot {
     struct rim__uring_list *list; /* that it is in; NULL: in none */
     struct rim__uring_slot *next, *previous;
     bool timed_out;
-    /* What the kernel reads while the op is with it. */
-    union {
-        struct msghdr message;
-        union rim__sockaddr address;
-    };
+};
+
+/* What an entry of the queue points to, and the kernel reads when the entry is submitted (IORING_FEAT_SUBMIT_STABLE):
+   one for each entry of the queue, and not of each op, of which there may be many more. */
+union rim__uring_frame {
+    struct msghdr message;
+    union rim__sockaddr address;
 };
 
 struct rim__uring_list {
@@ -77,6 +79,7 @@ struct rim__uring {
     struct rim__uring_traits traits;
     struct rim__uring_ring ring;
     struct rim__uring_buffers buffers;
+    union rim__uring_frame *frames; /* by the entry's place in the queue */
 
     int event_fd; /* for those who have no ring; polled for ever, never read */
     bool event_is_armed;
@@ -111,6 +114,10 @@ static inline enum rim__uring_kind rim__uring_kind_of(uint64_t user_data) {
  * submitted first. NULL: the kernel takes none now. driver_uring.c
  */
 struct io_uring_sqe *rim__uring_prepare(struct rim__uring *uring);
+
+static inline union rim__uring_frame *rim__uring_frame(const struct rim__uring *uring, const struct io_uring_sqe *sqe) {
+    return &uring->frames[sqe - uring->ring.queues.sq.sqes];
+}
 
 #define RIM_URING_ENTRIES_DEFAULT 1024u
 

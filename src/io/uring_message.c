@@ -8,13 +8,13 @@
 _Static_assert(sizeof(struct io_uring_recvmsg_out) == RIM_OP_ROOM_HEAD,
                "the kernel's header is what there is room for");
 
-void rim__uring_message_fill(struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
-    const struct rim__op *op = slot->op;
-    slot->message = (struct msghdr){
+void rim__uring_message_fill(const struct rim__uring *uring, const struct rim__op *op, struct io_uring_sqe *sqe) {
+    struct msghdr *message = &rim__uring_frame(uring, sqe)->message;
+    *message = (struct msghdr){
         .msg_namelen = RIM_OP_ROOM_NAME,
         .msg_controllen = op->message.room - RIM_OP_ROOM_MIN,
     };
-    io_uring_prep_recvmsg_multishot(sqe, op->fd, &slot->message, MSG_CMSG_CLOEXEC);
+    io_uring_prep_recvmsg_multishot(sqe, op->fd, message, MSG_CMSG_CLOEXEC);
     io_uring_sqe_set_flags(sqe, IOSQE_BUFFER_SELECT);
     sqe->buf_group = RIM_URING_BUFFER_GROUP;
 }

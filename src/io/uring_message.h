@@ -11,7 +11,7 @@
 
 #include "io/uring.h"
 
-void rim__uring_message_fill(struct rim__uring_slot *slot, struct io_uring_sqe *sqe);
+void rim__uring_message_fill(const struct rim__uring *uring, const struct rim__op *op, struct io_uring_sqe *sqe);
 /* The completion has a body: makes of it what op.h promises. */
 void rim__uring_message_read(struct rim__uring *uring, const struct rim__op *op, struct rim__completion *completion,
                              struct rim__receipt *receipt);

@@ -146,15 +146,15 @@ static void fill_accept(const struct rim__op *op, struct io_uring_sqe *sqe) {
     }
 }
 
-static void fill_send(struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
-    struct rim__op *op = slot->op;
+static void fill_send(const struct rim__uring *uring, const struct rim__op *op, struct io_uring_sqe *sqe) {
     if (rim__unlikely(op->is_plain)) {
         io_uring_prep_writev(sqe, op->fd, op->send.iov, op->send.iov_count, RIM_URING_HERE);
         return;
     }
     if (rim__unlikely(op->send.zero_copy)) {
-        slot->message = (struct msghdr){.msg_iov = op->send.iov, .msg_iovlen = op->send.iov_count};
-        io_uring_prep_sendmsg_zc(sqe, op->fd, &slot->message, MSG_NOSIGNAL);
+        struct msghdr *message = &rim__uring_frame(uring, sqe)->message;
+        *message = (struct msghdr){.msg_iov = op->send.iov, .msg_iovlen = op->send.iov_count};
+        io_uring_prep_sendmsg_zc(sqe, op->fd, message, MSG_NOSIGNAL);
         sqe->ioprio = REPORT_USAGE;
         return;
     }
@@ -164,21 +164,23 @@ static void fill_send(struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
         io_uring_prep_send(sqe, op->fd, op->send.iov[0].iov_base, length, MSG_NOSIGNAL);
         return;
     }
-    slot->message = (struct msghdr){
+    struct msghdr *message = &rim__uring_frame(uring, sqe)->message;
+    *message = (struct msghdr){
         .msg_iov = op->send.iov,
         .msg_iovlen = op->send.iov_count,
         .msg_control = op->send.control,
         .msg_controllen = op->send.control_size,
     };
-    io_uring_prep_sendmsg(sqe, op->fd, &slot->message, MSG_NOSIGNAL);
+    io_uring_prep_sendmsg(sqe, op->fd, message, MSG_NOSIGNAL);
 }
 
-static void fill_connect(struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
-    socklen_t length = rim__address_to_sockaddr(&slot->op->connect.address, &slot->address);
-    io_uring_prep_connect(sqe, slot->op->fd, (const struct sockaddr *)&slot->address, length);
+static void fill_connect(const struct rim__uring *uring, const struct rim__op *op, struct io_uring_sqe *sqe) {
+    union rim__sockaddr *address = &rim__uring_frame(uring, sqe)->address;
+    socklen_t length = rim__address_to_sockaddr(op->connect.address, address);
+    io_uring_prep_connect(sqe, op->fd, &address->any, length);
 }
 
-static void fill(struct rim__uring *uring, struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
+static void fill(const struct rim__uring *uring, const struct rim__uring_slot *slot, struct io_uring_sqe *sqe) {
     switch (slot->op->kind) {
     case RIM_OP_ACCEPT:
         fill_accept(slot->op, sqe);
@@ -187,16 +189,16 @@ static void fill(struct rim__uring *uring, struct rim__uring_slot *slot, struct 
         fill_recv(uring, slot->op, sqe);
         break;
     case RIM_OP_SEND:
-        fill_send(slot, sqe);
+        fill_send(uring, slot->op, sqe);
         break;
     case RIM_OP_READY:
         io_uring_prep_poll_add(sqe, slot->op->fd, rim__outside_to_poll(slot->op->ready.events));
         break;
     case RIM_OP_RECV_MSG:
-        rim__uring_message_fill(slot, sqe);
+        rim__uring_message_fill(uring, slot->op, sqe);
         break;
     case RIM_OP_CONNECT:
-        fill_connect(slot, sqe);
+        fill_connect(uring, slot->op, sqe);
         break;
     case RIM_OP_FILE:
         rim__uring_file_fill(slot->op, sqe);

@@ -302,6 +302,7 @@
     X(socket_connect_times_out)                                                                                        \
     X(socket_address_in_use_and_other_mistakes)                                                                        \
     X(socket_ipv4_ipv6_and_both)                                                                                       \
+    X(socket_both_ends_agree_on_their_names)                                                                           \
     X(socket_connections_are_distributed_as_asked)                                                                     \
     X(socket_one_connection_too_many_is_told)                                                                          \
     X(socket_a_thousand_connections)                                                                                   \

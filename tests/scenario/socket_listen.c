@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Who of the shards gets a connection, how many there may be, and what becomes of them when the listener ends. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "socket_world.h"
@@ -279,4 +280,109 @@ static const rim_behaviour door = {
 void socket_one_connection_too_many_is_told(struct scenario *s) {
     scenario_open_lanes(s);
     socket_world_run(s, &door, s);
+}
+
+/* ---- names ---- */
+
+/* An owner writes what it was told of both ends; the client holds that against what it was told. */
+struct names {
+    uint32_t at; /* of hosts */
+    rim_ref listener, socket;
+    char want[2 * RIM_ADDRESS_TEXT_MAX + 2], got[2 * RIM_ADDRESS_TEXT_MAX + 2];
+    uint32_t size;
+};
+
+static const char *const hosts[] = {"127.0.0.1", "0.0.0.0"};
+
+static void write_names(const rim_address *local, const rim_address *peer, char *text, size_t size) {
+    char one[RIM_ADDRESS_TEXT_MAX], other[RIM_ADDRESS_TEXT_MAX];
+    snprintf(text, size, "%s %s", rim_address_format(local, one), rim_address_format(peer, other));
+}
+
+static rim_verdict teller_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    const rim_connection *connection = arg;
+    char text[2 * RIM_ADDRESS_TEXT_MAX + 2];
+    (void)self;
+    (void)size;
+    write_names(&connection->local, &connection->peer, text, sizeof text);
+    SCENARIO_CHECK(scenario_current(), rim_socket_write(ctx, connection->socket, text, strlen(text)) == 0);
+    return RIM_DONE;
+}
+
+static const rim_behaviour teller = {.name = "teller", .init = teller_init};
+
+static rim_verdict names_next(rim_ctx *ctx, struct names *names) {
+    if (names->at == RIM_COUNT(hosts)) {
+        scenario_done(ctx);
+        return RIM_DONE;
+    }
+    rim_listen_options options = {.host = hosts[names->at], .owner = &teller};
+    names->size = 0;
+    SCENARIO_CHECK(scenario_current(), rim_listen(ctx, &options, &names->listener) == 0);
+    return RIM_DONE;
+}
+
+static rim_verdict names_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    (void)arg;
+    (void)size;
+    return names_next(ctx, self);
+}
+
+static rim_verdict names_listening(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    const rim_listening_event *event = body;
+    struct names *names = self;
+    (void)msg;
+    names->socket = socket_world_connect(ctx, scenario_current(), "127.0.0.1", event->address.port);
+    return RIM_DONE;
+}
+
+static rim_verdict names_open(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    const rim_open_event *event = body;
+    struct names *names = self;
+    (void)ctx;
+    (void)msg;
+    write_names(&event->peer, &event->local, names->want, sizeof names->want);
+    SCENARIO_CHECK(scenario_current(), strncmp(names->want, "127.0.0.1:", 10) == 0);
+    return RIM_DONE;
+}
+
+static rim_verdict names_data(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct names *names = self;
+    uint32_t size = (uint32_t)rim_size(msg);
+    SCENARIO_CHECK(scenario_current(), names->size + size < sizeof names->got);
+    memcpy(names->got + names->size, body, size);
+    names->size += size;
+    if (names->size == strlen(names->want)) {
+        SCENARIO_CHECK(scenario_current(), memcmp(names->got, names->want, names->size) == 0);
+        SCENARIO_CHECK(scenario_current(), rim_socket_close(ctx, names->socket) == 0);
+    }
+    return RIM_DONE;
+}
+
+static rim_verdict names_closed(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct names *names = self;
+    (void)body;
+    (void)msg;
+    SCENARIO_CHECK(scenario_current(), rim_stop(ctx, names->listener) == 0);
+    names->at++;
+    return names_next(ctx, names);
+}
+
+static const rim_handler names_rows[] = {
+    [RIM_LISTENING] = names_listening,
+    [RIM_SOCKET_OPEN] = names_open,
+    [RIM_SOCKET_DATA] = names_data,
+    [RIM_SOCKET_CLOSED] = names_closed,
+};
+
+static const rim_behaviour names_of_both = {
+    .name = "names",
+    .state_size = sizeof(struct names),
+    .on = names_rows,
+    .on_count = RIM_COUNT(names_rows),
+    .init = names_init,
+};
+
+void socket_both_ends_agree_on_their_names(struct scenario *s) {
+    socket_world_run(s, &names_of_both, NULL);
 }

@@ -116,8 +116,9 @@ static void send_many_pieces(const struct rim__uring_traits *traits) {
     CU_ASSERT_EQUAL(io_op_submit(&receive), 0);
     io_op_init(&send, &rig, RIM_OP_SEND, line.connected);
     for (uint32_t i = 0; i < RIM_OP_IOV_MAX; i++) {
-        send.op.send.iov[i] = (struct iovec){.iov_base = piece, .iov_len = 3};
+        send.pieces[i] = (struct iovec){.iov_base = piece, .iov_len = 3};
     }
+    send.op.send.iov = send.pieces;
     send.op.send.iov_count = RIM_OP_IOV_MAX;
     CU_ASSERT_EQUAL(io_op_submit(&send), 0);
     IO_UNTIL(&rig, send.terminals == 1 && receive.bytes == 3 * RIM_OP_IOV_MAX);

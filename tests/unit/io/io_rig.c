@@ -104,13 +104,15 @@ void io_op_cancel(struct io_op *op) {
 
 void io_op_send(struct io_op *op, const void *bytes, size_t size) {
     op->terminals = 0;
-    op->op.send.iov[0] = (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+    op->pieces[0] = (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+    op->op.send.iov = op->pieces;
     op->op.send.iov_count = 1;
     CU_ASSERT_EQUAL(io_op_submit(op), 0);
 }
 
 void io_op_connect(struct io_op *op, const rim_address *address, uint64_t timeout_ns) {
-    op->op.connect.address = *address;
+    op->address = *address;
+    op->op.connect.address = &op->address;
     op->op.connect.deadline_ns = op->rig->driver->ops->now(op->rig->driver) + timeout_ns;
     CU_ASSERT_EQUAL(io_op_submit(op), 0);
 }

@@ -33,6 +33,8 @@ struct io_rig {
 /* An operation and all that became of it. */
 struct io_op {
     struct rim__op op;
+    struct iovec pieces[RIM_OP_IOV_MAX]; /* of a send */
+    rim_address address;                 /* of a connect */
     struct io_rig *rig;
     uint32_t completions, terminals;
     uint32_t starved; /* completions that said -ENOBUFS */
