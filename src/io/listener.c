@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/random.h"
+#include "io/address.h"
 #include "io/refusal.h"
 #include "io/socket.h"
 
@@ -239,6 +240,16 @@ static uint32_t choose(struct rim__listener *listener, int fd) {
     }
 }
 
+/* What a connection's own end is called, where that is the listener's name; else none, and the kernel is asked. A
+   listening descriptor of others' may take connections to any address (IP_TRANSPARENT). */
+static struct rim__place own_place(const struct rim__listener *listener) {
+    const rim_address *address = &listener->address;
+    bool is_known = (address->family == 4 || address->family == 6) && !rim__address_is_any(address);
+    struct rim__place place = {.scope_id = address->scope_id, .port = address->port, .family = address->family};
+    memcpy(place.bytes, address->bytes, sizeof place.bytes);
+    return is_known && !listener->options.adopt ? place : (struct rim__place){0};
+}
+
 static int spawn_socket(struct rim__record *record) {
     struct rim__listener *listener = record->listener;
     struct rim__service *service = listener->service;
@@ -252,6 +263,7 @@ static int spawn_socket(struct rim__record *record) {
         .arg = listener->options.arg,
         .options = listener->options.socket,
         .tls = listener->options.tls,
+        .local = own_place(listener),
     };
     rim_spawn_options options = {
         .place = RIM_ON_SHARD,

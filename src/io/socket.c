@@ -206,8 +206,9 @@ static void begin_closing(struct rim__socket *socket) {
     if (socket->dial != NULL) {
         rim__dial_cancel(socket->dial);
     }
-    if (!was_connecting && !socket->reset) {
-        (void)rim__socket_shut(socket, SHUT_RDWR); /* fails where the peer was faster */
+    bool is_used = socket->input.op.in_flight || rim__output_is_sending(socket);
+    if (is_used && !was_connecting && !socket->reset) { /* else the close, which follows at once, does as much */
+        (void)rim__socket_shut(socket, SHUT_RDWR);      /* fails where the peer was faster */
     }
     rim__input_cancel(socket);
     rim__output_cancel(socket);
