@@ -196,16 +196,19 @@ static void finish(struct rim__lookout *lookout) {
 
 /* ---- messages ---- */
 
-static rim_verdict on_remove(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
-    (void)ctx;
-    struct rim__watching *watch = rim__watch_of(rim__lookout_of(self));
+void rim__watch_drop(struct rim__watching *watch, uint32_t id) {
     const struct rim__disk *disk = watch->queue->disk;
-    uint32_t id;
-    rim__assert(rim_size(msg) == sizeof id);
-    memcpy(&id, body, sizeof id);
     if (disk->ops->watch_remove(disk, watch->queue->handle, (int)id) == 0) {
         rim__watch_mute(watch, id);
     }
+}
+
+static rim_verdict on_remove(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)ctx;
+    uint32_t id;
+    rim__assert(rim_size(msg) == sizeof id);
+    memcpy(&id, body, sizeof id);
+    rim__watch_drop(rim__watch_of(rim__lookout_of(self)), id);
     return RIM_DONE;
 }
 

@@ -48,6 +48,8 @@ static inline struct rim__watching *rim__watch_of(struct rim__lookout *lookout) 
 }
 
 void rim__watch_mute(struct rim__watching *watch, uint32_t id);
+/* Takes it out of the queue; nothing more is told of it. */
+void rim__watch_drop(struct rim__watching *watch, uint32_t id);
 /* watch_add.c */
 rim_verdict rim__watch_on_add(rim_ctx *ctx, void *self, const void *body, rim_msg *msg);
 

@@ -80,6 +80,9 @@ static rim_verdict on_added(rim_ctx *ctx, void *self, uint64_t cookie, int error
     if (error == 0) {
         error = rim_reply(ctx, cookie, RIM_WATCH_ADD, body, sizeof(rim_watch_added));
         text = rim_strerror(error);
+        if (error != 0) { /* nobody knows its id: another try is to find the path free */
+            rim__watch_drop(watch, ((const rim_watch_added *)body)->id);
+        }
     }
     if (error != 0) {
         (void)rim__refuse_saying(ctx, cookie, error, text);

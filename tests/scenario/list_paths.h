@@ -35,6 +35,7 @@
     X(folder_that_is_closed_fails_the_reads_that_wait)                                                                 \
     X(folder_listed_when_the_system_is_cut_off)                                                                        \
     X(paths_are_answered_also_without_memory)                                                                          \
+    X(watch_that_was_not_added_for_want_of_memory_can_be_added_again)                                                  \
     X(tree_is_removed_and_nothing_outside_of_it)                                                                       \
     X(tree_keeps_only_what_may_not_be_removed)                                                                         \
     X(tree_of_any_depth_is_removed)                                                                                    \

@@ -62,6 +62,66 @@ ROLE_ON(customer_go) {
 static const rim_handler customer_on[] = {[GO] = customer_go};
 ROLE(path_customer, customer_on);
 
+/* ---- what has failed is not there ---- */
+
+#define ADDITIONS 1000u /* most of which find the memory that they need */
+
+static struct {
+    rim_ref watch;
+    uint32_t tries, poor;
+} stall;
+
+static rim_verdict add_poorly(rim_ctx *ctx);
+
+static int add(rim_ctx *ctx, rim_outcome on_outcome) {
+    rim_watch_ask add = {.watch = stall.watch,
+                         .path = path_of("."),
+                         .timeout_ns = RIM_MS(100),
+                         .on_outcome = on_outcome};
+    return rim_watch_add(ctx, &add, NULL);
+}
+
+ROLE_OUTCOME(retried) {
+    CHECK(error == 0);
+    return add_poorly(ctx);
+}
+
+ROLE_OUTCOME(added_poorly) {
+    rim_sim_set_faults(rim_system_of(ctx), NULL);
+    CHECK(error == 0 || error == -ENOMEM || error == -ETIMEDOUT); /* without memory even for the news of that */
+    stall.poor += error != 0;
+    return error != 0 && add(ctx, retried) == 0 ? RIM_DONE : add_poorly(ctx);
+}
+
+/* Each time to a new watch. */
+static rim_verdict add_poorly(rim_ctx *ctx) {
+    while (stall.tries++ < ADDITIONS) {
+        (void)rim_watch_close(ctx, stall.watch);
+        rim_sim_set_faults(rim_system_of(ctx), &(rim_sim_options){.no_memory = PER_MILL});
+        if (rim_watch_open(ctx, &stall.watch) == 0 && add(ctx, added_poorly) == 0) {
+            return RIM_DONE;
+        }
+    }
+    rim_sim_set_faults(rim_system_of(ctx), NULL);
+    CHECK(stall.poor > 0);
+    scenario_done(ctx);
+    return RIM_DONE;
+}
+
+ROLE_ON(adder_go) {
+    return add_poorly(ctx);
+}
+static const rim_handler adder_on[] = {[GO] = adder_go};
+ROLE(path_adder, adder_on);
+
+void watch_that_was_not_added_for_want_of_memory_can_be_added_again(struct scenario *s) {
+    if (scenario_is_sim(s)) {
+        memset(&stall, 0, sizeof stall);
+        role_go(s, role_spawn(s, &path_adder, 0, (struct role_cast){.index = 0}));
+        scenario_run(s, ROLE_LIMIT_NS);
+    }
+}
+
 void paths_are_answered_also_without_memory(struct scenario *s) {
     if (scenario_is_sim(s)) {
         memset(&shop, 0, sizeof shop);
