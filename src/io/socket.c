@@ -8,7 +8,8 @@
 #include "base/assert.h"
 #include "io/outside.h"
 
-#define BIT(state) (1u << RIM_SOCKET_IS_##state)
+#define LAST_LOOK_NS RIM_MS(1)
+#define BIT(state)   (1u << RIM_SOCKET_IS_##state)
 
 static const unsigned allowed[] = {
     [RIM_SOCKET_IS_CONNECTING] = BIT(SHAKING) | BIT(OPEN) | BIT(CLOSING),
@@ -228,14 +229,17 @@ void rim__socket_lose(struct rim__socket *socket, int error) {
     begin_closing(socket);
 }
 
-static uint64_t linger_until(const struct rim__socket *socket) {
+/* Not from the tick's clock: where the thread had to wait for its CPU, that is from long before. */
+static void arm_linger(struct rim__socket *socket) {
+    struct rim__shard *shard = rim__socket_shard(socket);
     uint64_t linger_ns = socket->options->linger_ns != 0 ? socket->options->linger_ns : RIM_SOCKET_LINGER_NS;
-    uint64_t now_ns = rim__socket_shard(socket)->now_ns;
-    return linger_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + linger_ns;
+    uint64_t now_ns = shard->driver->ops->now(shard->driver);
+    socket->lingers_on = true;
+    rim__timer_disarm(&shard->timers, &socket->linger);
+    rim__timer_arm(&shard->timers, &socket->linger, linger_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + linger_ns);
 }
 
 void rim__socket_refuse(struct rim__socket *socket, int error) {
-    struct rim__shard *shard = rim__socket_shard(socket);
     if (socket->state >= RIM_SOCKET_IS_FLUSHING) {
         return;
     }
@@ -244,7 +248,7 @@ void rim__socket_refuse(struct rim__socket *socket, int error) {
     rim__output_drop(socket);
     enter(socket, RIM_SOCKET_IS_FLUSHING);
     rim__patience_stop(socket);
-    rim__timer_arm(&shard->timers, &socket->linger, linger_until(socket));
+    arm_linger(socket);
 }
 
 void rim__socket_close(struct rim__socket *socket) {
@@ -295,10 +299,16 @@ static void actor_gone(struct rim__watch *watch, rim_ctx *ctx) {
     rim__socket_settle(socket);
 }
 
+/* What was submitted in the turn that armed it may not have been tried as yet, however late it is: once more, with a
+   poll of the driver in between. */
 static void linger_over(struct rim__shard *shard, struct rim__timer *timer) {
-    (void)shard;
     struct rim__socket *socket = rim__container_of(timer, struct rim__socket, linger);
     rim__assert(socket->state == RIM_SOCKET_IS_LINGERING || socket->state == RIM_SOCKET_IS_FLUSHING);
+    if (socket->lingers_on) {
+        socket->lingers_on = false;
+        rim__timer_arm(&shard->timers, timer, shard->now_ns + LAST_LOOK_NS);
+        return;
+    }
     begin_closing(socket);
     rim__socket_settle(socket);
 }
@@ -330,7 +340,8 @@ static void finish(struct rim__socket *socket) {
 static void flushed(struct rim__socket *socket) {
     const struct rim__input *input = &socket->input;
     struct rim__service *service = socket->service;
-    bool may_be_unread = !input->ended && (input->dropped || !input->op.in_flight);
+    /* Who is refused does not know it yet, and may be writing: closed under that, the peer would hear of a reset. */
+    bool may_be_unread = !input->ended && (socket->error != 0 || input->dropped || !input->op.in_flight);
     if (!may_be_unread || !rim__output_has_spoken(socket) || service->detached || socket->label != NULL) {
         begin_closing(socket);
         return;
@@ -341,8 +352,7 @@ static void flushed(struct rim__socket *socket) {
         (void)service->io->ops->shutdown(service->io, socket->fd, SHUT_WR);
     }
     rim__patience_stop(socket);
-    rim__timer_disarm(&service->shard->timers, &socket->linger);
-    rim__timer_arm(&service->shard->timers, &socket->linger, linger_until(socket));
+    arm_linger(socket);
 }
 
 static void nothing_in_flight(struct rim__socket *socket) {

@@ -69,6 +69,7 @@ struct rim__socket {
     bool busy;       /* counted by rim__ctx_busy */
     bool reset;      /* close so that the peer sees a reset */
     bool connecting; /* the error, if one comes, is one of connect */
+    bool lingers_on; /* its timer has not fired for the first time */
     bool quiet;      /* the owner is not told: it never heard of the socket, or is cut off as well */
     struct rim__socket *next_push, **push_link; /* in the service's list; link NULL: is not to be pushed */
     struct rim__patience *patience;             /* NULL: no time-outs */

@@ -36,6 +36,8 @@
     X(tls_client_may_be_without_a_certificate)                                                                         \
     X(tls_client_without_a_certificate_is_refused)                                                                     \
     X(tls_client_with_a_bad_certificate_is_refused)                                                                    \
+    X(tls_client_that_writes_on_hears_why_it_is_refused)                                                               \
+    X(tls_refusal_is_told_also_without_patience)                                                                       \
     X(tls_garbage_instead_of_a_hello_is_refused)                                                                       \
     X(tls_client_hears_that_the_server_is_plain)                                                                       \
     X(tls_server_waits_for_a_hello_so_long)                                                                            \

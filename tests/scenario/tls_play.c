@@ -111,6 +111,7 @@ static void connect_again(rim_ctx *ctx, struct boss *boss, uint16_t port) {
 static void listen_on(rim_ctx *ctx, rim_listen_options options) {
     rim_ref listener = RIM_NIL;
     options.host = stage.is_unix ? stage.unix_name : "127.0.0.1";
+    options.socket.linger_ns = stage.linger_ns;
     if (stage.slow) {
         options.socket.send_buffer = options.socket.receive_buffer = 65536;
     }
@@ -195,7 +196,7 @@ static rim_verdict on_sent(rim_ctx *ctx, void *self, const void *body, rim_msg *
     const rim_sent_event *event = body;
     if (event->socket == boss->pump.socket) { /* else of a connection that has ended */
         boss->has_left = true;
-        SCENARIO_CHECK(stage.s, event->cookie == stage.total && event->bytes == stage.total);
+        SCENARIO_CHECK(stage.s, event->cookie == stage.total && (event->bytes == stage.total || stage.error != 0));
     }
     return RIM_DONE;
 }
@@ -214,7 +215,7 @@ static rim_verdict on_end(rim_ctx *ctx, void *self, const void *body, rim_msg *m
 
 static void check_end(const struct boss *boss, const rim_closed_event *event) {
     struct scenario *s = stage.s;
-    if (stage.give_up_ns != 0 || (stage.may_reset && event->error == -ECONNRESET)) {
+    if (stage.give_up_ns != 0) {
         return;
     }
     if (event->error != stage.error || (stage.text != NULL && strstr(event->text, stage.text) == NULL)) {

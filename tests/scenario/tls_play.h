@@ -30,6 +30,7 @@ struct tls_play {
     enum tls_ending ending;
     uint32_t rounds;     /* connections, one after the other; 0: one */
     uint64_t timeout_ns; /* of the connect */
+    uint64_t linger_ns;  /* of the server's sockets; 0: the default */
     /* Bytes that the wire does not pass on: it ends, or is silent, or passes something else. */
     bool wire;
     uint64_t cut_at;   /* bytes of the server's after which the wire ends both its sides; 0: never */
@@ -47,10 +48,9 @@ struct tls_play {
     int error;
     const char *text; /* is part of the event's text; NULL: not looked at */
     bool never_open;
-    bool no_owner;  /* no owner was spawned at the server */
-    bool may_reset; /* the end may also be a reset */
-    bool may_fail;  /* also a connect; then another is tried */
-    int failures;   /* of both ends' handshakes; -1: not looked at */
+    bool no_owner; /* no owner was spawned at the server */
+    bool may_fail; /* also a connect; then another is tried */
+    int failures;  /* of both ends' handshakes; -1: not looked at */
     /* Called where the state is known; may be NULL. */
     void (*opened)(rim_ctx *ctx, struct tls_play *play, const rim_tls_state *state);
     void (*accepted)(rim_ctx *ctx, struct tls_play *play, const rim_tls_state *state);

@@ -183,13 +183,40 @@ void tls_client_with_a_bad_certificate_is_refused(struct scenario *s) {
     }
 }
 
+/* The server does not close under what is still to come: that would be a reset, and take the reason with it. */
+void tls_client_that_writes_on_hears_why_it_is_refused(struct scenario *s) {
+    for (int i = 0; i < 5 && tls_papers(s); i++) {
+        struct tls_play play = asking(s, RIM_TLS_VERIFY_REQUIRED);
+        play.total = 4u << 20;
+        play.error = -RIM_ECERTIFICATE;
+        play.text = "tlsv13 alert certificate required";
+        play.no_owner = true;
+        play.failures = 1;
+        tls_play_run(play);
+    }
+}
+
+/* However short the patience is, or however long the thread had to wait for its CPU: the alert is sent first. */
+void tls_refusal_is_told_also_without_patience(struct scenario *s) {
+    if (!scenario_is_sim(s) && tls_papers(s)) { /* there, a send may take longer than any patience */
+        struct tls_play play = asking(s, RIM_TLS_VERIFY_REQUIRED);
+        play.client.newest = RIM_TLS_1_2;
+        play.linger_ns = 1;
+        play.error = -RIM_ETLS;
+        play.text = "handshake failure";
+        play.never_open = play.no_owner = true;
+        play.failures = 2;
+        tls_play_run(play);
+    }
+}
+
 /* ---- who does not speak TLS at all ---- */
 
 /* The server ends; nobody is spawned for that. */
 void tls_garbage_instead_of_a_hello_is_refused(struct scenario *s) {
     if (tls_papers(s)) {
         struct tls_play play = tls_play_plain(s);
-        play.plain_client = play.raw = play.may_reset = true;
+        play.plain_client = play.raw = true;
         play.ending = TLS_WAIT;
         play.total = 5000;
         play.no_owner = true;
