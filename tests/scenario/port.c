@@ -4,14 +4,18 @@
 
 /* ---- sending and receiving ---- */
 
+/* A port's actor has half of its capacity as a mailbox. From three quarters of that on, shards are asked to hold back:
+   the partner's echo would be refused then, and be missing. So fewer are under way. */
+#define CAPACITY  64u
+#define UNDER_WAY (CAPACITY / 2 * 3 / 4 - 1)
+
 static void echo_with(struct scenario *s, uint32_t shard) {
     static struct port_stage stage;
-    rim_port *port = port_stage_set_up(s, &stage, 64, shard);
+    rim_port *port = port_stage_set_up(s, &stage, CAPACITY, shard);
     rim_port_item items[BATCH];
     uint64_t sent = 0, heard = 0;
     while (heard < 2000) {
-        /* As many under way as there is room for everywhere: nobody has to refuse. */
-        while (sent < 2000 && sent - heard < 24) {
+        while (sent < 2000 && sent - heard < UNDER_WAY) {
             port_stage_say(port, stage.partner, ADD, sent++);
         }
         int count = rim_port_receive(port, items, BATCH, WAIT_NS);
