@@ -145,7 +145,7 @@ static void end_across(struct scenario *s, struct ending script, const rim_behav
 void contract_09_drain_of_a_million_messages_loses_none(struct scenario *s) {
     struct ending script = {.word = RIM_WORD_DRAIN,
                             .count = scenario_is_sim(s) ? SOME : MILLION,
-                            .timeout_ns = RIM_SECONDS(20),
+                            .timeout_ns = ROLE_LIMIT_NS,
                             .code = RIM_EXIT_NORMAL};
     end_here(s, script, &ending_victim);
     end_across(s, script, &ending_victim);

@@ -19,7 +19,7 @@
 #include "ringmail.h"
 #include "support/scenario.h"
 
-#define ROLE_LIMIT_NS RIM_SECONDS(60)
+#define ROLE_LIMIT_NS RIM_SECONDS(100)
 
 /* What an actor is told at its birth. */
 struct role_cast {

@@ -16,7 +16,7 @@ void *socket_world_of(const void *arg) {
 }
 
 rim_ref socket_world_connect(rim_ctx *ctx, struct scenario *s, const char *host, uint16_t port) {
-    rim_connect_options options = {.host = host, .port = port, .timeout_ns = RIM_SECONDS(5)};
+    rim_connect_options options = {.host = host, .port = port, .timeout_ns = RIM_SECONDS(60)};
     rim_ref socket = RIM_NIL;
     SCENARIO_CHECK(s, rim_connect(ctx, &options, &socket) == 0);
     return socket;

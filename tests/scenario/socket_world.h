@@ -9,7 +9,7 @@
 #include "ringmail.h"
 #include "support/scenario.h"
 
-#define SOCKET_WORLD_LIMIT_NS RIM_SECONDS(20)
+#define SOCKET_WORLD_LIMIT_NS RIM_SECONDS(100)
 
 /* Spawns the boss on shard 0, with `world` as init's argument, by pointer; and runs. */
 void socket_world_run(struct scenario *s, const rim_behaviour *boss, void *world);

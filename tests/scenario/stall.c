@@ -20,6 +20,7 @@
 #define PATIENCE_NS RIM_SECONDS(30)
 #define LINES_MAX   64u
 #define FLOOD_OF    3000u
+#define RIVALS      12
 
 enum { HOLD = NOBODY, BLOCK, STARVE };
 
@@ -107,9 +108,9 @@ static void *burn(void *arg) {
     return NULL;
 }
 
-/* A rival with a better right gets the CPU. */
+/* Rivals take the CPU most of the time: as many turns of theirs for one of this thread's, on a busy machine too. */
 ROLE_ON(starve) {
-    pthread_t rival;
+    pthread_t rivals[RIVALS];
     cpu_set_t usable, one;
     uint64_t start_ns = clock_now();
     (void)sched_getaffinity(0, sizeof usable, &usable);
@@ -120,15 +121,18 @@ ROLE_ON(starve) {
         }
     }
     CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
-    CHECK(pthread_create(&rival, NULL, burn, NULL) == 0); /* on the same CPU */
-    CHECK(sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0}) == 0);
+    for (int i = 0; i < RIVALS; i++) {
+        CHECK(pthread_create(&rivals[i], NULL, burn, NULL) == 0); /* on the same CPU */
+    }
     rim_stats stats;
     do {
         stats = stats_now();
     } while (stats.starved == 0 && stats.stalls == 0 && clock_now() - start_ns < PATIENCE_NS);
     atomic_store(&kennel.over, true);
     CHECK(stats.starved == 1 && stats.stalls == 0);
-    CHECK(pthread_join(rival, NULL) == 0);
+    for (int i = 0; i < RIVALS; i++) {
+        CHECK(pthread_join(rivals[i], NULL) == 0);
+    }
     atomic_fetch_add(&kennel.turns, 1);
     return RIM_DONE;
 }

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STOP_NS     RIM_SECONDS(30)
+#define STOP_NS     RIM_SECONDS(100)
 #define STEPPED_MAX 64u
 
 struct scenario {

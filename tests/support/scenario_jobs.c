@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PROCESS_SECONDS 120u
+#define PROCESS_SECONDS 300u
 
 static void count_result(struct scenario_jobs *jobs, const struct scenario_job *job, bool ok) {
     *(ok ? &jobs->passed : &jobs->failed) += 1;
