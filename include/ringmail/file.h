@@ -82,7 +82,9 @@ typedef struct rim_file_result {
 
 /*
  * Reads up to `size` bytes (at least 1). The outcome's body is the bytes, rim_size(msg) of them: fewer than asked for
- * at the end of the file, 0 behind it. No copy: the kernel fills the body.
+ * at the end of the file, 0 behind it. No copy: the kernel fills the body, of which rim_msg_view makes several, if that
+ * is what is wanted (rim_take first). A read that may wait for ever, of a FIFO or a terminal, is for pipe.h: here it
+ * holds up the closing.
  */
 RIM_API RIM_MUST_CHECK int rim_file_read(rim_ctx *ctx, const rim_file_ask *ask, size_t size, rim_token *out);
 /* The same, but all `size` bytes or an error: -ENODATA if the file ends before. */

@@ -24,6 +24,7 @@ extern "C" {
     X(short_read, "a receive gets less than there is")                                                                 \
     X(short_write, "a send takes less than it is given")                                                               \
     X(reset, "a connection is reset at a send or a receive")                                                           \
+    X(interrupted, "an operation of a socket or a file ends before it has done anything (EINTR)")                      \
     X(drop_more, "a multishot operation ends early and must be armed again")                                           \
     X(no_buffers, "a receive finds no buffer; a send from where its bytes lie finds none either")                      \
     X(accept_error, "an accept fails (ECONNABORTED, EMFILE)")                                                          \

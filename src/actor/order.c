@@ -38,7 +38,7 @@ static void describe(const rim_ctx *ctx, char text[RIM_PROBE_TEXT]) {
         }
     }
     if (ctx->busy > 0) {
-        snprintf(text, RIM_PROBE_TEXT, "%lld sockets with bytes unwritten", (long long)ctx->busy);
+        snprintf(text, RIM_PROBE_TEXT, "%lld sockets, files or others with something to end", (long long)ctx->busy);
     }
 }
 

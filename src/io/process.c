@@ -196,7 +196,8 @@ static int check(rim_ctx *ctx, const rim_process_options *options) {
 }
 
 static int explain(rim_ctx *ctx, const rim_process_options *options, int error) {
-    return rim__ctx_error(ctx, error, "process %s: %s", options->program, rim_strerror(error));
+    const char *in = options->folder != NULL ? " in " : "", *folder = options->folder != NULL ? options->folder : "";
+    return rim__ctx_error(ctx, error, "process %s%s%s: %s", options->program, in, folder, rim_strerror(error));
 }
 
 /* All of them, or none: then the descriptors are closed. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "io/refusal.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -37,13 +38,14 @@ static void send_rest(struct refusal *refusal) {
 
 static void sent(struct rim__op *op, const struct rim__completion *completion) {
     struct refusal *refusal = rim__container_of(op, struct refusal, op);
-    if (completion->result <= 0 || refusal->service->detached) {
+    int32_t moved = completion->result != -EINTR ? completion->result : 0;
+    if (moved < 0 || completion->result == 0 || refusal->service->detached) {
         end(refusal);
         return;
     }
     struct iovec *rest = &refusal->rest;
-    rest->iov_base = (char *)rest->iov_base + completion->result;
-    rest->iov_len -= (size_t)completion->result;
+    rest->iov_base = (char *)rest->iov_base + moved;
+    rest->iov_len -= (size_t)moved;
     send_rest(refusal);
 }
 

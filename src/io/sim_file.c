@@ -61,7 +61,13 @@ static void fire(const struct rim__sim_event *event) {
     rim__assert(flight->sum == sum_of(flight->op));
     bool is_map = flight->op->kind == RIM_OP_MAP;
     struct rim__sim *sim = flight->owner->sim;
-    flight->result = is_map ? rim__sim_map_perform(sim, flight->op) : rim__sim_disk_perform(sim, flight->op);
+    if (is_map) {
+        flight->result = rim__sim_map_perform(sim, flight->op);
+    } else if (rim__sim_strikes(sim, RIM_FAULT_interrupted)) {
+        flight->result = -EINTR;
+    } else {
+        flight->result = rim__sim_disk_perform(sim, flight->op);
+    }
     make_ready(flight);
 }
 

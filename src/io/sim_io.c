@@ -250,7 +250,18 @@ static bool perform_ready(struct rim__sim_flight *flight, struct rim__completion
     return events != 0 && finish_with(out, (int32_t)events);
 }
 
+/* A connect goes on by itself, and what a socket is ready for is asked without waiting. */
+static bool is_interrupted(struct rim__sim_flight *flight) {
+    return flight->kind != RIM_OP_CONNECT && flight->kind != RIM_OP_READY &&
+           rim__sim_strikes(flight->owner->sim, RIM_FAULT_interrupted);
+}
+
 bool rim__sim_io_perform(struct rim__sim_flight *flight, struct rim__completion *out) {
+    if (is_interrupted(flight)) {
+        bool has_notice = flight->kind == RIM_OP_SEND && flight->op->send.zero_copy; /* of an error, too */
+        *out = (struct rim__completion){.result = -EINTR, .more = has_notice};
+        return true;
+    }
     switch (flight->kind) {
     case RIM_OP_ACCEPT:
         return perform_accept(flight, out);

@@ -345,21 +345,108 @@ void file_that_was_read_often_lets_go_of_its_locks(struct scenario *s) {
     CHECK(hall.closed == 1 && hall.outcomes == 8 * PAGES);
 }
 
-/* ---- words ---- */
+/* ---- interrupted ---- */
 
-ROLE_OUTCOME(timed_out) {
-    char text[300];
-    snprintf(text, sizeof text, "%s: timed out", hall.path);
-    CHECK(error == -ETIMEDOUT && strcmp(rim_error_text(ctx), text) == 0);
+ROLE_OUTCOME(interrupted_read) {
+    CHECK(error == 0 && rim_size(msg) == sizeof hall.pages && is_right(0, body, sizeof hall.pages));
     scenario_done(ctx);
     return RIM_DONE;
 }
 
-ROLE_OUTCOME(not_written) {
-    CHECK(error == -EBADF && strstr(rim_error_text(ctx), hall.path) != NULL);
+ROLE_OUTCOME(interrupted_written) {
+    CHECK(error == 0 && ((const rim_file_result *)body)->bytes == sizeof hall.pages);
+    rim_file_ask ask = ask_of(0, interrupted_read, 0);
+    CHECK(rim_file_read_exact(ctx, &ask, sizeof hall.pages, NULL) == 0);
+    return RIM_DONE;
+}
+
+/* From the opening on half of what is asked of the disk ends with EINTR; of a kernel's, nothing does. */
+ROLE_ON(interrupted_go) {
+    if (scenario_is_sim(scenario_current())) {
+        rim_sim_set_faults(rim_system_of(ctx), &(rim_sim_options){.interrupted = 500, .file_short = 500});
+    }
+    open_file(ctx);
+    fill(ctx, interrupted_written);
+    return RIM_DONE;
+}
+static const rim_handler interrupted_on[] = {[GO] = interrupted_go};
+ROLE(file_interrupted, interrupted_on);
+
+void file_call_that_is_interrupted_goes_on(struct scenario *s) {
+    run(s, &file_interrupted, "interrupted");
+}
+
+/* ---- one read, several messages ---- */
+
+#define HEAD   100u
+#define MIDDLE (3 * PAGE)
+
+static rim_msg *parts[3];
+
+/* They lie in what was read, and outlive it. */
+ROLE_OUTCOME(parted) {
+    const char *bytes = body;
+    rim_msg *whole = rim_take(ctx, msg);
+    CHECK(error == 0 && whole != NULL && rim_body(whole) == body);
+    parts[0] = rim_msg_view(ctx, GO, bytes, HEAD, whole); /* few bytes: a copy */
+    parts[1] = rim_msg_view(ctx, GO, bytes + HEAD, MIDDLE, whole);
+    parts[2] = rim_msg_view(ctx, GO, bytes + HEAD + MIDDLE, PAGE, whole);
+    CHECK(rim_body(parts[1]) == bytes + HEAD && rim_body(parts[2]) == bytes + HEAD + MIDDLE);
+    rim_msg_free(ctx, whole);
+    CHECK(is_right(0, rim_body(parts[0]), HEAD) && is_right(HEAD, rim_body(parts[1]), MIDDLE));
+    rim_msg_free(ctx, parts[0]);
+    rim_msg_free(ctx, parts[1]);
+    CHECK(rim_size(parts[2]) == PAGE && is_right(HEAD + MIDDLE, rim_body(parts[2]), PAGE));
+    rim_msg_free(ctx, parts[2]);
+    scenario_done(ctx);
+    return RIM_DONE;
+}
+
+ROLE_OUTCOME(parted_written) {
+    CHECK(error == 0);
+    rim_file_ask ask = ask_of(0, parted, 0);
+    CHECK(rim_file_read_exact(ctx, &ask, HEAD + MIDDLE + PAGE, NULL) == 0);
+    return RIM_DONE;
+}
+
+ROLE_ON(parted_go) {
+    open_file(ctx);
+    fill(ctx, parted_written);
+    return RIM_DONE;
+}
+static const rim_handler parted_on[] = {[GO] = parted_go};
+ROLE(file_parted, parted_on);
+
+void file_read_is_parted_without_a_copy(struct scenario *s) {
+    run(s, &file_parted, "parted");
+}
+
+/* ---- words ---- */
+
+static void sync_in_no_time(rim_ctx *ctx);
+
+/* It may have been quicker than the clock. */
+ROLE_OUTCOME(timed_out) {
+    char text[300];
+    snprintf(text, sizeof text, "%s: timed out", hall.path);
+    CHECK(error == 0 || (error == -ETIMEDOUT && strcmp(rim_error_text(ctx), text) == 0));
+    if (error == 0) {
+        sync_in_no_time(ctx);
+    } else {
+        scenario_done(ctx);
+    }
+    return RIM_DONE;
+}
+
+static void sync_in_no_time(rim_ctx *ctx) {
     rim_file_ask ask = ask_of(0, timed_out, 0);
     ask.timeout_ns = 1;
     CHECK(rim_file_sync(ctx, &ask, false, NULL) == 0);
+}
+
+ROLE_OUTCOME(not_written) {
+    CHECK(error == -EBADF && strstr(rim_error_text(ctx), hall.path) != NULL);
+    sync_in_no_time(ctx);
     return RIM_DONE;
 }
 

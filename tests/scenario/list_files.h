@@ -30,7 +30,9 @@
     X(file_read_directly_is_read_at_any_place)                                                                         \
     X(file_read_directly_from_another_shard)                                                                           \
     X(file_written_directly_says_the_alignment)                                                                        \
-    X(file_call_that_times_out_names_the_path)                                                                 \
+    X(file_call_that_is_interrupted_goes_on)                                                                           \
+    X(file_read_is_parted_without_a_copy)                                                                              \
+    X(file_call_that_times_out_names_the_path)                                                                         \
     X(file_reads_end_with_their_asker)                                                                                 \
     X(file_that_is_stopped_waits_for_what_it_does)                                                                     \
     X(file_takes_only_so_many_calls_at_once)                                                                           \

@@ -14,6 +14,7 @@
     X(signal_mistakes_are_told)                                                                                        \
     X(pipe_carries_bytes_in_order_to_the_end)                                                                          \
     X(pipe_that_nobody_reads_holds_its_writer_back)                                                                    \
+    X(pipe_that_is_interrupted_goes_on)                                                                                \
     X(pipe_without_a_reader_breaks_with_a_write)                                                                       \
     X(pipe_has_one_way_only)                                                                                           \
     X(pipe_by_its_path_is_a_fifo)                                                                                      \

@@ -420,7 +420,7 @@ ROLE_OUTCOME(words_outcome) {
         expect_late(ctx, cookie == 0 ? path_of(".") : shown);
     }
     if (++words.outcomes == 3) {
-        CHECK(words.late == 3 || !scenario_is_sim(scenario_current()));
+        CHECK(words.late > 0 || !scenario_is_sim(scenario_current()));
         scenario_done(ctx);
     }
     return RIM_DONE;

@@ -57,6 +57,30 @@ void pipe_that_nobody_reads_holds_its_writer_back(struct scenario *s) {
     SCENARIO_CHECK(s, tube.read == 4 * TUBE_TOTAL && tube.pump.refusals > 0);
 }
 
+/* ---- interrupted ---- */
+
+static rim_verdict interrupted_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {
+    if (scenario_is_sim(scenario_current())) {
+        rim_sim_set_faults(rim_system_of(ctx), &(rim_sim_options){.interrupted = 500});
+    }
+    return pumper_init(ctx, self, arg, size);
+}
+
+static const rim_behaviour interrupted = {
+    .name = "interrupted",
+    .state_size = sizeof(struct tube *),
+    .on = pumper_rows,
+    .on_count = RIM_COUNT(pumper_rows),
+    .init = interrupted_init,
+};
+
+void pipe_that_is_interrupted_goes_on(struct scenario *s) {
+    static struct tube tube;
+    tube = (struct tube){.is_over = false};
+    tube_run(s, &interrupted, &tube);
+    SCENARIO_CHECK(s, tube.read == TUBE_TOTAL && tube.has_ended);
+}
+
 /* ---- the reader goes first ---- */
 
 static rim_verdict breaker_init(rim_ctx *ctx, void *self, const void *arg, size_t size) {

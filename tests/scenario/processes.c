@@ -495,6 +495,8 @@ static void try_for_real(rim_ctx *ctx) {
     struct rlimit limit;
     CHECK(try_start(ctx, (rim_process_options){.program = "/etc/passwd"}) == -EACCES);
     CHECK(try_start(ctx, (rim_process_options){.program = "true", .folder = "/no/such/folder"}) == -ENOENT);
+    CHECK(strncmp(rim_error_text(ctx), "process true in /no/such/folder: ", 33) == 0 ||
+          scenario_is_sim(scenario_current()));
     CHECK(try_start(ctx, (rim_process_options){.program = "true", .output = bad}) == -EBADF);
     CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     struct rlimit low = {.rlim_cur = 1, .rlim_max = limit.rlim_max};

@@ -78,6 +78,7 @@ static const rim_sim_options mild = {
     .short_read = 200,
     .short_write = 200,
     .file_short = 200,
+    .interrupted = 50,
     .drop_more = 50,
     .no_buffers = 30,
     .lane_full = 20,
