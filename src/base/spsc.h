@@ -84,6 +84,11 @@ static inline bool rim__spsc_is_empty(const struct rim__spsc *spsc) {
     return ck_pr_load_uint(&spsc->ring.p_tail) == spsc->ring.c_head;
 }
 
+/* For the one that pushes: whether all that was pushed has been popped. */
+static inline bool rim__spsc_is_taken(const struct rim__spsc *spsc) {
+    return ck_pr_load_uint(&spsc->ring.c_head) == spsc->ring.p_tail;
+}
+
 /* For the one that pops, while it waits: the line of the slot that is filled next. It comes along with the index then,
    instead of after it. */
 static inline void rim__spsc_prepare_pop(const struct rim__spsc *spsc) {

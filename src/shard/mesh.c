@@ -12,49 +12,6 @@
 #define BELL_SKIPS_MAX 16u  /* drains of the hot lane before the bell is looked at */
 #define RING_EVERY     4u   /* parcels pushed within one tick before the receiver is told */
 
-int rim__mesh_init(struct rim__mesh *mesh, uint32_t shards, uint32_t parcels) {
-    *mesh = (struct rim__mesh){.parcels_max = parcels, .groups = (shards + 63) / 64};
-    mesh->outlets = calloc(shards, sizeof *mesh->outlets);
-    mesh->inbound = calloc(shards, sizeof(struct rim__lane *));
-    return mesh->outlets == NULL || mesh->inbound == NULL ? -ENOMEM : 0;
-}
-
-static void free_lane(struct rim__outlet *outlet) {
-    struct rim__parcel *parcel;
-    while ((parcel = rim__spsc_pop(&outlet->lane->home)) != NULL) {
-        free(parcel);
-    }
-    while ((parcel = rim__spsc_pop(&outlet->lane->out)) != NULL) {
-        free(parcel);
-    }
-    while (outlet->free_count > 0) {
-        free(outlet->free[--outlet->free_count]);
-    }
-    free(outlet->free);
-    free(outlet->open);
-    rim__spsc_finish(&outlet->lane->out);
-    rim__spsc_finish(&outlet->lane->home);
-    free(outlet->lane);
-}
-
-void rim__mesh_finish(struct rim__shard *shard) {
-    struct rim__mesh *mesh = &shard->mesh;
-    for (uint32_t i = 0; mesh->outlets != NULL && i < shard->count; i++) {
-        if (mesh->outlets[i].lane != NULL) {
-            free_lane(&mesh->outlets[i]);
-        }
-    }
-    while (mesh->done != NULL) { /* what was put aside after the last flush */
-        struct rim__parcel *parcel = mesh->done;
-        mesh->done = parcel->next;
-        free(parcel);
-    }
-    free(mesh->outlets);
-    free(mesh->inbound);
-    mesh->outlets = NULL;
-    mesh->inbound = NULL;
-}
-
 static rim__cold int make_lane(struct rim__mesh *mesh, struct rim__outlet *outlet) {
     struct rim__lane *lane = aligned_alloc(RIM_CACHE_LINE, sizeof *lane);
     outlet->free = calloc(mesh->parcels_max, sizeof(struct rim__parcel *));
@@ -420,6 +377,39 @@ static bool is_hot_full(const struct rim__mesh *mesh) {
     return !rim__spsc_is_empty(&mesh->hot->out);
 }
 
+/* The bell is rung for this parcel alone: whoever waits for it waits now. */
+static void push_early(struct rim__shard *shard, struct rim__outlet *outlet) {
+    uint32_t to = (uint32_t)(outlet - shard->mesh.outlets);
+    push_open(shard, outlet, to);
+    if (outlet->unrung > 0) {
+        outlet->unrung = 0;
+        ring(shard, to);
+    }
+    make_ready(shard, outlet);
+}
+
+void rim__mesh_hasten(struct rim__shard *shard) {
+    struct rim__mesh *mesh = &shard->mesh;
+    struct rim__outlet *outlet = mesh->early != NULL ? mesh->early : mesh->dirty;
+    if (outlet == NULL) {
+        return;
+    }
+    mesh->early = outlet->next_dirty;
+    bool is_plain = outlet->open != NULL && outlet->open->count > 0 && outlet->backlog == NULL;
+    if (is_plain && rim__spsc_is_taken(&((struct rim__lane *)outlet->lane)->out)) {
+        push_early(shard, outlet);
+    }
+}
+
+void rim__mesh_glance(struct rim__shard *shard) {
+    struct rim__mesh *mesh = &shard->mesh;
+    struct rim__parcel *parcel = is_hot_full(mesh) ? rim__spsc_pop(&mesh->hot->out) : NULL;
+    if (parcel != NULL) {
+        shard->news_ns = shard->now_ns;
+        deliver_parcel(shard, parcel);
+    }
+}
+
 /* The lanes that have news: by a look into the hot one, or by the bell, which is put off for some drains at most. */
 static void gather_news(struct rim__shard *shard) {
     struct rim__mesh *mesh = &shard->mesh;
@@ -465,7 +455,7 @@ void rim__mesh_drain(struct rim__shard *shard) {
 void rim__mesh_flush(struct rim__shard *shard) {
     struct rim__mesh *mesh = &shard->mesh;
     struct rim__outlet *outlet = mesh->dirty;
-    mesh->dirty = NULL; /* what is marked meanwhile waits for the next flush */
+    mesh->dirty = mesh->early = NULL; /* what is marked meanwhile waits for the next flush */
     for (struct rim__outlet *next; outlet != NULL; outlet = next) {
         next = outlet->next_dirty;
         flush_outlet(shard, outlet);

@@ -90,6 +90,7 @@ struct rim__outlet {
 struct rim__mesh {
     struct rim__outlet *outlets;  /* by peer */
     struct rim__outlet *dirty;    /* those that flush has to visit */
+    struct rim__outlet *early;    /* of those, the next one to be looked at before the flush; NULL: the first */
     struct rim__bell_news news;   /* lanes to drain; our own copy of the bell */
     uint32_t groups;              /* words of news.lanes in use */
     struct rim__lane **inbound;   /* by peer: the lanes to us, as far as known. The peers' outlets name them too, but
@@ -149,6 +150,16 @@ void rim__mesh_drain(struct rim__shard *shard);
 bool rim__mesh_has_news(const struct rim__shard *shard, bool ask_bell);
 /* Marks the bell PARKED for a sleep. False: there is news, the next drain takes it. */
 bool rim__mesh_park(struct rim__shard *shard);
+/*
+ * Between turns, now and then: the open parcel of one dirty outlet, of another one each time, goes to its lane at once,
+ * if that lane is empty: then its receiver has nothing more from here, and may have nothing to do. While it has, what
+ * is sent gathers in the parcel. So where many are under way, they do not all wait for the last of this tick, and
+ * then for the last of the other's: two shards would work by turns.
+ */
+void rim__mesh_hasten(struct rim__shard *shard);
+/* Between turns, in a tick that lasts: one parcel of the lane that had news last goes to shard->deliver, if there is
+   one. The bell keeps its bit: a later drain finds nothing left to do. */
+void rim__mesh_glance(struct rim__shard *shard);
 /* The tick: open parcels go to their lanes, bells are rung, and done parcels go home. */
 void rim__mesh_flush(struct rim__shard *shard);
 /* Takes in every parcel that has come home: for exact counts. */

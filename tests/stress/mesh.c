@@ -143,6 +143,10 @@ static void run(struct rim__shard *shard, struct rim__task *task) {
     if (again) {
         make_ready(self);
     }
+    if (rim__random_below(&self->random, 4) == 0) { /* more often than between turns */
+        rim__mesh_hasten(shard);
+        rim__mesh_glance(shard);
+    }
 }
 
 static void take_turns(struct rim__shard *shard) {
