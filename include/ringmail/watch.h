@@ -79,8 +79,8 @@ typedef struct rim_watch_added {
 /*
  * Watches one more path. While the path is looked up no changes are told, also of others: a disk that does not answer
  * wants a watch of its own. Errors: -ENOENT, -EACCES, -ENOTDIR, -ELOOP, -EEXIST (it is watched already, by this or
- * another name), -ENOSPC (too many paths: fs.inotify.max_user_watches); the text names the path. 0, or the codes of
- * rim_request, -EINVAL, -ENAMETOOLONG.
+ * another name), -ENOSPC (too many paths: fs.inotify.max_user_watches); the text names the path, but where it timed
+ * out. 0, or the codes of rim_request, -EINVAL, -ENAMETOOLONG.
  */
 RIM_API RIM_MUST_CHECK int rim_watch_add(rim_ctx *ctx, const rim_watch_ask *ask, rim_token *out);
 /* No more of this path. 0, or the codes of rim_send. */

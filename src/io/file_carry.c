@@ -61,6 +61,16 @@ static rim_verdict fail(rim_ctx *ctx, struct carrier *self, int error, const cha
     return RIM_STOP;
 }
 
+static rim_verdict fail_at_source(rim_ctx *ctx, struct carrier *self, int error, const char *text) {
+    return fail(ctx, self, error, error == -RIM_EDOWN ? "the file was closed before all of it had gone" : text);
+}
+
+static rim_verdict fail_at_sink(rim_ctx *ctx, struct carrier *self, int error, const char *text) {
+    const char *gone =
+        self->load.is_socket ? "send a file: the socket is closed" : "copy a file: the one that is written was closed";
+    return fail(ctx, self, error, error == -RIM_EDOWN ? gone : text);
+}
+
 static rim_verdict finish(rim_ctx *ctx, struct carrier *self) {
     rim_file_result result = {.offset = self->load.offset, .bytes = self->moved};
     int error = rim_reply(ctx, self->asked, CARRY, &result, sizeof result);
@@ -93,7 +103,7 @@ static rim_verdict on_written(rim_ctx *ctx, void *state, uint64_t cookie, int er
     (void)msg;
     struct carrier *self = state;
     if (error != 0) {
-        return fail(ctx, self, error, rim_error_text(ctx));
+        return fail_at_sink(ctx, self, error, rim_error_text(ctx));
     }
     has_moved(self, cookie);
     return pump(ctx, self);
@@ -155,7 +165,7 @@ static rim_verdict on_read(rim_ctx *ctx, void *state, uint64_t cookie, int error
     struct carrier *self = state;
     self->reading = false;
     if (error != 0) {
-        return fail(ctx, self, error, rim_error_text(ctx));
+        return fail_at_source(ctx, self, error, rim_error_text(ctx));
     }
     size_t size = rim_size(msg);
     self->read_at += size;
@@ -250,7 +260,7 @@ static rim_verdict pump(rim_ctx *ctx, struct carrier *self) {
         return RIM_DONE;
     }
     if (is_stuck(self) && !hand_on(ctx, self, &error) && error != 0) {
-        return fail(ctx, self, error, rim_strerror(error));
+        return fail_at_sink(ctx, self, error, rim_strerror(error));
     }
     /* One at a time while the kernel may yet take it over, which it can when nothing else is on its way. */
     uint32_t most = self->no_range ? PIECES_MAX : 1;
@@ -258,7 +268,7 @@ static rim_verdict pump(rim_ctx *ctx, struct carrier *self) {
         error = read_next(ctx, self);
     }
     if (error != 0) {
-        return fail(ctx, self, error, rim_strerror(error));
+        return fail_at_source(ctx, self, error, rim_strerror(error));
     }
     bool is_over = self->left == 0 && !self->reading && !is_stuck(self) && self->moving == 0;
     return is_over ? finish(ctx, self) : RIM_DONE;
@@ -313,7 +323,7 @@ static rim_verdict on_room(rim_ctx *ctx, void *state, const void *body, rim_msg 
 static rim_verdict on_down(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     (void)body;
     (void)msg;
-    return fail(ctx, state, -RIM_EDOWN, "send a file: the socket is closed");
+    return fail_at_sink(ctx, state, -RIM_EDOWN, NULL);
 }
 
 /* The asker has had its timeout. */

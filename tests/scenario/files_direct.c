@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "file_play.h"
 
@@ -419,6 +420,57 @@ ROLE(file_parted, parted_on);
 
 void file_read_is_parted_without_a_copy(struct scenario *s) {
     run(s, &file_parted, "parted");
+}
+
+/* ---- closed while it is copied ---- */
+
+static rim_ref twin;
+
+ROLE_OUTCOME(torn) {
+    const char *text = rim_error_text(ctx);
+    CHECK(error == 0 || error == -RIM_EDOWN);
+    CHECK(error == 0 || strcmp(text, "the file was closed before all of it had gone") == 0 ||
+          strcmp(text, "copy a file: the one that is written was closed") == 0);
+    hall.outcomes++;
+    hall.errors += error != 0;
+    if (hall.outcomes == 2) {
+        CHECK(hall.errors > 0);
+        scenario_done(ctx);
+    }
+    return RIM_DONE;
+}
+
+/* The second begins when the files are no more. */
+ROLE_OUTCOME(torn_written) {
+    CHECK(error == 0);
+    rim_file_ask ask = ask_of(0, torn, 0);
+    CHECK(rim_file_copy(ctx, &ask, twin, 0, UINT64_MAX, NULL) == 0);
+    CHECK(rim_file_close(ctx, hall.file) == 0);
+    return RIM_DONE;
+}
+
+ROLE_ON(torn_closed) {
+    rim_file_ask ask = ask_of(0, torn, 0);
+    CHECK(rim_file_copy(ctx, &ask, twin, 0, UINT64_MAX, NULL) == 0);
+    return RIM_DONE;
+}
+
+ROLE_ON(torn_go) {
+    char path[136];
+    open_file(ctx);
+    snprintf(path, sizeof path, "%s-twin", hall.path);
+    CHECK(rim_file_open(ctx, &(rim_file_options){.path = path, .flags = O_RDWR | O_CREAT}, &twin) == 0);
+    fill(ctx, torn_written);
+    return RIM_DONE;
+}
+static const rim_handler torn_on[] = {[GO] = torn_go, [RIM_FILE_CLOSED] = torn_closed};
+ROLE(file_torn, torn_on);
+
+void file_that_is_closed_while_it_is_copied_says_so(struct scenario *s) {
+    char path[136];
+    run(s, &file_torn, "torn");
+    snprintf(path, sizeof path, "%s-twin", hall.path);
+    CHECK(scenario_is_sim(s) || unlink(path) == 0);
 }
 
 /* ---- words ---- */

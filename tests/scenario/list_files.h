@@ -32,6 +32,7 @@
     X(file_written_directly_says_the_alignment)                                                                        \
     X(file_call_that_is_interrupted_goes_on)                                                                           \
     X(file_read_is_parted_without_a_copy)                                                                              \
+    X(file_that_is_closed_while_it_is_copied_says_so)                                                                  \
     X(file_call_that_times_out_names_the_path)                                                                         \
     X(file_reads_end_with_their_asker)                                                                                 \
     X(file_that_is_stopped_waits_for_what_it_does)                                                                     \
