@@ -38,14 +38,22 @@ typedef struct rim_pipeline_limits {
 /* A reply's place in the order; numbers count up from 1. */
 typedef uint64_t rim_pipeline_place;
 
+/* Private: a reply that is not out. */
+struct rim__place {
+    struct rim__part *parts, **last; /* what waits; `last` is meaningless while nothing does: places move */
+    size_t request_bytes;
+    bool ended, muted;
+};
+
 /* Private, but for its size. */
 typedef struct rim_pipeline {
     rim_ref socket;
     rim_pipeline_limits limits;
-    struct rim__place *places;
-    rim_pipeline_place first; /* the oldest */
+    struct rim__place *places; /* NULL: there is `own` alone */
+    struct rim__place own;     /* enough where no request follows before the reply to another is out */
+    rim_pipeline_place first;  /* the oldest */
     uint32_t count;
-    uint32_t room;        /* a power of two, or 0 */
+    uint32_t room;        /* a power of two */
     size_t request_bytes; /* of the places */
     size_t reply_bytes;   /* that wait in the places */
     rim_buffer out;       /* whose turn has come */

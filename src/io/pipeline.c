@@ -12,20 +12,14 @@
 #define COPY_MAX   1024u /* smaller messages are copied into the buffer, and go with what is around them */
 
 /* A piece of a reply that waits for its turn: a message, or bytes behind the struct. */
-struct part {
-    struct part *next;
+struct rim__part {
+    struct rim__part *next;
     rim_msg *msg;
     size_t size;
 };
 
-struct rim__place {
-    struct part *parts, **last; /* `last` is meaningless while there are none: places move */
-    size_t request_bytes;
-    bool ended, muted;
-};
-
 void rim_pipeline_init(rim_pipeline *pipeline, rim_ref socket, const rim_pipeline_limits *limits) {
-    *pipeline = (rim_pipeline){.socket = socket, .first = 1};
+    *pipeline = (rim_pipeline){.socket = socket, .first = 1, .room = 1};
     if (limits != NULL) {
         pipeline->limits = *limits;
     }
@@ -37,17 +31,17 @@ void rim_pipeline_init(rim_pipeline *pipeline, rim_ref socket, const rim_pipelin
 
 /* ---- places ---- */
 
-static struct rim__place *at(const rim_pipeline *pipeline, rim_pipeline_place place) {
-    return &pipeline->places[place & (pipeline->room - 1)];
+static struct rim__place *at(rim_pipeline *pipeline, rim_pipeline_place place) {
+    return pipeline->places == NULL ? &pipeline->own : &pipeline->places[place & (pipeline->room - 1)];
 }
 
-static struct rim__place *find(const rim_pipeline *pipeline, rim_pipeline_place place) {
+static struct rim__place *find(rim_pipeline *pipeline, rim_pipeline_place place) {
     return place - pipeline->first < pipeline->count ? at(pipeline, place) : NULL;
 }
 
 static bool grow(rim_ctx *ctx, rim_pipeline *pipeline) {
     rim_pipeline larger = *pipeline;
-    larger.room = pipeline->room == 0 ? ROOM_FIRST : pipeline->room * 2;
+    larger.room = pipeline->room <= 1 ? ROOM_FIRST : pipeline->room * 2;
     larger.places = rim_alloc(ctx, larger.room * sizeof *larger.places);
     if (larger.places == NULL) {
         return false;
@@ -75,7 +69,7 @@ uint32_t rim_pipeline_count(const rim_pipeline *pipeline) {
 }
 
 static void drop_part(rim_ctx *ctx, rim_pipeline *pipeline, struct rim__place *place) {
-    struct part *part = place->parts;
+    struct rim__part *part = place->parts;
     place->parts = part->next;
     pipeline->reply_bytes -= part->size;
     rim_msg_free(ctx, part->msg);
@@ -101,7 +95,7 @@ void rim_pipeline_free(rim_ctx *ctx, rim_pipeline *pipeline) {
     rim_free(ctx, pipeline->places);
     rim_buffer_clear(ctx, &pipeline->out);
     pipeline->places = NULL;
-    pipeline->room = 0;
+    pipeline->room = 1;
     pipeline->count = 0;
     pipeline->gone = true;
 }
@@ -150,7 +144,7 @@ static bool write_msg(rim_ctx *ctx, rim_pipeline *pipeline, rim_msg **msg) {
 /* What waits in the place at the head goes out, as far as there is room. False: not all. */
 static bool write_parts(rim_ctx *ctx, rim_pipeline *pipeline, struct rim__place *place) {
     while (place->parts != NULL) {
-        struct part *part = place->parts;
+        struct rim__part *part = place->parts;
         if (pipeline->gone) {
             drop_parts(ctx, pipeline, place);
             return true;
@@ -183,13 +177,13 @@ static void advance(rim_ctx *ctx, rim_pipeline *pipeline) {
 
 /* ---- replies ---- */
 
-static struct part *add_part(rim_ctx *ctx, rim_pipeline *pipeline, struct rim__place *place, size_t size) {
-    struct part *part = rim_alloc(ctx, sizeof *part + size);
+static struct rim__part *add_part(rim_ctx *ctx, rim_pipeline *pipeline, struct rim__place *place, size_t size) {
+    struct rim__part *part = rim_alloc(ctx, sizeof *part + size);
     if (part == NULL) {
         pipeline->out.failed = true;
         return NULL;
     }
-    *part = (struct part){.size = size};
+    *part = (struct rim__part){.size = size};
     *(place->parts == NULL ? &place->parts : place->last) = part;
     place->last = &part->next;
     return part;
@@ -215,7 +209,7 @@ int rim_pipeline_write(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipeline_place 
         }
         return error;
     }
-    struct part *part = add_part(ctx, pipeline, found, size);
+    struct rim__part *part = add_part(ctx, pipeline, found, size);
     if (part == NULL) {
         return -ENOMEM;
     }
@@ -235,7 +229,7 @@ int rim_pipeline_write_msg(rim_ctx *ctx, rim_pipeline *pipeline, rim_pipeline_pl
         rim_msg_free(ctx, msg);
         return error;
     }
-    struct part *part = add_part(ctx, pipeline, found, 0);
+    struct rim__part *part = add_part(ctx, pipeline, found, 0);
     if (part == NULL) {
         rim_msg_free(ctx, msg);
         return -ENOMEM;
@@ -316,10 +310,10 @@ static void shrink(rim_ctx *ctx, rim_pipeline *pipeline) {
     if (pipeline->out.size == 0 && !pipeline->out.failed) {
         rim_buffer_clear(ctx, &pipeline->out);
     }
-    if (pipeline->count == 0) {
+    if (pipeline->count == 0 && pipeline->places != NULL) {
         rim_free(ctx, pipeline->places);
         pipeline->places = NULL;
-        pipeline->room = 0;
+        pipeline->room = 1;
     }
 }
 
