@@ -84,6 +84,16 @@ def kv_table(figures):
     return lines
 
 
+def request_table(figures):
+    lines = ["| the load | | server | requests/s | spread | p50 us | p99 us | CPU us | of these the kernel | sleeps | the load's CPU us |",
+             "|---|---|---|---|---|---|---|---|---|---|---|"]
+    for figure in figures:
+        cells = [number(figure[name]) for name in ("p50_us", "p99_us", "cpu_us", "system_us", "sleeps", "load_us")]
+        lines.append(f"| {figure['load']} | {figure['case']} | {figure['server']} | {number(figure['rate'])}{versus(figure)} | "
+                     f"{100 * figure['spread']:.0f} % | " + " | ".join(cells) + " |")
+    return lines
+
+
 def versus(figure):
     """Ours against each peer, as an emphasised note; nothing if there is none."""
     notes = ", ".join(f"{value:.2f} of {key[8:]}" for key, value in figure.items() if key.startswith("against "))
