@@ -45,6 +45,7 @@ struct tail {
     bool looking;  /* a stat or a read is under way */
     bool again;    /* and something has changed since */
     bool replaced; /* the name is another file's by now */
+    bool deleted;  /* or nobody's */
     bool is_next;  /* not the first file: it is printed from its beginning */
 };
 
@@ -87,6 +88,7 @@ static void open_file(rim_ctx *ctx, struct tail *self) {
     }
     self->file = RIM_NIL;
     self->replaced = false;
+    self->deleted = false;
     self->offset = 0;
     if (rim_file_open(ctx, &(rim_file_options){.path = job.path, .flags = O_RDONLY}, &self->file) != 0) {
         say(rim_error_text(ctx));
@@ -101,6 +103,12 @@ static void come_to_rest(rim_ctx *ctx, struct tail *self) {
     } else if (self->replaced) {
         self->is_next = true;
         open_file(ctx, self);
+    } else if (self->deleted) { /* as long as it is open, its folder cannot go */
+        say("it has been removed");
+        self->deleted = false;
+        self->is_next = true;
+        (void)rim_file_close(ctx, self->file);
+        self->file = RIM_NIL;
     }
 }
 
@@ -202,9 +210,10 @@ static rim_verdict on_closed(rim_ctx *ctx UNUSED, void *state, const void *body,
 /* ---- what happens in the folder ---- */
 
 static void have_new(rim_ctx *ctx, struct tail *self) {
-    if (self->file != RIM_NIL) {
+    if (self->file != RIM_NIL && !self->deleted) {
         say("it has been replaced");
     }
+    self->deleted = false;
     self->replaced = true;
     if (self->file == RIM_NIL) {
         self->is_next = true;
@@ -237,7 +246,13 @@ static rim_verdict on_change(rim_ctx *ctx, void *state, const void *body, rim_ms
             look(ctx, self);
         }
         break;
-    default: /* the old file is open still, and read to its end */
+    case RIM_CHANGE_DELETED: /* it is open still, and read to its end */
+        if (is_it) {
+            self->deleted = true;
+            look(ctx, self);
+        }
+        break;
+    default:
         break;
     }
     return RIM_DONE;

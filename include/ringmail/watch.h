@@ -32,7 +32,8 @@ enum rim_change {
     RIM_CHANGE_MOVED,     /* from one name to another, in folders of this watch */
     RIM_CHANGE_MOVED_IN,  /* from elsewhere */
     RIM_CHANGE_MOVED_OUT, /* to elsewhere */
-    RIM_CHANGE_GONE, /* what was watched has been deleted, moved or unmounted: it is watched no more. Always told */
+    RIM_CHANGE_GONE, /* what was watched has been deleted, moved or unmounted: it is watched no more. Always told; a
+                        deletion by the kernel when nobody has it open any more, nor a file that was in the folder */
 };
 
 #define RIM_CHANGES(what) (1u << (what))
