@@ -3,12 +3,12 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include "file_play.h"
+#include "own_mounts.h"
 
 #define DISK  65536u
 #define BIG   300000u
@@ -20,9 +20,7 @@ static bool has_disk(struct scenario *s) {
         fprintf(stderr, "skipped: the simulated disk has no size; see file_full and file_disk_may_be_full\n");
         return false;
     }
-    if ((unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) ||
-        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-        mount("tmpfs", PLACE, "tmpfs", 0, "size=64k,mode=777") != 0) {
+    if (!own_mounts() || mount("tmpfs", PLACE, "tmpfs", 0, "size=64k,mode=777") != 0) {
         fprintf(stderr, "skipped: no disk of its own: %s\n", strerror(errno));
         return false;
     }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is done to folders and paths, and how it fails. */
 #define _GNU_SOURCE
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "own_mounts.h"
 #include "path_play.h"
 
 #define PLAY(s, table) path_play(s, table, RIM_COUNT(table))
@@ -289,11 +289,7 @@ void path_bad_arguments_are_refused(struct scenario *s) {
 
 /* A disk of its own, which only this process sees, and which has room for few files. */
 static bool mount_small(void) {
-    if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
-        return false;
-    }
-    return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-           mount("small", path_of(""), "tmpfs", 0, "size=64k,nr_inodes=12") == 0;
+    return own_mounts() && mount("small", path_of(""), "tmpfs", 0, "size=64k,nr_inodes=12,mode=777") == 0;
 }
 
 static unsigned made;

@@ -12,11 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-#define STOP_NS     RIM_SECONDS(100)
-#define STEPPED_MAX 64u
+#define STOP_NS         RIM_SECONDS(100)
+#define STEPPED_MAX     64u
+#define MEMORY_TRIES    200
+#define MEMORY_PAUSE_NS 20000000
 
 struct scenario {
     const char *name;
@@ -121,9 +124,28 @@ static void end_system(struct scenario *s) {
     s->started = s->stopped = false;
 }
 
+/* Rings count as locked memory, of which a user who is not privileged has little, for all of his processes. */
+static bool lacks_locked_memory(int error) {
+    struct rlimit limit;
+    return error == -ENOMEM && current->driver == RIM_DRIVER_URING && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
+           limit.rlim_cur != RLIM_INFINITY;
+}
+
+static _Noreturn void leave_out_for_locked_memory(void) {
+    printf("skipped: %s (uring): it needs more locked memory than this user may have (ulimit -l)\n", current->name);
+    exit(SCENARIO_SKIPPED);
+}
+
 rim_system *scenario_create(const rim_config *config) {
     rim_system *system = NULL;
     int error = rim_system_create(config, &system);
+    for (int i = 0; i < MEMORY_TRIES && lacks_locked_memory(error); i++) { /* others may be about to give back theirs */
+        nanosleep(&(struct timespec){.tv_nsec = MEMORY_PAUSE_NS}, NULL);
+        error = rim_system_create(config, &system);
+    }
+    if (lacks_locked_memory(error)) {
+        leave_out_for_locked_memory();
+    }
     if (error != 0) {
         fprintf(stderr, "    FAILED %s (%s): no system: %s\n", current->name, scenario_driver_name(current->driver),
                 rim_strerror(error));
@@ -163,7 +185,11 @@ void scenario_open_lanes(struct scenario *s) {
 static void ensure_started(struct scenario *s) {
     if (!s->started) {
         s->started = true;
-        scenario_check(s, rim_system_start(scenario_system(s)) == 0, "the start");
+        int error = rim_system_start(scenario_system(s));
+        if (lacks_locked_memory(error)) {
+            leave_out_for_locked_memory();
+        }
+        scenario_check(s, error == 0, "the start");
     }
 }
 
@@ -278,10 +304,10 @@ struct choice {
     const char *only;
 };
 
-/* Most of them wait most of the time: two for each CPU. */
+/* Most of them wait most of the time: two for each CPU. Who may not lock much memory has not the rings for many. */
 static unsigned usual_jobs(void) {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    return cpus < 1 ? 1 : 2 * (unsigned)cpus;
+    return geteuid() != 0 ? 2 : cpus < 1 ? 1 : 2 * (unsigned)cpus;
 }
 
 static void choose_drivers(struct choice *choice, const char *word) {

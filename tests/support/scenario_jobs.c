@@ -21,7 +21,9 @@ static void note_end(struct scenario_jobs *jobs, struct scenario_job *job, int s
         fprintf(stderr, "    %s ended by signal %d%s\n", job->entry->name, WTERMSIG(status),
                 WTERMSIG(status) == SIGALRM ? " (it took too long)" : "");
     }
-    count_result(jobs, job, WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != SCENARIO_SKIPPED) {
+        count_result(jobs, job, WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
     job->child = 0;
     jobs->count--;
 }

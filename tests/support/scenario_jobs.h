@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #define SCENARIO_JOBS_MAX 64u
+#define SCENARIO_SKIPPED  77 /* the status of a child that has said why */
 
 /* What is to be done with a scenario. */
 struct scenario_run {
