@@ -121,7 +121,9 @@ void datagram_larger_than_a_receive_buffer_comes_whole(struct scenario *s) {
 void datagram_goes_over_ipv6(struct scenario *s) {
     static struct talk talk;
     talk = (struct talk){.server = {.host = "::1"}, .client = {.host = "::1", .ipv6_only = true}, .text = "hello"};
-    hold_talk(s, &talk);
+    if (socket_world_has_ipv6(s)) {
+        hold_talk(s, &talk);
+    }
 }
 
 void datagram_goes_over_unix_sockets(struct scenario *s) {

@@ -99,6 +99,9 @@ void datagram_says_where_it_came_in_on_a_dual_stack(struct scenario *s) {
     static struct hearing hearing;
     hearing = (struct hearing){.server = {.tell_way = true}, .to = "127.0.0.3"};
     hear(s, &way_finder, &hearing);
+    if (!socket_world_has_ipv6(s)) {
+        return;
+    }
     hearing = (struct hearing){.server = {.tell_way = true}, .to = "::1"};
     SCENARIO_CHECK(s, scenario_stop(s, RIM_SECONDS(5), NULL) == 0);
     scenario_system_with(s, &(rim_config){.shards = 1});

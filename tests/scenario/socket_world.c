@@ -1,7 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "socket_world.h"
 
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+bool socket_world_has_ipv6(struct scenario *s) {
+    const struct sockaddr_in6 loopback = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    if (scenario_is_sim(s)) {
+        return true;
+    }
+    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool has = fd >= 0 && bind(fd, (const struct sockaddr *)&loopback, sizeof loopback) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (!has) {
+        printf("skipped: there is no IPv6 here\n");
+    }
+    return has;
+}
 
 void socket_world_run(struct scenario *s, const rim_behaviour *boss, void *world) {
     rim_ref ref;

@@ -12,6 +12,8 @@
 #define SOCKET_WORLD_LIMIT_NS RIM_SECONDS(100)
 
 /* Spawns the boss on shard 0, with `world` as init's argument, by pointer; and runs. */
+/* Whether there is IPv6, with its own address for this host: it may be switched off. Where not, that is told. */
+bool socket_world_has_ipv6(struct scenario *s);
 void socket_world_run(struct scenario *s, const rim_behaviour *boss, void *world);
 /* That pointer, in the boss's init. */
 void *socket_world_of(const void *arg);
