@@ -25,6 +25,11 @@ int limit_spawn(double seconds, struct sample *out); /* takes an actor from a po
 enum { LIMIT_HOPS_ACTORS = 503 };
 int limit_hops(double seconds, struct sample *out);
 
+/* So many actors ping each other at random, and answer: million pings a second. Nobody can predict who is next, whether
+   anything waits for it, and what that is: most of what such a message takes. */
+enum { LIMIT_BIG_ACTORS = 120 };
+int limit_big(double seconds, struct sample *out);
+
 /* limit_wake.c: round trips between two threads that sleep in io_uring between any two messages, in us. */
 int limit_msg_ring(double seconds, struct sample *out);
 int limit_eventfd(double seconds, struct sample *out);

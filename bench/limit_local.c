@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "limit.h"
+#include "whole.h"
 
 enum { ACTORS = 512, BUDGET = 64, BOUND = 4096, BURST = 64, GROUP = 64 };
 
@@ -60,7 +61,7 @@ static struct message *take(struct node *node) {
 }
 
 /* Not inlined, because a library's is not. */
-__attribute__((noinline)) static int tell(struct node *node, uint64_t from, uint64_t to, uint64_t value) {
+__attribute__((noinline)) static int tell(struct node *node, uint64_t from, uint64_t to, uint32_t tag, uint64_t value) {
     struct actor *actor = &node->actors[to >> 32];
     if (actor->generation != (uint32_t)to) {
         return -ESRCH;
@@ -73,7 +74,7 @@ __attribute__((noinline)) static int tell(struct node *node, uint64_t from, uint
         return -ENOMEM;
     }
     uint64_t body[4] = {value, value, value, value};
-    *message = (struct message){.from = from, .to = to, .size = sizeof body};
+    *message = (struct message){.from = from, .to = to, .tag = tag, .size = sizeof body};
     memcpy(message->body, body, sizeof body);
     *actor->last = message;
     actor->last = &message->next;
@@ -189,7 +190,7 @@ int limit_tell(double seconds, struct sample *out) {
     }
     do {
         for (int i = 0; i < BURST; i++) {
-            error |= tell(node, ref_of(&node->actors[0]), ref_of(&node->actors[1]), 1);
+            error |= tell(node, ref_of(&node->actors[0]), ref_of(&node->actors[1]), 0, 1);
         }
         run(node);
     } while (!lap(node));
@@ -203,7 +204,7 @@ int limit_tell(double seconds, struct sample *out) {
 static void on_ping(struct node *node, struct actor *self, struct message *message) {
     self->state[0]++;
     if (message->body[0] > 0) {
-        tell(node, message->to, message->from, message->body[0] - 1);
+        tell(node, message->to, message->from, 0, message->body[0] - 1);
     }
 }
 
@@ -217,7 +218,7 @@ int limit_ping_pong(double seconds, struct sample *out) {
     }
     uint64_t trips = 0;
     do {
-        error |= tell(node, ref_of(&node->actors[0]), ref_of(&node->actors[1]), 2 * GROUP - 1);
+        error |= tell(node, ref_of(&node->actors[0]), ref_of(&node->actors[1]), 0, 2 * GROUP - 1);
         while (node->ready != NULL) {
             run(node);
         }
@@ -235,7 +236,7 @@ static void on_hop(struct node *node, struct actor *self, struct message *messag
     struct actor *next = &node->actors[self->slot + 1 < LIMIT_HOPS_ACTORS ? self->slot + 1 : 0];
     self->state[0]++;
     if (message->body[0] > 0) {
-        tell(node, message->to, ref_of(next), message->body[0] - 1);
+        tell(node, message->to, ref_of(next), 0, message->body[0] - 1);
     }
 }
 
@@ -248,7 +249,7 @@ int limit_hops(double seconds, struct sample *out) {
         return error;
     }
     do {
-        error |= tell(node, ref_of(&node->actors[0]), ref_of(&node->actors[1]), 100 * LIMIT_HOPS_ACTORS);
+        error |= tell(node, ref_of(&node->actors[0]), ref_of(&node->actors[1]), 0, 100 * LIMIT_HOPS_ACTORS);
         while (node->ready != NULL) {
             run(node);
         }
@@ -257,6 +258,56 @@ int limit_hops(double seconds, struct sample *out) {
     out->value = (double)node->handled * 1e3 / (double)(node->last_ns - node->begin_ns);
     node_destroy(node);
     return error;
+}
+
+/* ---- big ---- */
+
+enum { BIG_PING, BIG_PONG };
+enum { BIG_PINGS = 1000 }; /* of each actor, between two looks at the clock */
+
+static void ping_someone(struct node *node, struct actor *self) {
+    struct actor *other = &node->actors[whole_random(&self->state[0]) % LIMIT_BIG_ACTORS];
+    self->state[1]--;
+    tell(node, ref_of(self), ref_of(other), BIG_PING, 0);
+}
+
+static void on_big_ping(struct node *node, struct actor *self, struct message *message) {
+    (void)self;
+    tell(node, message->to, message->from, BIG_PONG, 0);
+}
+
+static void on_big_pong(struct node *node, struct actor *self, struct message *message) {
+    (void)message;
+    if (self->state[1] > 0) {
+        ping_someone(node, self);
+    }
+}
+
+static const handler neighbour[] = {[BIG_PING] = on_big_ping, [BIG_PONG] = on_big_pong};
+
+int limit_big(double seconds, struct sample *out) {
+    struct node *node;
+    int error = node_create(seconds, neighbour, &node);
+    if (error != 0) {
+        return error;
+    }
+    for (uint32_t i = 0; i < LIMIT_BIG_ACTORS; i++) {
+        node->actors[i].on_count = sizeof neighbour / sizeof neighbour[0];
+        node->actors[i].state[0] = i;
+    }
+    do {
+        for (uint32_t i = 0; i < LIMIT_BIG_ACTORS; i++) {
+            node->actors[i].state[1] = BIG_PINGS;
+            ping_someone(node, &node->actors[i]);
+        }
+        while (node->ready != NULL) {
+            run(node);
+        }
+    } while (!lap(node));
+    out->n = node->handled / 2;
+    out->value = (double)out->n * 1e3 / (double)(node->last_ns - node->begin_ns);
+    node_destroy(node);
+    return 0;
 }
 
 /* ---- spawn ---- */
@@ -286,7 +337,7 @@ int limit_spawn(double seconds, struct sample *out) {
             struct actor *actor = node->pool;
             node->pool = actor->next;
             actor_init(actor, child);
-            error |= tell(node, 0, ref_of(actor), 1);
+            error |= tell(node, 0, ref_of(actor), 0, 1);
         }
         run(node);
     } while (!lap(node));

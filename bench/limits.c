@@ -11,6 +11,7 @@ static const struct figure figures[] = {
     {.metric = "bare mailbox, tell", .unit = "ns", .ours = limit_tell},
     {.metric = "bare mailbox, ping-pong", .unit = "ns", .ours = limit_ping_pong},
     {.metric = "bare mailbox, thread ring", .unit = "M/s", .more_is_better = true, .ours = limit_hops},
+    {.metric = "bare mailbox, pings at random", .unit = "M/s", .more_is_better = true, .ours = limit_big},
     {.metric = "bare mailbox, spawn and exit", .unit = "ns", .ours = limit_spawn},
     {.metric = "MSG_RING, both asleep", .unit = "us", .ours = limit_msg_ring},
     {.metric = "eventfd in a ring, both asleep", .unit = "us", .ours = limit_eventfd},
