@@ -35,28 +35,32 @@ void do_select(struct call *call) {
 
 /* ---- HELLO and CLIENT ---- */
 
-/* Names the connection. False: it is no name, and that is the reply. */
-static bool set_name(struct call *call, struct text name) {
+/* False: it is no name, and that is the reply. */
+static bool check_name(struct call *call, struct text name) {
     for (size_t i = 0; i < name.size; i++) {
         if (name.at[i] < '!' || name.at[i] > '~') {
             reply_error(call->out, "Client names cannot contain spaces, newlines or special characters.");
             return false;
         }
     }
-    rim_buffer_clear(call->c->ctx, &call->c->name);
-    rim_buffer_add(call->c->ctx, &call->c->name, name.at, name.size);
     return true;
 }
 
-/* The options of HELLO. False: the error is replied. */
-static bool read_hello(struct call *call) {
+static void set_name(struct call *call, struct text name) {
+    rim_buffer_clear(call->c->ctx, &call->c->name);
+    rim_buffer_add(call->c->ctx, &call->c->name, name.at, name.size);
+}
+
+/* The options of HELLO; `name` is the last one's, or stays. False: the error is replied. */
+static bool read_hello(struct call *call, struct text *name) {
     for (uint32_t i = 2; i < call->count; i += 2) {
         struct text word = call->args[i];
         if (!text_is(word, "setname") || i + 1 == call->count) {
             reply_error(call->out, "Syntax error in HELLO option '%.*s'", text_shown(word, SIZE_MAX), word.at);
             return false;
         }
-        if (!set_name(call, call->args[i + 1])) {
+        *name = call->args[i + 1];
+        if (!check_name(call, *name)) {
             return false;
         }
     }
@@ -66,11 +70,15 @@ static bool read_hello(struct call *call) {
 void do_hello(struct call *call) {
     struct reply *out = call->out;
     int64_t version = out->version;
+    struct text name = {NULL, 0};
     if (call->count > 1 && !text_number(call->args[1], &version)) {
         reply_error(out, "Protocol version is not an integer or out of range");
     } else if (version < 2 || version > 3) {
         reply_error(out, "-NOPROTO unsupported protocol version");
-    } else if (read_hello(call)) {
+    } else if (read_hello(call, &name)) {
+        if (name.at != NULL) { /* only now, when all of it is right */
+            set_name(call, name);
+        }
         out->version = call->c->version = (unsigned)version;
         reply_head(out, '%', 7);
         reply_strings(out, (const char *const[]){"server", "redis", "version", SERVER_REDIS, "proto", NULL});
@@ -92,7 +100,8 @@ void do_client_getname(struct call *call) {
 }
 
 void do_client_setname(struct call *call) {
-    if (set_name(call, call->args[2])) {
+    if (check_name(call, call->args[2])) {
+        set_name(call, call->args[2]);
         reply_ok(call->out);
     }
 }
@@ -205,6 +214,24 @@ void do_command(struct call *call) {
     reply_head(call->out, form == DOCS ? '%' : form == COUNT ? ':' : '*', count);
     reply_raw(call->out, reply_text(&list));
     reply_free(&list);
+}
+
+/* The keys of a command with its arguments, which is not run. */
+void do_getkeys(struct call *call) {
+    const struct text *args = call->args + 2;
+    uint32_t count = call->count - 2;
+    const struct command *command = command_find(args, count);
+    if (command == NULL || command->step == 0) {
+        reply_error(call->out, command == NULL ? "Invalid command specified" : "The command has no key arguments");
+    } else if (!command_takes(command, count)) {
+        reply_error(call->out, "Invalid number of arguments specified for command");
+    } else {
+        uint32_t first = command->first_key, last = command_last_key(command, count);
+        reply_head(call->out, '*', (last - first) / command->step + 1);
+        for (uint32_t i = first; i <= last; i += command->step) {
+            reply_bulk(call->out, args[i]);
+        }
+    }
 }
 
 void do_config_get(struct call *call) {

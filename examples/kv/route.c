@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* From a request to the shards that it is about. */
-#include <stdlib.h>
-
 #include "server.h"
 
 #define KEYS_AT_ONCE 32u
@@ -148,7 +146,7 @@ static void run_here(struct call *call) {
 static void ask_owners(struct call *call) {
     const struct command *command = call->command;
     const struct server *server = call->c->server;
-    uint32_t first = command->first_key, end = command->last_key < 0 ? call->count : (uint32_t)command->last_key + 1;
+    uint32_t first = command->first_key, end = command_last_key(command, call->count) + 1;
     uint32_t shard = rim_shard_for(call->key.hash, server->count);
     bool together = true;
     for (uint32_t i = first + command->step; i < end && together && server->count > 1; i += command->step) {
@@ -184,7 +182,7 @@ void route(struct call *call) {
         reply_unknown(call);
         return;
     }
-    if ((int)call->count < abs(command->arity) || (command->arity > 0 && (int)call->count > command->arity)) {
+    if (!command_takes(command, call->count)) {
         reply_wrong_arity(call);
         return;
     }

@@ -171,7 +171,8 @@ void keeper_wake(rim_ctx *ctx, const struct server *server);
 /* ---- commands on connections and on the server (admin.c) ---- */
 
 command_fn do_ping, do_echo, do_quit, do_select, do_hello, do_client_id, do_client_getname, do_client_setname;
-command_fn do_client_accept, do_client_list, do_client_reply, do_subcommand, do_command, do_config_get, do_info;
+command_fn do_client_accept, do_client_list, do_client_reply, do_subcommand, do_command, do_getkeys, do_config_get;
+command_fn do_info;
 merge_fn merge_text, merge_info;
 
 #endif

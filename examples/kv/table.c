@@ -96,6 +96,7 @@ const struct command commands[] = {
     {"command|docs", server, -2, P, NONE, do_command, 1, "Get summaries of the commands"},
     {"command|list", server, 2, P, NONE, do_command, 2, "Get the names of the commands"},
     {"command|count", server, 2, P, NONE, do_command, 3, "Count the commands"},
+    {"command|getkeys", server, -4, P, NONE, do_getkeys, 0, "Get the keys of a command with its arguments"},
     {"config", server, -2, C, NONE, do_subcommand, 0, "Get the values of configuration parameters"},
     {"config|get", server, -3, P, NONE, do_config_get, 0, "Get the values of configuration parameters"},
     {"info", server, -1, 0, ALL, do_info, 0, "Get information and statistics", .merge = merge_info},

@@ -50,6 +50,14 @@ const struct command *command_find(const struct text *args, uint32_t count) {
     return part != NULL ? part : hidden ? NULL : command;
 }
 
+bool command_takes(const struct command *command, uint32_t count) {
+    return command->arity > 0 ? count == (uint32_t)command->arity : count >= (uint32_t)-command->arity;
+}
+
+uint32_t command_last_key(const struct command *command, uint32_t count) {
+    return command->last_key < 0 ? count - (uint32_t)-command->last_key : (uint32_t)command->last_key;
+}
+
 /* ---- running: what many of them need ---- */
 
 void command_run(struct call *call, struct reply *out, uint64_t now_ms) {

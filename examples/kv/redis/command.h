@@ -64,6 +64,10 @@ void command_index_fill(void);
 const struct command *command_named(struct text name);
 /* As a client calls it, by one word or two. NULL: unknown. A container: its second word is unknown. */
 const struct command *command_find(const struct text *args, uint32_t count);
+/* Whether it takes so many arguments, the name among them. */
+bool command_takes(const struct command *command, uint32_t count);
+/* Where the last key is, of so many arguments. */
+uint32_t command_last_key(const struct command *command, uint32_t count);
 /* Runs the call's command at its shard; the reply is never missing. */
 void command_run(struct call *call, struct reply *out, uint64_t now_ms);
 
