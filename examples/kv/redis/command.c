@@ -39,14 +39,14 @@ const struct command *command_named(struct text name) {
     return NULL;
 }
 
-const struct command *command_find(const struct text *args, uint32_t count) {
-    const struct command *command = command_named(args[0]), *part = NULL;
-    if (command != NULL && (command->flags & COMMAND_CONTAINER) && count > 1) {
+const struct command *command_part(const struct command *command, const struct text *args, uint32_t count) {
+    const struct command *part = NULL;
+    if ((command->flags & COMMAND_CONTAINER) && count > 1) {
         char name[64];
         int size = snprintf(name, sizeof name, "%s|%.*s", command->name, text_shown(args[1], 32), args[1].at);
         part = command_named((struct text){name, (size_t)size});
     }
-    bool hidden = command != NULL && (command->flags & (COMMAND_PART | COMMAND_INTERNAL));
+    bool hidden = (command->flags & (COMMAND_PART | COMMAND_INTERNAL)) != 0;
     return part != NULL ? part : hidden ? NULL : command;
 }
 

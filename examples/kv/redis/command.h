@@ -62,8 +62,15 @@ extern const uint32_t command_count;
 void command_index_fill(void);
 /* By a name as in the table. NULL: unknown. */
 const struct command *command_named(struct text name);
+/* The same of one that has parts, is a part, or is internal: what a client means by it. */
+const struct command *command_part(const struct command *command, const struct text *args, uint32_t count);
 /* As a client calls it, by one word or two. NULL: unknown. A container: its second word is unknown. */
-const struct command *command_find(const struct text *args, uint32_t count);
+static inline const struct command *command_find(const struct text *args, uint32_t count) {
+    const struct command *command = command_named(args[0]);
+    bool plain = command == NULL || !(command->flags & (COMMAND_CONTAINER | COMMAND_PART | COMMAND_INTERNAL));
+    return plain ? command : command_part(command, args, count);
+}
+
 /* Whether it takes so many arguments, the name among them. */
 bool command_takes(const struct command *command, uint32_t count);
 /* Where the last key is, of so many arguments. */
