@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -386,8 +387,20 @@ static void run_on_drivers(struct scenario_jobs *jobs, const struct scenario_ent
     }
 }
 
+/* Where standard input or another of the three is closed, the library keeps its number taken: not a leak. */
+static void take_standard_descriptors(void) {
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 int scenario_main(int argc, char **argv, const struct scenario_entry *entries, size_t count) {
     struct choice choice;
+    take_standard_descriptors();
     if (!parse(argc, argv, &choice)) {
         for (size_t i = 0; i < count; i++) {
             printf("%s\n", entries[i].name);
