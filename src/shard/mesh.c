@@ -401,15 +401,6 @@ void rim__mesh_hasten(struct rim__shard *shard) {
     }
 }
 
-void rim__mesh_glance(struct rim__shard *shard) {
-    struct rim__mesh *mesh = &shard->mesh;
-    struct rim__parcel *parcel = is_hot_full(mesh) ? rim__spsc_pop(&mesh->hot->out) : NULL;
-    if (parcel != NULL) {
-        shard->news_ns = shard->now_ns;
-        deliver_parcel(shard, parcel);
-    }
-}
-
 /* The lanes that have news: by a look into the hot one, or by the bell, which is put off for some drains at most. */
 static void gather_news(struct rim__shard *shard) {
     struct rim__mesh *mesh = &shard->mesh;

@@ -157,9 +157,6 @@ bool rim__mesh_park(struct rim__shard *shard);
  * then for the last of the other's: two shards would work by turns.
  */
 void rim__mesh_hasten(struct rim__shard *shard);
-/* Between turns, in a tick that lasts: one parcel of the lane that had news last goes to shard->deliver, if there is
-   one. The bell keeps its bit: a later drain finds nothing left to do. */
-void rim__mesh_glance(struct rim__shard *shard);
 /* The tick: open parcels go to their lanes, bells are rung, and done parcels go home. */
 void rim__mesh_flush(struct rim__shard *shard);
 /* Takes in every parcel that has come home: for exact counts. */

@@ -145,7 +145,6 @@ static void run(struct rim__shard *shard, struct rim__task *task) {
     }
     if (rim__random_below(&self->random, 4) == 0) { /* more often than between turns */
         rim__mesh_hasten(shard);
-        rim__mesh_glance(shard);
     }
 }
 

@@ -104,34 +104,9 @@ static void mesh_hastens_nothing_past_what_waits(void) {
     rig_finish(&rig);
 }
 
-static void mesh_takes_one_parcel_at_a_glance(void) {
-    start(4);
-    CU_ASSERT(send(B, false));
-    rim__mesh_flush(rig.shards[A]);
-    rim__mesh_glance(rig.shards[B]); /* it does not know of the lane */
-    CU_ASSERT_EQUAL(taken[B], 0);
-    drain(B);
-    CU_ASSERT_EQUAL(taken[B], 1);
-    for (uint32_t i = 0; i < 2; i++) {
-        CU_ASSERT(send(B, false));
-        rim__mesh_flush(rig.shards[A]);
-    }
-    rim__mesh_glance(rig.shards[B]);
-    CU_ASSERT_EQUAL(taken[B], 2);
-    rim__mesh_glance(rig.shards[B]);
-    CU_ASSERT_EQUAL(taken[B], 3);
-    rim__mesh_glance(rig.shards[B]);
-    CU_ASSERT_EQUAL(taken[B], 3);
-    CU_ASSERT(!rim__mesh_park(rig.shards[B])); /* the bell has not been heard */
-    drain(B);
-    CU_ASSERT(rim__mesh_park(rig.shards[B]));
-    rig_finish(&rig);
-}
-
 #define TESTS(X)                                                                                                       \
     X(mesh_hastens_what_was_sent_while_its_receiver_has_nothing)                                                       \
     X(mesh_gathers_what_was_sent_while_its_receiver_has_something)                                                     \
     X(mesh_hastens_each_of_its_outlets_in_turn)                                                                        \
-    X(mesh_hastens_nothing_past_what_waits)                                                                            \
-    X(mesh_takes_one_parcel_at_a_glance)
+    X(mesh_hastens_nothing_past_what_waits)
 UNIT_SUITE(mesh_early, TESTS)
