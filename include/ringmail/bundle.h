@@ -107,7 +107,8 @@ typedef struct rim_unbundle {
     bool holds; /* some of them are memory of others */
 } rim_unbundle;
 
-/* Begins with the asks of the message that is being handled. They are borrowed until the handler returns. */
+/* Begins with the asks of the message that is being handled. They are borrowed until the handler returns, before which
+   rim_unbundle_reply is to be called: it is what lets go of what is held. */
 RIM_API void rim_unbundle_open(rim_unbundle *unbundle, const void *body, const rim_msg *msg);
 /* The next ask, 8-byte aligned. NULL: that was the last. A copy of the struct can be read ahead of it. */
 RIM_API const void *rim_unbundle_next(rim_unbundle *unbundle, size_t *size);
