@@ -112,9 +112,25 @@ static rim_verdict answer_requests(rim_ctx *ctx, struct echo *self, const char *
     return verdict;
 }
 
+/* The message itself goes back, with the bytes where they lie. */
 static rim_verdict on_data(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct echo *self = state;
-    return self->http ? answer_requests(ctx, self, body, rim_size(msg)) : write_or_keep(ctx, self, body, rim_size(msg));
+    if (self->http) {
+        return answer_requests(ctx, self, body, rim_size(msg));
+    }
+    if (self->first != NULL) {
+        return keep(ctx, self, body, rim_size(msg));
+    }
+    rim_msg *taken = rim_take(ctx, msg);
+    int error = rim_socket_try_write_msg(ctx, self->socket, &taken);
+    rim_verdict verdict = error == 0 || error == -RIM_EDOWN ? RIM_DONE : RIM_FAIL;
+    if (error == -RIM_EFULL) {
+        rim_want_room(ctx, self->socket);
+        rim_socket_pause(ctx, self->socket, true);
+        verdict = keep(ctx, self, rim_body(taken), rim_size(taken));
+    }
+    rim_msg_free(ctx, taken);
+    return verdict;
 }
 
 static rim_verdict on_room(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {

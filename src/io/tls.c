@@ -268,9 +268,13 @@ static void skip(struct cursor *cursor, size_t size) {
     cursor->at += piece->iov_len == 0;
 }
 
+static bool stays_alone(const struct iovec *piece) {
+    return piece->iov_len > RIM_TLS_ALONE_BYTES;
+}
+
 static struct iovec next_record(struct cursor *cursor) {
     struct iovec first = cursor->pieces[cursor->at];
-    if (first.iov_len >= sizeof cursor->record || cursor->at + 1 == cursor->count) {
+    if (stays_alone(&first) || cursor->at + 1 == cursor->count) {
         first.iov_len = first.iov_len < sizeof cursor->record ? first.iov_len : sizeof cursor->record;
         skip(cursor, first.iov_len);
         return first;
@@ -278,6 +282,9 @@ static struct iovec next_record(struct cursor *cursor) {
     size_t size = 0;
     while (cursor->at < cursor->count && size < sizeof cursor->record) {
         const struct iovec *piece = &cursor->pieces[cursor->at];
+        if (stays_alone(piece)) {
+            break;
+        }
         size_t room = sizeof cursor->record - size;
         size_t part = piece->iov_len < room ? piece->iov_len : room;
         memcpy(cursor->record + size, piece->iov_base, part);
@@ -289,7 +296,8 @@ static struct iovec next_record(struct cursor *cursor) {
 
 static void seal_batch(struct rim__tls *tls) {
     const struct rim__outgoing *out = &tls->socket->output.out;
-    struct cursor cursor = {.at = 0};
+    struct cursor cursor; /* not all of it zeroed: it is a record long */
+    cursor.at = 0;
     cursor.count = rim__outgoing_gather(out, cursor.pieces, RIM_OP_IOV_MAX);
     while (cursor.at < cursor.count && tls->batch_size < RIM_TLS_BATCH_BYTES) {
         struct iovec record = next_record(&cursor);

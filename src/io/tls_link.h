@@ -13,8 +13,10 @@
 #include "io/tls_setup.h"
 #include "shard/timer.h"
 
-/* Plain bytes in a record: so many that it fits into one of the pools' largest blocks, with all that is around it. */
-#define RIM_TLS_RECORD_BYTES (16384u - (uint32_t)sizeof(struct rim_msg) - 32u)
+/* Plain bytes in a record, at most. What comes of them, and what is opened of one, has its block from the pools. */
+#define RIM_TLS_RECORD_BYTES 16384u
+/* A piece of so many is a record of its own where it lies; shorter ones are put together. */
+#define RIM_TLS_ALONE_BYTES 4096u
 
 struct rim__tls {
     struct rim__socket *socket;

@@ -10,7 +10,7 @@
 #include "base/assert.h"
 
 /*
- * Classes: 16, 32, ... 256 bytes, then four to each doubling up to 16 KiB. A slab is one class's supply of fresh
+ * Classes: 16, 32, ... 256 bytes, then four to each doubling up to 32 KiB. A slab is one class's supply of fresh
  * blocks; slabs are given back when the shard ends.
  */
 #define SMALL_MAX       RIM_MEMORY_SMALL_MAX

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory.h - a shard's memory: pools of size classes up to 16 KiB over one jemalloc arena of its own; larger blocks
- * straight from the arena. Blocks are 16-byte aligned. Who frees a block must know its size.
+ * memory.h - a shard's memory: pools of size classes up to 32 KiB over one jemalloc arena of its own; larger blocks
+ * straight from the arena. Blocks are 16-byte aligned. Who frees a block must know its size. So a body of 16 KiB, which
+ * is what files and TLS come in, has its block from the pools, with the header before it.
  *
  * Making an arena and ending it takes longer than most of what else a system starts and stops with. So the first slabs
  * are cut from one mapping, and the arena is made by who needs more: a large block, or slabs beyond those.
@@ -19,8 +20,8 @@
 #include "base/compiler.h"
 #include "base/copy.h"
 
-#define RIM_MEMORY_POOLED_MAX 16384u
-#define RIM_MEMORY_CLASSES    40u
+#define RIM_MEMORY_POOLED_MAX 32768u
+#define RIM_MEMORY_CLASSES    44u
 #define RIM_MEMORY_SMALL_MAX  256u /* classes of 16, 32, ... 256 bytes; larger ones: four to each doubling */
 
 struct rim__slab;
