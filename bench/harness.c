@@ -1,116 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-#include "harness.h"
+#include "runs.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #include "ringmail/error.h"
 #include "ringmail/runtime.h"
 
-/* The runs of one side of a figure. */
-struct series {
-    struct sample samples[HARNESS_REPEAT_MAX];
-    uint32_t count;
-};
-
-struct result {
-    struct sample ours, limit; /* medians */
-    double spread;             /* of ours: (largest - smallest) / median */
-    bool has_limit;
-    uint32_t shards; /* 0: as the figure's name says */
-};
-
-static int compare(const void *a, const void *b) {
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Sorts one member of the samples into `out`. */
-static double median_of(const struct series *series, size_t member, double out[HARNESS_REPEAT_MAX]) {
-    for (uint32_t i = 0; i < series->count; i++) {
-        memcpy(&out[i], (const char *)&series->samples[i] + member, sizeof out[i]);
-    }
-    qsort(out, series->count, sizeof out[0], compare);
-    return series->count > 0 ? out[series->count / 2] : 0;
-}
-
-static double summarise(const struct series *series, struct sample *out) {
-    double sorted[HARNESS_REPEAT_MAX];
-    out->n = 0;
-    for (uint32_t i = 0; i < series->count; i++) {
-        out->n += series->samples[i].n;
-    }
-    out->p50 = median_of(series, offsetof(struct sample, p50), sorted);
-    out->p99 = median_of(series, offsetof(struct sample, p99), sorted);
-    out->p999 = median_of(series, offsetof(struct sample, p999), sorted);
-    out->p9999 = median_of(series, offsetof(struct sample, p9999), sorted);
-    out->value = median_of(series, offsetof(struct sample, value), sorted);
-    return out->value > 0 ? (sorted[series->count - 1] - sorted[0]) / out->value : 0;
-}
-
-static int add(struct series *series, measurement measure, double seconds) {
-    int error = measure(seconds, &series->samples[series->count]);
-    series->count += error == 0;
-    return error;
-}
-
-/* 0 where the figure decides that by itself. */
-static uint32_t shards_of(const struct figure *figure, const struct effort *effort) {
-    return figure->shards > 1 && effort->shards != 0 ? effort->shards : figure->shards;
-}
-
-static int add_whole(struct series *series, const struct figure *figure, const struct effort *effort) {
-    int error = figure->play(shards_of(figure, effort), &series->samples[series->count]);
-    series->count += error == 0;
-    return error;
-}
-
-/* Memory that the process has once had would not be seen again. */
-static bool is_of_memory(const struct figure *figure) {
-    return strcmp(figure->unit, "bytes") == 0 || strcmp(figure->unit, "MiB") == 0;
-}
-
-static int warm_up(const struct figure *figure, const struct effort *effort) {
-    static struct series nothing;
-    nothing = (struct series){.count = 0};
-    if (effort->warm_up <= 0 || is_of_memory(figure)) {
-        return 0;
-    }
-    int error =
-        figure->play != NULL ? add_whole(&nothing, figure, effort) : add(&nothing, figure->ours, effort->warm_up);
-    return error == 0 && figure->limit != NULL ? add(&nothing, figure->limit, effort->warm_up) : error;
-}
-
-static int measure(const struct figure *figure, const struct effort *effort, struct result *out) {
-    static struct series ours, limit;
-    ours = limit = (struct series){.count = 0};
-    int error = warm_up(figure, effort);
-    for (uint32_t i = 0; i < effort->repeat && error == 0; i++) {
-        error = figure->play != NULL ? add_whole(&ours, figure, effort) : add(&ours, figure->ours, effort->seconds);
-        if (error == 0 && figure->limit != NULL) {
-            error = add(&limit, figure->limit, effort->seconds);
-        }
-    }
-    if (error != 0) {
-        return error;
-    }
-    out->has_limit = figure->limit != NULL;
-    out->shards = shards_of(figure, effort);
-    out->spread = summarise(&ours, &out->ours);
-    summarise(&limit, &out->limit);
-    return 0;
-}
-
 /* Above 1 is better for ours, whatever the unit. */
-static double ratio_of(const struct figure *figure, const struct result *result) {
-    double ours = result->ours.value;
-    double limit = result->limit.value;
+static double ratio_of(const struct figure *figure, const struct summary *summary) {
+    double ours = summary->ours.value;
+    double limit = summary->limit.value;
     return figure->more_is_better ? ours / limit : limit / ours;
 }
 
@@ -125,8 +29,24 @@ static void print_number(const char *name, double value, bool known) {
     }
 }
 
+/* What the runs of a kind gave that the figure is not of. */
+static void print_other(const struct figure *figure, const struct result *result, enum distance_kind kind) {
+    const struct summary *other = &result->of[kind];
+    if (kind == result->kind || other->runs == 0) {
+        printf(", \"%s\": null", distance_name(kind));
+        return;
+    }
+    printf(", \"%s\": {\"runs\": %u", distance_name(kind), other->runs);
+    print_number("value", other->ours.value, true);
+    print_number("line", other->line_ns, true);
+    print_number("against_value", other->limit.value, result->has_limit);
+    print_number("ratio", ratio_of(figure, other), result->has_limit);
+    printf("}");
+}
+
 static void print_json(const struct benchmark *benchmark, const struct figure *figure, const struct result *result) {
-    const struct sample *ours = &result->ours;
+    const struct summary *told = &result->of[result->kind];
+    const struct sample *ours = &told->ours;
     printf("{\"bench\": \"%s\", \"metric\": \"%s\", \"unit\": \"%s\"", benchmark->name, figure->metric, figure->unit);
     print_number("value", ours->value, true);
     print_number("p50", ours->p50, ours->p50 > 0);
@@ -135,10 +55,16 @@ static void print_json(const struct benchmark *benchmark, const struct figure *f
     print_number("p99.99", ours->p9999, ours->p9999 > 0);
     printf(", \"n\": %" PRIu64, ours->n);
     print_number("shards", result->shards, result->shards != 0);
-    print_number("spread", result->spread, true);
+    print_number("spread", told->spread, true);
     printf(result->has_limit ? ", \"against\": \"%s\"" : ", \"against\": null", figure->against);
-    print_number("against_value", result->limit.value, result->has_limit);
-    print_number("ratio", ratio_of(figure, result), result->has_limit);
+    print_number("against_value", told->limit.value, result->has_limit);
+    print_number("ratio", ratio_of(figure, told), result->has_limit);
+    printf(", \"runs\": %u", told->runs);
+    print_number("line", told->line_ns, result->has_distance);
+    printf(result->has_distance ? ", \"kind\": \"%s\"" : ", \"kind\": null", distance_name(result->kind));
+    for (int kind = DISTANCE_FAR; kind < DISTANCE_KINDS; kind++) {
+        print_other(figure, result, (enum distance_kind)kind);
+    }
     printf("}\n");
 }
 
@@ -148,15 +74,36 @@ static const char *number(double value, char out[32]) {
     return out;
 }
 
-static void print_row(const struct figure *figure, const struct result *result) {
+static void print_summary(const char *title, const struct figure *figure, const struct result *result,
+                          const struct summary *told) {
     char value[32], p50[32], p99[32], p999[32], p9999[32], limit[32];
-    printf("  %-34s%9s %-5s%9s%9s%9s%9s%6.0f%%", figure->metric, number(result->ours.value, value), figure->unit,
-           number(result->ours.p50, p50), number(result->ours.p99, p99), number(result->ours.p999, p999),
-           number(result->ours.p9999, p9999), 100 * result->spread);
+    printf("  %-34s%9s %-5s%9s%9s%9s%9s%6.0f%%", title, number(told->ours.value, value), figure->unit,
+           number(told->ours.p50, p50), number(told->ours.p99, p99), number(told->ours.p999, p999),
+           number(told->ours.p9999, p9999), 100 * told->spread);
     if (result->has_limit) {
-        printf("  %6.2f x  %s %s", ratio_of(figure, result), number(result->limit.value, limit), figure->against);
+        printf("  %6.2f x  %s %s", ratio_of(figure, told), number(told->limit.value, limit), figure->against);
     }
     printf("\n");
+}
+
+/* The figure; below it what runs gave between which and which the CPUs were nearer or farther. */
+static void print_rows(const struct figure *figure, const struct result *result) {
+    static const char *const where[DISTANCE_KINDS] = {"near", "far from each other", "sharing a core",
+                                                      "moved meanwhile"};
+    print_summary(figure->metric, figure, result, &result->of[result->kind]);
+    for (int kind = DISTANCE_NEAR; kind < DISTANCE_KINDS; kind++) {
+        const struct summary *told = &result->of[kind];
+        char title[64];
+        if (!result->has_distance || told->runs == 0) {
+            continue;
+        }
+        if (kind != (int)result->kind) {
+            snprintf(title, sizeof title, "  CPUs %s (%u)", where[kind], told->runs);
+            print_summary(title, figure, result, told);
+        } else if (kind != (int)result->wanted) {
+            printf("    these are runs with the CPUs %s (%u): they were not near in any\n", where[kind], told->runs);
+        }
+    }
 }
 
 /* What the kernel calls the CPU. */
@@ -180,14 +127,18 @@ static void cpu_model(char *out, size_t size) {
 void harness_begin(const struct effort *effort) {
     char model[128];
     struct utsname name;
+    struct distance distance;
+    bool is_seen = distance_look(2, &distance) == 0;
     cpu_model(model, sizeof model);
     uname(&name);
     if (effort->json) {
         printf("{\"version\": \"%s\", \"cpu\": \"%s\", \"machine\": \"%s\", \"kernel\": \"%s\", \"cpus\": %u, "
                "\"repeat\": %u, "
-               "\"seconds\": %g, \"warm_up\": %g, \"shards\": %u}\n",
+               "\"seconds\": %g, \"warm_up\": %g, \"shards\": %u",
                rim_version(), model, name.machine, name.release, cpus_count(), effort->repeat, effort->seconds,
                effort->warm_up, effort->shards);
+        print_number("line", distance.line_ns, is_seen);
+        printf(", \"is_shared\": %s}\n", distance.is_shared ? "true" : "false");
         return;
     }
     printf("ringmail %s on %s (%s), Linux %s, %u CPUs\n", rim_version(), model, name.machine, name.release,
@@ -195,6 +146,10 @@ void harness_begin(const struct effort *effort) {
     printf(
         "medians of %u runs of %.3g s, after one of %.3g s; ratio: above 1.00 is better than what it is held against\n",
         effort->repeat, effort->seconds, effort->warm_up);
+    if (is_seen) {
+        printf("a cache line takes %.0f ns to and fro between the first two CPUs%s\n", distance.line_ns,
+               distance.is_shared ? ", which share a core" : "");
+    }
     if (effort->shards != 0) {
         printf("what is told of two shards is of %u\n", effort->shards);
     }
@@ -209,7 +164,7 @@ bool harness_run(const struct benchmark *benchmark, const struct effort *effort)
     for (uint32_t i = 0; i < benchmark->count; i++) {
         const struct figure *figure = &benchmark->figures[i];
         struct result result;
-        int error = measure(figure, effort, &result);
+        int error = runs_measure(figure, effort, &result);
         if (error != 0) {
             fprintf(stderr, "rimbench: %s: %s: %s\n", benchmark->name, figure->metric,
                     error == -ENOTSUP ? "left out, this machine lacks what it needs" : rim_strerror(error));
@@ -217,7 +172,7 @@ bool harness_run(const struct benchmark *benchmark, const struct effort *effort)
         } else if (effort->json) {
             print_json(benchmark, figure, &result);
         } else {
-            print_row(figure, &result);
+            print_rows(figure, &result);
         }
         fflush(stdout);
     }

@@ -4,7 +4,8 @@
  *
  * A figure is one number about ringmail, and the limit or the peer that it is held against, which is measured in the
  * same run: machines differ, and so does one machine from one minute to the next. After a run of each that is not
- * counted, ours and theirs are repeated alternately; what is told is each one's median, and the spread of ours.
+ * counted, ours and theirs are repeated alternately; what is told is each one's median, and the spread of ours. Of what
+ * is on several CPUs, these are medians of the runs in which the CPUs were as near as they come (distance.h).
  */
 #ifndef RIMBENCH_HARNESS_H
 #define RIMBENCH_HARNESS_H

@@ -10,8 +10,10 @@
 
 #include "measure.h"
 
+/* line.c: one cache line to and fro between two threads that poll, in ns. */
+int limit_line(double seconds, struct sample *out);
+
 /* limit_ring.c: between two threads that poll. Round trips in ns, one way in million messages a second. */
-int limit_line(double seconds, struct sample *out);           /* one cache line to and fro */
 int limit_ring(double seconds, struct sample *out);           /* pointers through a ck_ring, one way */
 int limit_ring_ping_pong(double seconds, struct sample *out); /* one pointer to and fro through two ck_rings */
 int limit_parcels(double seconds, struct sample *out);        /* 63 messages of 64 bytes for each ring slot, one way */

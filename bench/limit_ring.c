@@ -2,7 +2,6 @@
 #include <ck_pr.h>
 #include <ck_ring.h>
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,10 +16,6 @@ struct lane {
     ck_ring_t ring APART;
     ck_ring_buffer_t slots[SLOTS] APART;
 };
-
-struct line {
-    _Atomic uint64_t value;
-} APART;
 
 struct message {
     uint64_t next, from, to;
@@ -37,7 +32,6 @@ struct parcel {
 /* What the two threads share; `forth` and `back` as seen from the first. */
 struct pair {
     struct lane forth, back;
-    struct line ping, pong;
     struct parcel *parcels;
     struct latencies latencies;
     uint64_t duration_ns APART;
@@ -98,48 +92,6 @@ static int measure(struct pair *pair, void *(*first)(void *), void *(*second)(vo
     }
     pair_destroy(pair);
     return error;
-}
-
-/* ---- one line ---- */
-
-enum { LINE_GROUP = 16 };
-
-static void *line_first(void *arg) {
-    struct pair *pair = arg;
-    uint64_t last = now_ns();
-    pair->begin_ns = last;
-    for (uint64_t i = 1; last - pair->begin_ns < pair->duration_ns; i++) {
-        atomic_store_explicit(&pair->ping.value, i, memory_order_release);
-        while (atomic_load_explicit(&pair->pong.value, memory_order_acquire) != i) {
-        }
-        if (i % LINE_GROUP == 0) {
-            uint64_t now = now_ns();
-            latencies_add(&pair->latencies, (double)(now - last) / LINE_GROUP);
-            pair->n += LINE_GROUP;
-            last = now;
-        }
-    }
-    pair->end_ns = last;
-    atomic_store_explicit(&pair->ping.value, UINT64_MAX, memory_order_release);
-    return NULL;
-}
-
-static void *line_second(void *arg) {
-    struct pair *pair = arg;
-    for (uint64_t i = 0; i != UINT64_MAX;) {
-        uint64_t seen = atomic_load_explicit(&pair->ping.value, memory_order_acquire);
-        if (seen != i) {
-            i = seen;
-            atomic_store_explicit(&pair->pong.value, i, memory_order_release);
-        }
-    }
-    return NULL;
-}
-
-int limit_line(double seconds, struct sample *out) {
-    struct pair *pair;
-    int error = pair_create(seconds, &pair);
-    return error != 0 ? error : measure(pair, line_first, line_second, out);
 }
 
 /* ---- pointers, one way ---- */

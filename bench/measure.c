@@ -77,16 +77,35 @@ static int start(pthread_t *thread, uint32_t index, void *(*run)(void *), void *
     return error;
 }
 
+static uint32_t noted;
+
+void cpus_note(uint32_t count) {
+    uint32_t there = cpus_count();
+    count = count < there ? count : there;
+    noted = count > noted ? count : noted;
+}
+
+uint32_t cpus_noted(void) {
+    uint32_t count = noted;
+    noted = 0;
+    return count;
+}
+
 int pair_run(void *(*first)(void *), void *(*second)(void *), void *arg) {
+    cpus_note(2);
+    return pair_run_on(0, 1, first, second, arg);
+}
+
+int pair_run_on(uint32_t cpu_first, uint32_t cpu_second, void *(*first)(void *), void *(*second)(void *), void *arg) {
     pthread_t threads[2];
     if (cpus_count() < 2) {
         return -ENOTSUP;
     }
-    int error = start(&threads[0], 0, first, arg);
+    int error = start(&threads[0], cpu_first, first, arg);
     if (error != 0) {
         return error;
     }
-    error = start(&threads[1], 1, second, arg);
+    error = start(&threads[1], cpu_second, second, arg);
     if (error != 0) {
         /* The first would wait for its partner for ever. */
         pthread_cancel(threads[0]);

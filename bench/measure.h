@@ -52,7 +52,14 @@ double resident_bytes(void);
 uint32_t cpus_count(void);
 int cpus_get(uint32_t index);
 
-/* Runs the functions on two threads, pinned to one CPU each, until both return. -ENOTSUP with fewer than two CPUs. */
+/* How many CPUs a run is on at once: noted by all that make systems or threads, the most of it kept until it is read.
+   The main thread. */
+void cpus_note(uint32_t count);
+uint32_t cpus_noted(void); /* and forgets it */
+
+/* Runs the functions on two threads, pinned to one CPU each, until both return: on the first two CPUs, or on those with
+   these indices. -ENOTSUP with fewer than two CPUs. */
 int pair_run(void *(*first)(void *), void *(*second)(void *), void *arg);
+int pair_run_on(uint32_t cpu_first, uint32_t cpu_second, void *(*first)(void *), void *(*second)(void *), void *arg);
 
 #endif

@@ -77,6 +77,7 @@ static int measure(uint32_t open_max, bool latency, double seconds, struct sampl
     if (error != 0) {
         return error;
     }
+    cpus_note(2); /* the helpers are on any */
     error = world_open(&run.world, 1, 0);
     error = error != 0 ? error : world_spawn(&run.world, &giver, NULL, &run, &ref);
     error = error != 0 ? error : world_run(&run.world, seconds);

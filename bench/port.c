@@ -134,6 +134,7 @@ static void *be_foreign(void *arg) {
 
 static int run_thread(struct run *run) {
     pthread_t thread;
+    cpus_note(2);
     int error = -pthread_create(&thread, NULL, be_foreign, run);
     return error != 0 ? error : (pthread_join(thread, NULL), run->error);
 }

@@ -19,6 +19,7 @@ int world_open(struct world *world, uint32_t shards, int32_t spin_us) {
     if (shards > cpus_count() || shards > SHARDS_MAX) {
         return -ENOTSUP;
     }
+    cpus_note(shards);
     for (uint32_t i = 0; i < shards; i++) {
         cpus[i] = cpus_get(i);
     }
