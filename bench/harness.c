@@ -134,15 +134,15 @@ void harness_begin(const struct effort *effort) {
     if (effort->json) {
         printf("{\"version\": \"%s\", \"cpu\": \"%s\", \"machine\": \"%s\", \"kernel\": \"%s\", \"cpus\": %u, "
                "\"repeat\": %u, "
-               "\"seconds\": %g, \"warm_up\": %g, \"shards\": %u",
+               "\"seconds\": %g, \"warm_up\": %g, \"shards\": %u, \"driver\": \"%s\"",
                rim_version(), model, name.machine, name.release, cpus_count(), effort->repeat, effort->seconds,
-               effort->warm_up, effort->shards);
+               effort->warm_up, effort->shards, effort->driver);
         print_number("line", distance.line_ns, is_seen);
         printf(", \"is_shared\": %s}\n", distance.is_shared ? "true" : "false");
         return;
     }
-    printf("ringmail %s on %s (%s), Linux %s, %u CPUs\n", rim_version(), model, name.machine, name.release,
-           cpus_count());
+    printf("ringmail %s on %s (%s), Linux %s, %u CPUs; driver: %s\n", rim_version(), model, name.machine, name.release,
+           cpus_count(), effort->driver);
     printf(
         "medians of %u runs of %.3g s, after one of %.3g s; ratio: above 1.00 is better than what it is held against\n",
         effort->repeat, effort->seconds, effort->warm_up);

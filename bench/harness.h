@@ -55,6 +55,7 @@ struct effort {
     double warm_up;  /* seconds of a run before, of ours and of the limit, that is not counted; 0: none */
     uint32_t shards; /* 0: as each figure says; else what is played on two shards is played on so many */
     bool json;
+    const char *driver; /* of the systems, to be told */
 };
 enum { HARNESS_REPEAT_MAX = 101, HARNESS_SHARDS_MAX = 64 };
 
