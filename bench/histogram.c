@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "histogram.h"
 
+#include <math.h>
+
 static double middle_of(uint32_t cell) {
     uint32_t shift = cell >> HISTOGRAM_PART_BITS;
     uint64_t part = cell & ((1u << HISTOGRAM_PART_BITS) - 1);
@@ -14,12 +16,12 @@ static double middle_of(uint32_t cell) {
 }
 
 double histogram_at(const struct histogram *histogram, double share) {
-    uint64_t wanted = (uint64_t)((double)histogram->seen * share);
-    uint64_t below = 0;
-    wanted = wanted < histogram->seen ? wanted : histogram->seen - 1;
-    for (uint32_t cell = 0; cell < HISTOGRAM_CELLS && histogram->seen > 0; cell++) {
-        below += histogram->cells[cell];
-        if (below > wanted) {
+    double wanted = ceil((double)histogram->seen * share); /* the so many-th of them, by size */
+    uint64_t reached = 0;
+    wanted = wanted > 1 ? wanted : 1;
+    for (uint32_t cell = 0; cell < HISTOGRAM_CELLS; cell++) {
+        reached += histogram->cells[cell];
+        if ((double)reached >= wanted) {
             return middle_of(cell);
         }
     }
