@@ -6,10 +6,17 @@
 #include <errno.h>
 
 #include "harness.h"
+#include "tails.h"
 #include "whole.h"
 
 enum { TRANSFER = WHOLE_USER, CREDIT, MORE };
 enum { ACCOUNTS = 1000, TRANSFERS = 50000, AT_ONCE = 256 };
+
+struct run {
+    struct whole whole;
+    bool timed; /* each transfer, from its order to its confirmation */
+    struct tails tails;
+};
 
 struct transfer {
     rim_ref to;
@@ -79,9 +86,12 @@ static int order(rim_ctx *ctx, struct teller *self);
 
 static rim_verdict on_confirmed(rim_ctx *ctx, void *state, uint64_t cookie, int error, const void *body, rim_msg *msg) {
     struct teller *self = state;
-    (void)cookie;
+    struct run *run = (struct run *)self->whole;
     (void)body;
     (void)msg;
+    if (run->timed) {
+        tails_add(ctx, &run->tails, cookie);
+    }
     error = error == 0 && self->ordered < TRANSFERS ? order(ctx, self) : error;
     if (error != 0 || ++self->confirmed == TRANSFERS) {
         whole_over(self->whole, error);
@@ -98,7 +108,8 @@ static int order(rim_ctx *ctx, struct teller *self) {
                    .body = &transfer,
                    .size = sizeof transfer,
                    .timeout_ns = RIM_SECONDS(30),
-                   .on_outcome = on_confirmed};
+                   .on_outcome = on_confirmed,
+                   .cookie = ((const struct run *)self->whole)->timed ? now_ns() : 0};
     self->ordered++;
     return rim_request(ctx, &ask, NULL);
 }
@@ -130,14 +141,23 @@ static const rim_behaviour teller = {
 };
 
 static int play(uint32_t shards, struct sample *out) {
-    struct whole whole = {.ns = 0};
-    int error = whole_play(&whole, &teller, shards);
-    return whole_rate(&whole, error, TRANSFERS, out);
+    struct run run = {.timed = false};
+    int error = whole_play(&run.whole, &teller, shards);
+    return whole_rate(&run.whole, error, TRANSFERS, out);
+}
+
+static int play_timed(uint32_t shards, struct sample *out) {
+    struct run run = {.timed = true};
+    int error = tails_init(&run.tails, shards);
+    error = error != 0 ? error : whole_play(&run.whole, &teller, shards);
+    return tails_end(&run.tails, error, out);
 }
 
 static const struct figure figures[] = {
     WHOLE("50,000 transfers, one shard", "M/s", true, play, 1),
     WHOLE("50,000 transfers, two shards", "M/s", true, play, 2),
+    WHOLE("a transfer with 256 open, one shard", "us", false, play_timed, 1),
+    WHOLE("a transfer with 256 open, two shards", "us", false, play_timed, 2),
 };
 
 const struct benchmark bench_banking = BENCHMARK("banking", "Savina: transfers between a thousand accounts", figures);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "harness.h"
+#include "tails.h"
 #include "whole.h"
 
 enum { MEET = WHOLE_USER, CHANGE, CLOSED, TALLY };
@@ -15,6 +16,12 @@ enum colour { RED, YELLOW, BLUE };
 struct visit {
     rim_ref who;
     enum colour colour;
+};
+
+struct run {
+    struct whole whole;
+    const rim_behaviour *creature;
+    struct tails tails; /* of creatures who are timed */
 };
 
 struct start {
@@ -30,6 +37,7 @@ struct creature {
     rim_ref mall;
     enum colour colour;
     uint32_t meetings;
+    uint64_t came_ns; /* of those who are timed */
 };
 
 static enum colour complement(enum colour mine, enum colour other) {
@@ -90,6 +98,39 @@ static const rim_behaviour creature = {
     .init = creature_init,
 };
 
+/* ---- the same, timed: from the way to the mall until somebody is met ---- */
+
+static rim_verdict timed_init(rim_ctx *ctx, void *state, const void *arg, size_t size) {
+    rim_verdict verdict = creature_init(ctx, state, arg, size);
+    ((struct creature *)state)->came_ns = now_ns();
+    return verdict;
+}
+
+static void look_at_clock(rim_ctx *ctx, struct creature *self) {
+    struct run *run = (struct run *)self->whole;
+    tails_add(ctx, &run->tails, self->came_ns);
+    self->came_ns = now_ns();
+}
+
+static rim_verdict on_timed_met(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    look_at_clock(ctx, state);
+    return on_met(ctx, state, body, msg);
+}
+
+static rim_verdict on_timed_change(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    look_at_clock(ctx, state);
+    return on_change(ctx, state, body, msg);
+}
+
+static const rim_handler timed_on[] = {[MEET] = on_timed_met, [CHANGE] = on_timed_change, [CLOSED] = on_closed};
+static const rim_behaviour timed = {
+    .name = "timed",
+    .state_size = sizeof(struct creature),
+    .on = timed_on,
+    .on_count = RIM_COUNT(timed_on),
+    .init = timed_init,
+};
+
 /* ---- the mall ---- */
 
 struct mall {
@@ -101,6 +142,7 @@ struct mall {
 
 static rim_verdict on_go(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct mall *self = state;
+    const struct run *run = (const struct run *)self->whole;
     int error = 0;
     (void)body;
     (void)msg;
@@ -108,7 +150,7 @@ static rim_verdict on_go(rim_ctx *ctx, void *state, const void *body, rim_msg *m
         struct start start = {self->whole, rim_self(ctx), (enum colour)(i % 3)};
         rim_spawn_options options = {.place = RIM_ON_SHARD, .shard = i % rim_shard_count(ctx)};
         rim_ref ref;
-        error = rim_spawn(ctx, &creature, &options, &start, sizeof start, &ref);
+        error = rim_spawn(ctx, run->creature, &options, &start, sizeof start, &ref);
     }
     if (error != 0) {
         whole_over(self->whole, error);
@@ -157,14 +199,23 @@ static const rim_behaviour mall = {
 };
 
 static int play(uint32_t shards, struct sample *out) {
-    struct whole whole = {.ns = 0};
-    int error = whole_play(&whole, &mall, shards);
-    return whole_rate(&whole, error, MEETINGS, out);
+    struct run run = {.creature = &creature};
+    int error = whole_play(&run.whole, &mall, shards);
+    return whole_rate(&run.whole, error, MEETINGS, out);
+}
+
+static int play_timed(uint32_t shards, struct sample *out) {
+    struct run run = {.creature = &timed};
+    int error = tails_init(&run.tails, shards);
+    error = error != 0 ? error : whole_play(&run.whole, &mall, shards);
+    return tails_end(&run.tails, error, out);
 }
 
 static const struct figure figures[] = {
     WHOLE("200,000 meetings, one shard", "M/s", true, play, 1),
     WHOLE("200,000 meetings, two shards", "M/s", true, play, 2),
+    WHOLE("until somebody is met, one shard", "us", false, play_timed, 1),
+    WHOLE("until somebody is met, two shards", "us", false, play_timed, 2),
 };
 
 const struct benchmark bench_chameneos = BENCHMARK("chameneos", "Savina: a hundred actors meet by one broker", figures);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Too much for one: 10,000 actors send to one as fast as they can (Pony's overload), and what the process's memory
- * grows by while an actor is sent twice what it can do. Its mailbox is bounded, and so are the ways to it: who sends is
- * told that there is no room, and waits for it.
+ * grows by, and how long a message waits, while an actor is sent twice what it can do. Its mailbox is bounded, and so
+ * are the ways to it: who sends is told that there is no room, and waits for it.
  */
 #include <errno.h>
 #include <stdatomic.h>
 
 #include "harness.h"
 #include "stream.h"
+#include "tails.h"
 #include "whole.h"
 
 static int same_shard(double seconds, struct sample *out) {
@@ -29,6 +30,7 @@ struct run {
     struct whole whole;
     double before, most; /* resident bytes */
     uint64_t taken;
+    struct tails tails; /* from when it was sent until it is handled */
 };
 
 /* What it does with a message takes PACE_NS, and the sender would send one in less than half of that. */
@@ -39,9 +41,8 @@ struct sink {
 static rim_verdict on_data(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct run *run = ((struct sink *)state)->run;
     uint64_t until = now_ns() + PACE_NS;
-    (void)ctx;
-    (void)body;
     (void)msg;
+    tails_add(ctx, &run->tails, *(const uint64_t *)body);
     while (now_ns() < until) {
     }
     if (run->taken++ % (MESSAGES / 64) == 0) {
@@ -71,13 +72,14 @@ struct sender {
 };
 
 static rim_verdict on_more(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
-    static const char bytes[BODY];
+    uint64_t words[BODY / sizeof(uint64_t)] = {0};
     struct sender *self = state;
     int error = 0;
     (void)body;
     (void)msg;
     for (int i = 0; i < BURST && self->sent < MESSAGES && error == 0; i++) {
-        error = rim_send(ctx, self->sink, DATA, bytes, sizeof bytes);
+        words[0] = now_ns();
+        error = rim_send(ctx, self->sink, DATA, words, sizeof words);
         self->sent += error == 0;
     }
     if (error == -RIM_EFULL) {
@@ -112,17 +114,38 @@ static const rim_behaviour sender = {
     .init = whole_init,
 };
 
-static int grown(uint32_t shards, struct sample *out) {
+/* Microseconds that a message waits; in *mib what memory has grown by. */
+static int flood(uint32_t shards, double *mib, struct sample *out) {
     struct run run = {.taken = 0};
-    int error = whole_play(&run.whole, &sender, shards);
-    *out = (struct sample){.value = (run.most - run.before) / 1048576, .n = run.taken};
+    int error = tails_init(&run.tails, shards);
+    error = error != 0 ? error : whole_play(&run.whole, &sender, shards);
+    *mib = (run.most - run.before) / 1048576;
+    return tails_end(&run.tails, error, out);
+}
+
+static int grown(uint32_t shards, struct sample *out) {
+    double mib = 0;
+    int error = flood(shards, &mib, out);
+    *out = (struct sample){.value = mib, .n = MESSAGES};
     return error;
+}
+
+static int waited(uint32_t shards, struct sample *out) {
+    double mib;
+    return flood(shards, &mib, out);
+}
+
+static int until_handled(double seconds, struct sample *out) {
+    static const struct stream_plan plan = {.shards = 2, .senders = 10000, .to_shard = 1, .burst = 16, .budget = 1};
+    return stream_measure_us(&plan, seconds, out);
 }
 
 static const struct figure figures[] = {
     FIGURE("10,000 senders, same shard", "M/s", true, same_shard, NULL, NULL),
     FIGURE("10,000 senders across shards", "M/s", true, across, NULL, NULL),
+    FIGURE("until it is handled, across", "us", false, until_handled, NULL, NULL),
     WHOLE("memory at twice the load, across", "MiB", false, grown, 2),
+    WHOLE("waits at twice the load, across", "us", false, waited, 2),
 };
 
 const struct benchmark bench_overload = BENCHMARK("overload", "Pony: ten thousand senders to one actor", figures);

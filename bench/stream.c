@@ -3,9 +3,10 @@
 
 #include <stdatomic.h>
 
+#include "tails.h"
 #include "world.h"
 
-enum { DATA = RIM_USER, MORE };
+enum { DATA = RIM_USER, TIMED, MORE };
 enum { CHECK_EVERY = 8192, MAILBOX_COUNT = 16384, MAILBOX_BYTES = 4 * 1024 * 1024 };
 
 /* 32 bytes of header and 32 of body: one cache line. */
@@ -20,6 +21,8 @@ struct run {
     uint64_t warm_ns, measure_ns;
     uint64_t begin_ns, end_ns, n; /* the sink's */
     atomic_bool over;
+    bool timed;
+    struct tails tails; /* of what is timed */
 };
 
 /* ---- the receiver ---- */
@@ -64,7 +67,16 @@ static rim_verdict on_data(rim_ctx *ctx, void *self, const void *body, rim_msg *
     return RIM_DONE;
 }
 
-static const rim_handler sink_on[] = {[DATA] = on_data};
+static rim_verdict on_timed(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct run *run = ((struct sink *)self)->run;
+    (void)msg;
+    if (run->begin_ns != 0 && run->end_ns == 0) {
+        tails_add(ctx, &run->tails, *(const uint64_t *)body);
+    }
+    return RIM_DONE;
+}
+
+static const rim_handler sink_on[] = {[DATA] = on_data, [TIMED] = on_timed};
 static const rim_behaviour sink = {
     .name = "sink",
     .state_size = sizeof(struct sink),
@@ -87,15 +99,20 @@ static rim_verdict sender_init(rim_ctx *ctx, void *self, const void *arg, size_t
     return RIM_DONE;
 }
 
+static int send_timed(rim_ctx *ctx, rim_ref to) {
+    uint64_t now = now_ns();
+    return rim_send(ctx, to, TIMED, &now, sizeof now);
+}
+
 static rim_verdict on_more(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
     struct sender *sender = self;
     struct run *run = sender->run;
-    int error = 0;
     (void)body;
     (void)msg;
     if (atomic_load_explicit(&run->over, memory_order_relaxed)) {
         return RIM_DONE;
     }
+    int error = run->timed ? send_timed(ctx, run->sink) : 0;
     for (uint32_t i = 0; i < run->plan->burst && error == 0; i++) {
         uint64_t number = ++sender->number;
         error = rim_send(ctx, run->sink, DATA, &(struct body){{number, number, number, number}}, sizeof(struct body));
@@ -135,13 +152,27 @@ static int spawn(struct run *run) {
     return error;
 }
 
+static int play(struct run *run, const struct stream_plan *plan, double seconds) {
+    run->plan = plan;
+    run->warm_ns = (uint64_t)(seconds * 1e8);
+    run->measure_ns = (uint64_t)(seconds * 1e9);
+    int error = world_open(&run->world, plan->shards, 0);
+    error = error != 0 ? error : spawn(run);
+    error = error != 0 ? error : world_run(&run->world, seconds);
+    atomic_store_explicit(&run->over, true, memory_order_relaxed);
+    return world_close(&run->world, error);
+}
+
+int stream_measure_us(const struct stream_plan *plan, double seconds, struct sample *out) {
+    struct run run = {.timed = true};
+    int error = tails_init(&run.tails, plan->shards);
+    error = error != 0 ? error : play(&run, plan, seconds);
+    return tails_end(&run.tails, error, out);
+}
+
 int stream_measure(const struct stream_plan *plan, double seconds, struct sample *out) {
-    struct run run = {.plan = plan, .warm_ns = (uint64_t)(seconds * 1e8), .measure_ns = (uint64_t)(seconds * 1e9)};
-    int error = world_open(&run.world, plan->shards, 0);
-    error = error != 0 ? error : spawn(&run);
-    error = error != 0 ? error : world_run(&run.world, seconds);
-    atomic_store_explicit(&run.over, true, memory_order_relaxed);
-    error = world_close(&run.world, error);
+    struct run run = {.timed = false};
+    int error = play(&run, plan, seconds);
     if (error == 0) {
         out->n = run.n;
         out->value = (double)run.n * 1e3 / (double)(run.end_ns - run.begin_ns);

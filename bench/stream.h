@@ -20,5 +20,8 @@ struct stream_plan {
 
 /* The messages in out->n, and the million of them a second in out->value. */
 int stream_measure(const struct stream_plan *plan, double seconds, struct sample *out);
+/* The same, and with each burst a message that knows when it was sent: how long those take until they are handled, in
+   microseconds, with percentiles. */
+int stream_measure_us(const struct stream_plan *plan, double seconds, struct sample *out);
 
 #endif
