@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One way, to one mailbox. Savina's counting actor: one producer and a million messages; and CAF's benchmark of a
- * mailbox: 20 producers, 200,000 messages of each (a million there, which only takes longer).
+ * mailbox: 20 producers, a million messages of each.
  */
 #include "harness.h"
+#include "tails.h"
 #include "whole.h"
 
-enum { UP = WHOLE_USER, MORE };
-enum { BURST = 256 };
+enum { UP = WHOLE_USER, TIMED_UP, MORE };
+enum { BURST = 256, TIMED_EVERY = 16 };
 
 struct run {
     struct whole whole;
     uint32_t producers, messages; /* messages: of each */
     rim_ref counter;
+    bool timed; /* some messages of a burst, from when they are sent until they are handled */
+    struct tails tails;
 };
 
 struct counter {
@@ -31,7 +34,12 @@ static rim_verdict on_up(rim_ctx *ctx, void *state, const void *body, rim_msg *m
     return RIM_DONE;
 }
 
-static const rim_handler counter_on[] = {[UP] = on_up};
+static rim_verdict on_timed_up(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
+    tails_add(ctx, &((struct counter *)state)->run->tails, *(const uint64_t *)body);
+    return on_up(ctx, state, body, msg);
+}
+
+static const rim_handler counter_on[] = {[UP] = on_up, [TIMED_UP] = on_timed_up};
 static const rim_behaviour counter = {
     .name = "counter",
     .state_size = sizeof(struct counter),
@@ -45,6 +53,11 @@ struct producer {
     uint64_t sent;
 };
 
+static int send_timed(rim_ctx *ctx, rim_ref to) {
+    uint64_t now = now_ns();
+    return rim_send(ctx, to, TIMED_UP, &now, sizeof now);
+}
+
 static rim_verdict on_more(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
     struct producer *self = state;
     rim_ref to = self->run->counter;
@@ -52,7 +65,7 @@ static rim_verdict on_more(rim_ctx *ctx, void *state, const void *body, rim_msg 
     (void)body;
     (void)msg;
     for (int i = 0; i < BURST && error == 0 && self->sent < self->run->messages; i++) {
-        error = rim_send(ctx, to, UP, NULL, 0);
+        error = i % TIMED_EVERY == 0 && self->run->timed ? send_timed(ctx, to) : rim_send(ctx, to, UP, NULL, 0);
         self->sent += error == 0;
     }
     if (error == 0 && self->sent < self->run->messages) {
@@ -118,7 +131,14 @@ static int play_counting(uint32_t shards, struct sample *out) {
 }
 
 static int play_mailbox(uint32_t shards, struct sample *out) {
-    return play(shards, 20, 200000, out);
+    return play(shards, 20, 1000000, out);
+}
+
+static int play_timed(uint32_t shards, struct sample *out) {
+    struct run run = {.producers = 20, .messages = 1000000, .timed = true};
+    int error = tails_init(&run.tails, shards);
+    error = error != 0 ? error : whole_play(&run.whole, &root, shards);
+    return tails_end(&run.tails, error, out);
 }
 
 static const struct figure counting_figures[] = {
@@ -126,8 +146,10 @@ static const struct figure counting_figures[] = {
     WHOLE("a million messages, two shards", "M/s", true, play_counting, 2),
 };
 static const struct figure mailbox_figures[] = {
-    WHOLE("20 x 200,000 messages, one shard", "M/s", true, play_mailbox, 1),
-    WHOLE("20 x 200,000 messages, two shards", "M/s", true, play_mailbox, 2),
+    WHOLE("20 x 1,000,000 messages, one shard", "M/s", true, play_mailbox, 1),
+    WHOLE("20 x 1,000,000 messages, two shards", "M/s", true, play_mailbox, 2),
+    WHOLE("until it is handled, one shard", "us", false, play_timed, 1),
+    WHOLE("until it is handled, two shards", "us", false, play_timed, 2),
 };
 
 const struct benchmark bench_counting =

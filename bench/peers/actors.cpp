@@ -538,7 +538,7 @@ int main(int, char** argv) {
     {"request", [&] { return request(system); }},
     {"publish", [&] { return values{publish(system)}; }},
     {"counting", [&] { return values{mailbox(system, 1, 1000000)}; }},
-    {"mailbox", [&] { return values{mailbox(system, 20, 200000)}; }},
+    {"mailbox", [&] { return values{mailbox(system, 20, 1000000)}; }},
     {"overload", [&] { return values{mailbox(system, 10000, 100)}; }},
     {"thread-ring", [&] { return values{thread_ring(system)}; }},
     {"creation", [&] { return values{(1 << 20) / grow(system, 1 << 19, 2) / 1e6}; }},

@@ -110,7 +110,7 @@ play(counting) ->
     end),
     N / Seconds / 1.0e6;
 play(mailbox) ->
-    fan_in(20, 200000);
+    fan_in(20, 1000000);
 play('thread-ring') ->
     Hops = 5000000,
     First = self(),

@@ -484,7 +484,7 @@ func main() {
 		"spawn": spawn, "idle-actor": idleActor, "publish": publish, "timers": timers, "queued": queued,
 		"bounded-buffer": boundedBuffer, "banking": banking,
 		"counting": func() float64 { return mailbox(1, 1000000) },
-		"mailbox":  func() float64 { return mailbox(20, 200000) },
+		"mailbox":  func() float64 { return mailbox(20, 1000000) },
 		"overload": func() float64 { return mailbox(10000, 200) },
 		"creation": func() float64 { return (1 << 20) / grow(1<<19, 2) / 1e6 },
 		"skynet":   func() float64 { return grow(1000000, 10) * 1e3 },

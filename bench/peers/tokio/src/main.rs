@@ -564,7 +564,7 @@ async fn play(name: &str) -> Vec<f64> {
         "wake" => return ping_pong(10_000, 1, 1e-3, true).await,
         "request" => return request().await,
         "counting" => mailbox(1, 1_000_000).await,
-        "mailbox" => mailbox(20, 200_000).await,
+        "mailbox" => mailbox(20, 1_000_000).await,
         "overload" => mailbox(10_000, 200).await,
         "thread-ring" => thread_ring().await,
         "creation" => (1 << 20) as f64 / grow(1 << 19, 2).await / 1e6,
