@@ -39,7 +39,7 @@ static const char usage[] =
     "  --near NS     a cache line's way to and fro at best, if it is known from before\n"
     "  --help        this text\n"
     "\n"
-    "'list' tells which of --seconds and --shards a benchmark heeds; one that is asked for others says so.\n"
+    "'list' tells which of --seconds and --shards a benchmark heeds; one that is asked for the other says so.\n"
     "\n"
     "A virtual machine's CPUs are moved by their host: nearer to each other, farther, onto one core. What runs on "
     "several\n"
@@ -87,7 +87,7 @@ static bool choose_driver(struct order *order, const char *name) {
 static bool read_near(const char *word) {
     char *end;
     double value = strtod(word, &end);
-    bool good = end != word && *end == '\0' && value >= 1 && value < 1e6;
+    bool good = end != word && *end == '\0' && value > 0 && value < 1e6;
     if (good) {
         distance_know(value);
     }
@@ -118,7 +118,7 @@ static const char *read_flag(struct order *order, int flag, const char *word) {
     case 'd':
         return choose_driver(order, word) ? NULL : "--driver: want io_uring or epoll";
     case 'l':
-        return read_near(word) ? NULL : "--near: want nanoseconds from 1 on";
+        return read_near(word) ? NULL : "--near: want nanoseconds above 0";
     case 'j':
         effort->json = true;
         return NULL;
@@ -253,7 +253,9 @@ static int run(char **names, int count, struct order *order) {
     harness_begin(&order->effort);
     for (int k = 0; k < BENCHMARKS; k++) {
         if (is_wanted_by_any(names, count, benchmarks[k])) {
-            tell_unheeded(benchmarks[k], order);
+            if (!order->effort.json) {
+                tell_unheeded(benchmarks[k], order);
+            }
             good = harness_run(benchmarks[k], &order->effort) && good;
         }
     }
