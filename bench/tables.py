@@ -14,17 +14,26 @@ def spread(values):
     return (max(values) - min(values)) / statistics.median(values) if values else 0
 
 
+def marked(kind):
+    """Behind a figure of which there is no run with near CPUs."""
+    return "" if kind in (None, "near") else f" ({kind})"
+
+
+def told(runs):
+    return number(runs.median()) + marked(runs.kind())
+
+
 def table(rows, peers):
     names = [peer.name for peer in peers]
     lines = ["| | unit | **ringmail** | spread | " + " | ".join(names) + " | against the best |",
              "|---|---|---|---|" + "---|" * (len(names) + 1)]
     for row in rows:
-        if not row.ours:
+        if not row.ours.all:
             continue
-        theirs = [number(statistics.median(row.theirs[name])) if name in row.theirs else "-" for name in names]
+        theirs = [told(row.theirs[name]) if name in row.theirs else "-" for name in names]
         best, against = row.best()
-        lines.append(f"| {row.benchmark}: {row.metric} | {row.unit} | **{number(statistics.median(row.ours))}** | "
-                     f"{100 * spread(row.ours):.0f} % | " + " | ".join(theirs) +
+        lines.append(f"| {row.benchmark}: {row.metric} | {row.unit} | **{number(row.ours.median())}**{marked(row.ours.kind())} | "
+                     f"{100 * spread(row.ours.values()):.0f} % | " + " | ".join(theirs) +
                      (f" | {against:.2f} x {best} |" if best else " | - |"))
     return lines
 
@@ -34,13 +43,14 @@ TAILS = ("p50", "p99", "p99.9", "p99.99")
 
 def tails_table(rows, peers):
     """Of the rows of which ours and a peer's latencies are known."""
-    rows = [row for row in rows if row.tails and row.their_tails]
-    names = [peer.name for peer in peers if any(peer.name in row.their_tails for row in rows)]
+    rows = [row for row in rows if row.ours.has_tails() and any(runs.has_tails() for runs in row.theirs.values())]
+    names = [peer.name for peer in peers
+             if any(peer.name in row.theirs and row.theirs[peer.name].has_tails() for row in rows)]
     lines = ["| p50 / p99 / p99.9 / p99.99 | unit | **ringmail** | " + " | ".join(names) + " |",
              "|---|---|---|" + "---|" * len(names)]
     for row in rows:
-        cells = [row.tails] + [row.their_tails.get(name) for name in names]
-        texts = ["-" if not cell else " / ".join(number(statistics.median(cell[tail])) for tail in TAILS)
+        cells = [row.ours] + [row.theirs.get(name) for name in names]
+        texts = ["-" if cell is None or not cell.has_tails() else " / ".join(number(cell.tail(tail)) for tail in TAILS)
                  for cell in cells]
         lines.append(f"| {row.benchmark}: {row.metric} | {row.unit} | **{texts[0]}** | " + " | ".join(texts[1:]) + " |")
     return lines if rows else []
@@ -52,10 +62,44 @@ def limits_table(figures):
     for figure in figures:
         limit = f"{number(figure['against_value'])} {figure['against']}" if figure["against"] else "-"
         against = f"{figure['ratio']:.2f}" if figure["ratio"] is not None else "-"
-        lines.append(f"| {figure['bench']}: {figure['metric']} | {figure['unit']} | **{number(figure['value'])}** | " +
+        lines.append(f"| {figure['bench']}: {figure['metric']} | {figure['unit']} | **{number(figure['value'])}**"
+                     f"{marked(figure['kind'])} | " +
                      " | ".join(number(figure[name]) for name in ("p50", "p99", "p99.9", "p99.99")) +
                      f" | {100 * figure['spread']:.0f} % | {limit} | {against} |")
     return lines
+
+
+def against_of(told):
+    return f"{number(told['against_value'])}; {told['ratio']:.2f}" if told["against_value"] is not None else "-"
+
+
+def far_figures_table(figures):
+    """Of the figures of which there were runs with the CPUs near and others with the CPUs far."""
+    lines = ["| | unit | near | far | the limit and ratio, near | far |", "|---|---|---|---|---|---|"]
+    for figure in (figure for figure in figures if figure["kind"] == "near" and figure["far"]):
+        far = figure["far"]
+        lines.append(f"| {figure['bench']}: {figure['metric']} | {figure['unit']} | {number(figure['value'])} | "
+                     f"{number(far['value'])} | {against_of(figure)} | {against_of(far)} |")
+    return lines if len(lines) > 2 else []
+
+
+def far_rows_table(rows, peers):
+    """Near and far of ours and of each peer that has both."""
+    names = [peer.name for peer in peers]
+    lines = ["| near / far | unit | **ringmail** | " + " | ".join(names) + " |", "|---|---|---|" + "---|" * len(names)]
+    for row in (row for row in rows if row.ours.of("near") and row.ours.of("far")):
+        cells = [f"{number(runs.median('near'))} / {number(runs.median('far'))}"
+                 for runs in [row.ours] + [row.theirs.get(name, row.ours.none()) for name in names]]
+        lines.append(f"| {row.benchmark}: {row.metric} | {row.unit} | **{cells[0]}** | " + " | ".join(cells[1:]) + " |")
+    return lines if len(lines) > 2 else []
+
+
+def far_section(rows, peers, figures):
+    """Nothing where the CPUs stayed as they were."""
+    found = [lines for lines in (far_figures_table(figures), far_rows_table(rows, peers)) if lines]
+    text = ["### When the CPUs are far from each other", "",
+            "Medians of the runs of either kind, where there were both (see above); of far ones there may be only one.", ""]
+    return text + [line for lines in found for line in lines + [""]] if found else []
 
 
 def echo_table(figures):
