@@ -51,10 +51,11 @@ enum distance_kind distance_wanted(double shortest_ns);
 enum distance_kind distance_choose(const struct distance_run *runs, uint32_t count, double shortest_ns,
                                    uint32_t counts[DISTANCE_KINDS]);
 
-/* line.c: looks at the first `cpus` CPUs of the process, in a millisecond and a half for each pair of neighbours, of
+/* line.c: looks at the first `cpus` CPUs of the process, in half a millisecond for each pair of neighbours, of
    which at most eight are looked at. 0, -ENOTSUP with fewer than two, or what pthread_create says. */
 int distance_look(uint32_t cpus, struct distance *out);
-/* The shortest round trip that distance_look has seen between so many that shared no core, or was told; 0: none. */
+/* The shortest round trip but one that distance_look has seen between so many that shared no core, or the one that was
+   told; 0: none. */
 double distance_shortest(uint32_t cpus);
 /* The shortest round trip between two CPUs is known from before. */
 void distance_know(double shortest_ns);
