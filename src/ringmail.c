@@ -26,14 +26,9 @@ const char *rim_version(void) {
     return "0.1.0";
 }
 
-static uint32_t usable_of(uint32_t count, uint32_t quota) {
-    return quota != 0 && quota < count ? quota : count;
-}
-
 uint32_t rim_usable_cpus(void) {
-    int cpus[RIM_CPUS_MAX];
-    uint32_t count = rim__cpu_list(cpus);
-    return usable_of(count, rim__cpu_quota());
+    bool is_cut;
+    return rim__cpu_usable(&is_cut);
 }
 
 /* ---- the configuration ---- */
@@ -70,10 +65,18 @@ static void default_to(uint32_t *value, uint32_t standard) {
     *value = *value != 0 ? *value : standard;
 }
 
+/* Where a quota leaves fewer shards than there are CPUs, nobody says which ones are ours: programs with such quotas
+   would all be pinned to the first. So the kernel chooses. */
+static void choose_shards(rim_config *config) {
+    bool is_cut;
+    uint32_t usable = rim__cpu_usable(&is_cut);
+    config->no_pin = config->no_pin || (is_cut && config->cpu_count == 0);
+    config->shards = usable < RIM_SHARDS_MAX ? usable : RIM_SHARDS_MAX;
+}
+
 static void fill_defaults(rim_config *config) {
     if (config->shards == 0) {
-        uint32_t usable = rim_usable_cpus();
-        config->shards = usable < RIM_SHARDS_MAX ? usable : RIM_SHARDS_MAX;
+        choose_shards(config);
     }
     default_to(&config->mailbox_count, 4096);
     default_to(&config->mailbox_bytes, 1u << 20);

@@ -53,7 +53,8 @@ typedef struct rim_config {
                                  More than there are CPUs is allowed, and slow */
     const int *cpus;          /* CPUs to pin the shards to, in order, used round robin; NULL: those of the process */
     uint32_t cpu_count;       /* entries in cpus */
-    bool no_pin;              /* leave the placing of threads to the kernel */
+    bool no_pin;              /* leave the placing of threads to the kernel; so it is where `shards` and `cpus` are left
+                                 open and a quota leaves fewer shards than there are CPUs */
     bool embedded;            /* shards without threads: the caller's loop steps them (embed.h) */
     uint32_t embedded_shards; /* with `embedded`: only the first so many, the rest have threads; 0: all */
     enum rim_driver_kind driver;

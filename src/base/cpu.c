@@ -141,6 +141,14 @@ uint32_t rim__cpu_quota(void) {
     return cpus != 0 ? cpus : tightest("/sys/fs/cgroup/cpu", groups.cpu, read_v1);
 }
 
+uint32_t rim__cpu_usable(bool *is_cut) {
+    int cpus[RIM_CPUS_MAX];
+    uint32_t count = rim__cpu_list(cpus);
+    uint32_t quota = rim__cpu_quota();
+    *is_cut = quota != 0 && quota < count;
+    return *is_cut ? quota : count;
+}
+
 int rim__cpu_pin(int cpu) {
     cpu_set_t set;
     if (cpu < 0 || cpu >= CPU_SETSIZE) {
