@@ -228,13 +228,12 @@ behavior first_member(event_based_actor* self, actor root) {
   return {[=](join_atom, actor next) { self->become(member(self, next, root)); }};
 }
 
-double thread_ring(actor_system& system) {
-  const uint64_t hops = 5000000;
+double thread_ring(actor_system& system, int actors, uint64_t hops) {
   scoped_actor self{system};
   auto root = actor_cast<actor>(self);
   auto first = system.spawn(first_member, root);
   auto next = first;
-  for (int i = 0; i < 502; i++)
+  for (int i = 1; i < actors; i++)
     next = system.spawn(member, next, root);
   self->send(first, join_atom::value, next);
   double seconds = timed([&] {
@@ -497,6 +496,42 @@ behavior idle(stateful_actor<idle_state>* self) {
   return {[=](over_atom) { self->quit(); }};
 }
 
+// Twice what the sink can do: what memory grows by.
+struct flood_state {
+  uint64_t taken = 0;
+  double before = 0;
+  double most = 0;
+};
+
+const uint64_t flood_messages = 1000000;
+
+behavior slow_sink(stateful_actor<flood_state>* self, actor root) {
+  return {[=](const std::string&) {
+    auto& state = self->state;
+    for (auto until = clock_type::now() + std::chrono::nanoseconds(500); clock_type::now() < until;) {
+    }
+    if (state.taken++ % (flood_messages / 64) == 0) {
+      double now = resident();
+      state.before = state.taken == 1 ? now : state.before;
+      state.most = std::max(state.most, now);
+    }
+    if (state.taken == flood_messages)
+      self->send(root, state.most - state.before);
+  }};
+}
+
+double flood(actor_system& system) {
+  scoped_actor self{system};
+  double bytes = 0;
+  auto to = system.spawn(slow_sink, actor_cast<actor>(self));
+  system.spawn([=](event_based_actor* sender) {
+    for (uint64_t i = 0; i < flood_messages; i++)
+      sender->send(to, std::string(256, 'x'));
+  });
+  self->receive([&](double grown) { bytes = grown; });
+  return bytes / 1048576;
+}
+
 double idle_actor(actor_system& system) {
   const size_t n = 100000;
   double before = resident();
@@ -540,7 +575,9 @@ int main(int, char** argv) {
     {"counting", [&] { return values{mailbox(system, 1, 1000000)}; }},
     {"mailbox", [&] { return values{mailbox(system, 20, 1000000)}; }},
     {"overload", [&] { return values{mailbox(system, 10000, 100)}; }},
-    {"thread-ring", [&] { return values{thread_ring(system)}; }},
+    {"thread-ring", [&] { return values{thread_ring(system, 503, 5000000)}; }},
+    {"ring-100", [&] { return values{thread_ring(system, 100, 100000)}; }},
+    {"flood", [&] { return values{flood(system)}; }},
     {"creation", [&] { return values{(1 << 20) / grow(system, 1 << 19, 2) / 1e6}; }},
     {"skynet", [&] { return values{grow(system, 1000000, 10) * 1e3}; }},
     {"fork-join", [&] { return values{fork_join(system)}; }},

@@ -112,11 +112,15 @@ play(counting) ->
 play(mailbox) ->
     fan_in(20, 1000000);
 play('thread-ring') ->
-    Hops = 5000000,
-    First = self(),
-    Last = lists:foldl(fun(_, Next) -> spawn_link(fun() -> hop(Next, First) end) end, First, lists:seq(1, 502)),
-    Seconds = timed(fun() -> Last ! Hops, hop_first(Last) end),
-    Hops / Seconds / 1.0e6;
+    ring(503, 5000000);
+play('ring-100') ->
+    ring(100, 100000);
+play(flood) ->
+    N = 1000000,
+    Self = self(),
+    Sink = spawn_link(fun() -> slow_sink(Self, N, 0, 0, 0) end),
+    spawn_link(fun() -> send_bodies(N, Sink) end),
+    receive {grown, Bytes} -> Bytes / 1048576 end;
 play(creation) ->
     Self = self(),
     Seconds = timed(fun() ->
@@ -182,6 +186,26 @@ play('idle-actor') ->
     Bytes = (resident() - Before) / N,
     [Pid ! {over, 1, 2} || Pid <- Pids],
     Bytes.
+
+ring(Actors, Hops) ->
+    First = self(),
+    Last = lists:foldl(fun(_, Next) -> spawn_link(fun() -> hop(Next, First) end) end, First, lists:seq(2, Actors)),
+    Seconds = timed(fun() -> Last ! Hops, hop_first(Last) end),
+    Hops / Seconds / 1.0e6.
+
+%% Twice what the sink can do: what memory grows by. A body of 256 bytes is a tuple of 32 numbers.
+slow_sink(Root, N, N, Before, Most) -> Root ! {grown, Most - Before};
+slow_sink(Root, N, Taken, Before, Most) ->
+    receive _ -> spin(erlang:monotonic_time(nanosecond) + 500) end,
+    case Taken rem (N div 64) of
+        0 ->
+            Now = resident(),
+            slow_sink(Root, N, Taken + 1, if Taken == 0 -> Now; true -> Before end, max(Most, Now));
+        _ -> slow_sink(Root, N, Taken + 1, Before, Most)
+    end.
+spin(Until) -> case erlang:monotonic_time(nanosecond) < Until of true -> spin(Until); false -> ok end.
+send_bodies(0, _) -> ok;
+send_bodies(N, Sink) -> Sink ! erlang:make_tuple(32, N), send_bodies(N - 1, Sink).
 
 echo() -> receive {ping, From} -> From ! pong, echo() end.
 %% A producer makes its next item when it has been told to; a consumer gets one when it has said that it is free.

@@ -251,13 +251,39 @@ func mailbox(senders, n int) float64 {
 	return float64(senders*n) / seconds / 1e6
 }
 
-func threadRing() float64 {
-	const hops = 5000000
+// Twice what the sink can do: what memory grows by.
+func flood() float64 {
+	const n = 1000000
+	in, over := make(chan [32]int64, room), make(chan float64)
+	go func() {
+		before, most := 0.0, 0.0
+		for i := 0; i < n; i++ {
+			<-in
+			for until := time.Now().Add(500); time.Now().Before(until); {
+			}
+			if i%(n/64) == 0 {
+				most = math.Max(most, resident())
+				if i == 0 {
+					before = most
+				}
+			}
+		}
+		over <- most - before
+	}()
+	go func() {
+		for i := 0; i < n; i++ {
+			in <- [32]int64{int64(i)}
+		}
+	}()
+	return <-over / 1048576
+}
+
+func threadRing(actors, hops int) float64 {
 	first, over := make(chan int), make(chan bool)
 	from := first
-	for i := 0; i < 503; i++ {
+	for i := 0; i < actors; i++ {
 		to := make(chan int)
-		if i == 502 {
+		if i == actors-1 {
 			to = first
 		}
 		go func(from, to chan int) {
@@ -271,7 +297,7 @@ func threadRing() float64 {
 		}(from, to)
 		from = to
 	}
-	return hops / timed(func() { first <- hops; <-over }) / 1e6
+	return float64(hops) / timed(func() { first <- hops; <-over }) / 1e6
 }
 
 func tree(up chan int, first, leaves, children int) {
@@ -480,14 +506,16 @@ func main() {
 	runtime.GOMAXPROCS(threads)
 	rows := map[string]func() []float64{"ping-pong": pingPong, "wake": wake, "request": request}
 	programs := map[string]func() float64{
-		"thread-ring": threadRing, "fork-join": forkJoin, "chameneos": chameneos, "big": big, "ubench": ubench,
+		"flood": flood, "fork-join": forkJoin, "chameneos": chameneos, "big": big, "ubench": ubench,
 		"spawn": spawn, "idle-actor": idleActor, "publish": publish, "timers": timers, "queued": queued,
 		"bounded-buffer": boundedBuffer, "banking": banking,
-		"counting": func() float64 { return mailbox(1, 1000000) },
-		"mailbox":  func() float64 { return mailbox(20, 1000000) },
-		"overload": func() float64 { return mailbox(10000, 200) },
-		"creation": func() float64 { return (1 << 20) / grow(1<<19, 2) / 1e6 },
-		"skynet":   func() float64 { return grow(1000000, 10) * 1e3 },
+		"thread-ring": func() float64 { return threadRing(503, 5000000) },
+		"ring-100":    func() float64 { return threadRing(100, 100000) },
+		"counting":    func() float64 { return mailbox(1, 1000000) },
+		"mailbox":     func() float64 { return mailbox(20, 1000000) },
+		"overload":    func() float64 { return mailbox(10000, 200) },
+		"creation":    func() float64 { return (1 << 20) / grow(1<<19, 2) / 1e6 },
+		"skynet":      func() float64 { return grow(1000000, 10) * 1e3 },
 	}
 	if row, ok := rows[os.Args[2]]; ok {
 		fmt.Println(strings.Trim(fmt.Sprint(row()), "[]"))

@@ -319,13 +319,37 @@ async fn mailbox(senders: u64, n: u64) -> f64 {
     (senders * n) as f64 / begin.elapsed().as_secs_f64() / 1e6
 }
 
-async fn thread_ring() -> f64 {
-    const HOPS: u64 = 5_000_000;
+/// Twice what the sink can do: what memory grows by.
+async fn flood() -> f64 {
+    const N: u64 = 1_000_000;
+    let (to, mut from) = channel::<[u64; 32]>(ROOM);
+    spawn(async move {
+        for i in 0..N {
+            to.send([i; 32]).await.unwrap();
+        }
+    });
+    let sink = spawn(async move {
+        let (mut before, mut most) = (0f64, 0f64);
+        for i in 0..N {
+            from.recv().await;
+            let until = Instant::now() + Duration::from_nanos(500);
+            while Instant::now() < until {}
+            if i % (N / 64) == 0 {
+                most = most.max(resident());
+                before = if i == 0 { most } else { before };
+            }
+        }
+        most - before
+    });
+    sink.await.unwrap() / 1048576.0
+}
+
+async fn thread_ring(actors: usize, hops: u64) -> f64 {
     let (first, mut from) = channel::<u64>(2);
     let (over, mut is_over) = channel::<()>(1);
-    for i in 0..503 {
+    for i in 0..actors {
         let (mut to, next) = channel::<u64>(2);
-        if i == 502 {
+        if i == actors - 1 {
             to = first.clone();
         }
         let over = over.clone();
@@ -341,9 +365,9 @@ async fn thread_ring() -> f64 {
         });
     }
     let begin = Instant::now();
-    first.send(HOPS).await.unwrap();
+    first.send(hops).await.unwrap();
     is_over.recv().await;
-    HOPS as f64 / begin.elapsed().as_secs_f64() / 1e6
+    hops as f64 / begin.elapsed().as_secs_f64() / 1e6
 }
 
 fn tree(up: Sender<u64>, first: u64, leaves: u64, children: u64) -> Pin<Box<dyn Future<Output = ()> + Send>> {
@@ -566,7 +590,9 @@ async fn play(name: &str) -> Vec<f64> {
         "counting" => mailbox(1, 1_000_000).await,
         "mailbox" => mailbox(20, 1_000_000).await,
         "overload" => mailbox(10_000, 200).await,
-        "thread-ring" => thread_ring().await,
+        "thread-ring" => thread_ring(503, 5_000_000).await,
+        "ring-100" => thread_ring(100, 100_000).await,
+        "flood" => flood().await,
         "creation" => (1 << 20) as f64 / grow(1 << 19, 2).await / 1e6,
         "skynet" => grow(1_000_000, 10).await * 1e3,
         "fork-join" => fork_join().await,
