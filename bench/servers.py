@@ -33,6 +33,12 @@ def lacks(needs):
     return [need for need in needs if not (os.path.exists(need) if need.startswith("/") else shutil.which(need))]
 
 
+def need_redis(name, programs):
+    """Ends the script of that name where these are missing."""
+    if lacks(programs):
+        sys.exit(f"{name}: {' and '.join(lacks(programs))} missing: install redis-server and redis-tools")
+
+
 def tokio_program(build, name):
     """The path of one of tokio's programs, built; None with a line that says why not."""
     out = os.path.join(build, "peers")
