@@ -6,7 +6,7 @@
  *
  * A receive that did not fill its buffer found the socket empty, and what comes later is an edge again: the call that
  * would only say EAGAIN is saved. That does not hold once an end, an error or urgent data was seen, for which the edge
- * has been: `over`.
+ * has been: `over`. Nor does EAGAIN always mean then what it says: see is_hasty.
  */
 #define _GNU_SOURCE
 #include "io/epoll_ops.h"
@@ -292,6 +292,18 @@ static ssize_t send_now(int fd, const void *bytes, size_t size) {
     return syscall(SYS_sendto, fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
 }
 
+/*
+ * At the place of urgent data TCP says EAGAIN while a signal is about to be handled, whatever there is behind it; a
+ * ring that is cleared away interrupts its thread in this way, too. No edge would come for what is there.
+ */
+static bool is_hasty(const struct rim__epoll *epoll, const struct rim__op *op, int error) {
+    if (error != EAGAIN || op->is_plain || !rim__epoll_files_find(epoll, op->fd)->over) {
+        return false;
+    }
+    struct pollfd readable = {.fd = op->fd, .events = POLLIN};
+    return poll(&readable, 1, 0) == 1 && (readable.revents & POLLIN) != 0;
+}
+
 /* One receive. False: there is no more to be had now, and the side has been seen to. */
 static bool receive(struct rim__epoll *epoll, struct rim__epoll_side *side) {
     const struct rim__op *op = side->op;
@@ -303,10 +315,12 @@ static bool receive(struct rim__epoll *epoll, struct rim__epoll_side *side) {
     epoll->driver.enters++;
     ssize_t count = op->is_plain ? read(op->fd, body->data, epoll->buffers.bytes)
                                  : receive_now(op->fd, body->data, epoll->buffers.bytes);
+    int error = count < 0 ? errno : 0;
     if (count <= 0) {
         rim__epoll_buffers_put(&epoll->buffers, body);
     }
     if (count < 0) {
+        errno = is_hasty(epoll, op, error) ? EINTR : error;
         fail(epoll, side, IN_EVENTS);
         return false;
     }

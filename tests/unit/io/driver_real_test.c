@@ -361,30 +361,6 @@ static void driver_remembers_what_came_while_nothing_was_submitted(void) {
     for_each_driver(remember_edges);
 }
 
-/* A receive stops short at urgent data, with more behind it. */
-static void read_past_urgent(const struct rim__uring_traits *traits) {
-    static struct io_op receive;
-    rim_config config = {.shards = 0};
-    io_rig_open(&rig, &config, traits);
-    io_line_up(&line, &rig);
-    io_op_init(&receive, &rig, RIM_OP_RECV, line.accepted);
-    CU_ASSERT_EQUAL(send(line.connected, "before!", 7, MSG_OOB), 7); /* the last byte is the urgent one */
-    CU_ASSERT_EQUAL(send(line.connected, "after", 5, 0), 5);
-    CU_ASSERT_EQUAL(shutdown(line.connected, SHUT_WR), 0);
-    io_rig_poll(&rig, 20 * IO_MS); /* so that all has arrived before the first receive */
-    CU_ASSERT_EQUAL(io_op_submit(&receive), 0);
-    IO_UNTIL(&rig, receive.terminals > 0 && receive.last == 0);
-    CU_ASSERT_EQUAL(receive.bytes, 11);
-    rig.io->ops->close(rig.io, line.connected, false);
-    rig.io->ops->close(rig.io, line.accepted, false);
-    io_line_stop_listening(&line);
-    io_rig_close(&rig);
-}
-
-static void driver_receives_past_urgent_data(void) {
-    for_each_driver(read_past_urgent);
-}
-
 static void come_home_late(const struct rim__uring_traits *traits) {
     static struct io_op late[2]; /* what they point to is left to the last body */
     struct io_op *receive = &late[traits == NULL];
@@ -523,7 +499,6 @@ static void uring_probe_says_how_shards_are_woken(void) {
     X(driver_accepts_many_by_one_submit)                                                                               \
     X(uring_receives_wait_for_buffers_and_go_on)                                                                       \
     X(driver_remembers_what_came_while_nothing_was_submitted)                                                          \
-    X(driver_receives_past_urgent_data)                                                                                \
     X(driver_body_may_come_home_after_the_close)                                                                       \
     X(driver_close_ends_whatever_is_in_flight)                                                                         \
     X(driver_is_refused_to_the_child_of_a_fork)                                                                        \
