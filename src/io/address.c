@@ -138,13 +138,14 @@ static void unix_from_sockaddr(const struct sockaddr_un *name, rim_address *out)
 }
 
 socklen_t rim__address_to_sockaddr(const rim_address *address, union rim__sockaddr *out) {
-    memset(out, 0, sizeof *out);
     if (address->family == 4) {
+        memset(&out->in, 0, sizeof out->in);
         out->in.sin_family = AF_INET;
         out->in.sin_port = htons(address->port);
         memcpy(&out->in.sin_addr, address->bytes, sizeof out->in.sin_addr);
         return sizeof out->in;
     }
+    memset(out, 0, sizeof *out);
     if (address->family == 6) {
         out->in6.sin6_family = AF_INET6;
         out->in6.sin6_port = htons(address->port);

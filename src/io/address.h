@@ -7,9 +7,12 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/compiler.h"
 #include "ringmail/socket.h"
 
 /* Large enough for all families. To be zeroed before the kernel fills it: it may write no more than the family. */
@@ -24,6 +27,15 @@ union rim__sockaddr {
 socklen_t rim__address_to_sockaddr(const rim_address *address, union rim__sockaddr *out);
 /* An IPv4 address in IPv6 clothes (::ffff:a.b.c.d) becomes plain IPv4. Another family gives family 0. */
 void rim__address_from_sockaddr(const union rim__sockaddr *sockaddr, rim_address *out);
+/* The same address in another place. What is behind a path, or of one where there is none, is not copied. */
+static inline void rim__address_copy(rim_address *to, const rim_address *from) {
+    if (rim__unlikely(from->family == RIM_FAMILY_UNIX)) {
+        *to = *from;
+        return;
+    }
+    memcpy(to, from, offsetof(rim_address, path));
+    to->path[0] = '\0';
+}
 /* Whether it is one: 4, 6 or RIM_FAMILY_UNIX. */
 bool rim__address_is_valid(const rim_address *address);
 /* Whether it is a Unix socket's file. */

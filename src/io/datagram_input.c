@@ -107,23 +107,22 @@ static void hand_over(struct rim__datagram *datagram, struct rim__body *body) {
 
 /* ---- what came ---- */
 
-static rim_datagram_event describe(struct rim__datagram *datagram, const struct rim__receipt *receipt) {
+/* Written where it is to be: it is two hundred bytes long. */
+static void describe(struct rim__datagram *datagram, const struct rim__receipt *receipt, rim_datagram_event *out) {
     rim_datagram_state *state = &datagram->state;
     uint32_t lost = receipt->lost + datagram->input.missed;
     state->lost = lost > state->lost ? lost : state->lost;
     state->received += receipt->result >= 0;
-    return (rim_datagram_event){
-        .socket = datagram->self,
-        .from = receipt->from,
-        .error = receipt->result < 0 ? receipt->result : 0,
-        .size = receipt->result > 0 ? (uint32_t)receipt->result : 0,
-        .lost = state->lost,
-        .segment = receipt->segment,
-        .way = receipt->way,
-        .hops = receipt->hops,
-        .traffic_class = receipt->traffic_class,
-        .is_truncated = receipt->is_truncated,
-    };
+    out->socket = datagram->self;
+    out->from = receipt->from;
+    out->error = receipt->result < 0 ? receipt->result : 0;
+    out->size = receipt->result > 0 ? (uint32_t)receipt->result : 0;
+    out->lost = state->lost;
+    out->segment = receipt->segment;
+    out->way = receipt->way;
+    out->hops = receipt->hops;
+    out->traffic_class = receipt->traffic_class;
+    out->is_truncated = receipt->is_truncated;
 }
 
 /* Descriptors go along with the body, if they are wanted. Out of memory they are lost, and said to be. */
@@ -151,7 +150,7 @@ static void take_in(struct rim__datagram *datagram, struct rim__body *body, cons
     if (rim__unlikely(has_descriptors(receipt))) {
         body = add_descriptors(datagram, body, receipt);
     }
-    *event = describe(datagram, receipt);
+    describe(datagram, receipt, event);
     hand_over(datagram, body);
 }
 
@@ -178,7 +177,7 @@ static void tell_error(struct rim__datagram *datagram, const struct rim__receipt
         datagram->input.missed++;
         return;
     }
-    block->event = describe(datagram, receipt);
+    describe(datagram, receipt, &block->event);
     hand_over(datagram, &block->body);
 }
 
@@ -254,7 +253,7 @@ static bool receive(struct rim__datagram *datagram) {
     }
     input->spare = NULL;
     io->bytes_in += (uint32_t)receipt.result;
-    block->event = describe(datagram, &receipt);
+    describe(datagram, &receipt, &block->event);
     block->body.size = (uint32_t)sizeof block->event + block->event.size;
     struct rim__body *body = &block->body;
     hand_over(datagram, has_descriptors(&receipt) ? add_descriptors(datagram, body, &receipt) : body);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "io/address.h"
 #include "io/datagram.h"
 
 #define BOX_BYTES 24576u
@@ -209,7 +210,7 @@ static void put(struct rim__datagram_box *box, rim_ref sender, const rim_datagra
     box->senders[index] = sender;
     box->letters[index] = (rim_datagram_letter){.bytes = bytes, .size = letter->size, .segment = letter->segment};
     if (letter->to != NULL) {
-        box->to[index] = *letter->to;
+        rim__address_copy(&box->to[index], letter->to);
         box->letters[index].to = &box->to[index];
     }
     if (letter->way != NULL) {

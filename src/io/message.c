@@ -92,13 +92,16 @@ static void read_control(struct cmsghdr *at, uint64_t payload, struct rim__recei
 /* Only as much as the kernel has written; a Unix name is as long as it says. */
 static void read_name(const struct msghdr *message, rim_address *out) {
     const union rim__sockaddr *name = message->msg_name;
-    union rim__sockaddr copy = {0};
-    if (message->msg_namelen > 0 && name->any.sa_family == AF_UNIX) {
+    if (message->msg_namelen == 0) {
+        *out = (rim_address){.family = 0};
+    } else if (rim__unlikely(name->any.sa_family == AF_UNIX)) {
+        union rim__sockaddr copy = {0};
         size_t size = message->msg_namelen < sizeof copy ? message->msg_namelen : sizeof copy;
         memcpy(&copy, name, size);
-        name = &copy;
+        rim__address_from_sockaddr(&copy, out);
+    } else {
+        rim__address_from_sockaddr(name, out);
     }
-    rim__address_from_sockaddr(message->msg_namelen > 0 ? name : &copy, out);
 }
 
 void rim__message_read(const struct msghdr *message, uint64_t payload, uint64_t size, struct rim__receipt *out) {
