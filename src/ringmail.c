@@ -322,7 +322,8 @@ static void name_thread(uint32_t index) {
 static void open_shard(struct rim__member *member) {
     name_thread(member->shard->index);
     if (member->cpu >= 0) {
-        int error = rim__cpu_pin(member->cpu);
+        bool chosen = member->system->config.cpu_count > 0; /* by the user: there it stays */
+        int error = chosen ? rim__cpu_pin(member->cpu) : rim__cpu_settle(&member->shard->home, member->cpu);
         if (error != 0) {
             rim__log_write(&member->system->log, RIM_LOG_WARNING, "shard %u cannot be pinned to CPU %d: %s",
                            member->shard->index, member->cpu, rim_strerror(error));

@@ -51,7 +51,8 @@ struct rim_sim_options; /* sim.h */
 typedef struct rim_config {
     uint32_t shards;          /* 0: one for each CPU that the process may use (affinity and cgroup quota); at most 256.
                                  More than there are CPUs is allowed, and slow */
-    const int *cpus;          /* CPUs to pin the shards to, in order, used round robin; NULL: those of the process */
+    const int *cpus;          /* CPUs to pin the shards to, in order, used round robin, whoever else wants them; NULL:
+                                 those of the process, and while others want one, the kernel places that shard */
     uint32_t cpu_count;       /* entries in cpus */
     bool no_pin;              /* leave the placing of threads to the kernel; so it is where `shards` and `cpus` are left
                                  open and a quota leaves fewer shards than there are CPUs */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 uint32_t rim__cpu_list(int cpus[RIM_CPUS_MAX]) {
@@ -157,4 +158,88 @@ int rim__cpu_pin(int cpu) {
     CPU_ZERO(&set);
     CPU_SET(cpu, &set);
     return -pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
+/* ---- a thread's home ---- */
+
+_Static_assert(sizeof(cpu_set_t) == sizeof((struct rim__cpu_home *)0)->around, "a set has RIM_CPUS_MAX bits");
+
+static bool is_on(const cpu_set_t *set) {
+    cpu_set_t now;
+    return pthread_getaffinity_np(pthread_self(), sizeof now, &now) == 0 && CPU_EQUAL(&now, set);
+}
+
+static cpu_set_t only(int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return set;
+}
+
+/* "0-3,8": the kernel's way to write a set. */
+static cpu_set_t parse_list(const char *text) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    while (*text >= '0' && *text <= '9') {
+        char *end;
+        unsigned long first = strtoul(text, &end, 10);
+        unsigned long last = *end == '-' ? strtoul(end + 1, &end, 10) : first;
+        for (unsigned long cpu = first; cpu <= last && cpu < CPU_SETSIZE; cpu++) {
+            CPU_SET(cpu, &set);
+        }
+        text = *end == ',' ? end + 1 : end;
+    }
+    return set;
+}
+
+/* The CPUs of the node that the thread runs on: its memory is there. Where that is not known, no fewer than there were.
+ */
+static void keep_to_node(cpu_set_t *set) {
+    char path[64], line[4096];
+    unsigned node = 0;
+    if (syscall(SYS_getcpu, NULL, &node, NULL) != 0) {
+        return;
+    }
+    snprintf(path, sizeof path, "/sys/devices/system/node/node%u/cpulist", node);
+    if (read_line(path, line, sizeof line)) {
+        cpu_set_t near = parse_list(line);
+        CPU_AND(set, set, &near);
+    }
+}
+
+int rim__cpu_settle(struct rim__cpu_home *home, int cpu) {
+    cpu_set_t before;
+    bool is_known = pthread_getaffinity_np(pthread_self(), sizeof before, &before) == 0;
+    *home = (struct rim__cpu_home){.cpu = cpu};
+    int result = rim__cpu_pin(cpu);
+    if (result == 0 && is_known) {
+        memcpy(home->around, &before, sizeof before);
+        home->is_given = true;
+    }
+    return result;
+}
+
+bool rim__cpu_leave(struct rim__cpu_home *home) {
+    if (!home->is_given || home->is_left) {
+        return false;
+    }
+    cpu_set_t pinned = only(home->cpu), around;
+    memcpy(&around, home->around, sizeof around);
+    keep_to_node(&around);
+    home->is_given =
+        is_on(&pinned) && CPU_COUNT(&around) > 1 && pthread_setaffinity_np(pthread_self(), sizeof around, &around) == 0;
+    home->is_left = home->is_given;
+    memcpy(home->around, &around, sizeof around);
+    return home->is_left;
+}
+
+bool rim__cpu_return(struct rim__cpu_home *home) {
+    if (!home->is_left) {
+        return false;
+    }
+    cpu_set_t around;
+    memcpy(&around, home->around, sizeof around);
+    home->is_given = is_on(&around) && rim__cpu_pin(home->cpu) == 0;
+    home->is_left = false;
+    return home->is_given;
 }

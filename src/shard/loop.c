@@ -105,6 +105,15 @@ static void drain(struct rim__shard *shard) {
     }
 }
 
+/* While others want its CPU the kernel places the thread. */
+static rim__cold void move(struct rim__shard *shard) {
+    if (shard->contention.is_away ? rim__cpu_leave(&shard->home) : rim__cpu_return(&shard->home)) {
+        rim__log_write(&shard->log, RIM_LOG_NOTICE, "shard %u: %s CPU %d", shard->index,
+                       shard->home.is_left ? "others want the CPU, the kernel is to choose: left" : "back on",
+                       shard->home.cpu);
+    }
+}
+
 /*
  * A thread that is ready and waits for its CPU shares it, maybe with the very one whose news it looks out for. How
  * often it is preempted does not tell: the kernel's own threads do that all the time, for microseconds.
@@ -113,6 +122,9 @@ static bool is_contended(struct rim__shard *shard) {
     if (rim__unlikely(rim__contention_is_due(&shard->contention, shard->now_ns))) {
         bool first = shard->contention.since_ns == 0; /* a new thread has waited for no CPU to speak of: no look */
         rim__contention_note(&shard->contention, shard->now_ns, first ? 0 : rim__thread_delayed_ns());
+        if (rim__unlikely(shard->contention.is_away != shard->home.is_left) && shard->home.is_given) {
+            move(shard);
+        }
     }
     return shard->contention.is_on;
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/cpu.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "shard/contention.h"
@@ -75,6 +76,7 @@ struct rim__shard {
     uint64_t wakes_seen;       /* driver->wakes_received when the sleep began */
     uint64_t suspects;         /* news found by the safety net alone, whose wake-up has not come after all as yet */
     bool stopping;             /* the loop ends after this tick */
+    struct rim__cpu_home home; /* zeroed: its thread is not pinned, or where its user has said */
 
     struct rim__bell bell; /* written by everyone: on lines of its own */
 };

@@ -73,6 +73,60 @@ static void cpu_pin_leaves_one_cpu(void) {
     CU_ASSERT_EQUAL(rim__cpu_pin(CPU_SETSIZE), -EINVAL);
 }
 
+static bool is_on(const cpu_set_t *set) {
+    cpu_set_t now;
+    return sched_getaffinity(0, sizeof now, &now) == 0 && CPU_EQUAL(&now, set);
+}
+
+static void cpu_home_is_left_and_returned_to(void) {
+    struct rim__cpu_home home;
+    cpu_set_t before, pinned;
+    CU_ASSERT_FATAL(sched_getaffinity(0, sizeof before, &before) == 0);
+    int cpu = sched_getcpu();
+    CPU_ZERO(&pinned);
+    CPU_SET(cpu, &pinned);
+    CU_ASSERT_EQUAL(rim__cpu_settle(&home, cpu), 0);
+    CU_ASSERT(is_on(&pinned));
+    CU_ASSERT(!rim__cpu_return(&home)); /* it is there */
+    bool left = rim__cpu_leave(&home);
+    CU_ASSERT(left == home.is_left);
+    if (left) { /* there is another CPU of this node */
+        CU_ASSERT(!is_on(&pinned));
+        CU_ASSERT(!rim__cpu_leave(&home));
+        CU_ASSERT(rim__cpu_return(&home));
+        CU_ASSERT(!home.is_left);
+    }
+    CU_ASSERT(is_on(&pinned));
+    CU_ASSERT_FATAL(sched_setaffinity(0, sizeof before, &before) == 0);
+    CU_ASSERT(rim__cpu_settle(&home, -1) == -EINVAL && !home.is_given);
+    CU_ASSERT(!rim__cpu_leave(&home));
+    CU_ASSERT(is_on(&before));
+}
+
+static void cpu_home_is_given_up_where_somebody_else_moves_the_thread(void) {
+    struct rim__cpu_home home;
+    cpu_set_t before;
+    CU_ASSERT_FATAL(sched_getaffinity(0, sizeof before, &before) == 0);
+    if (CPU_COUNT(&before) < 2) {
+        return; /* there is nowhere to go */
+    }
+    CU_ASSERT_EQUAL(rim__cpu_settle(&home, sched_getcpu()), 0);
+    CU_ASSERT_FATAL(sched_setaffinity(0, sizeof before, &before) == 0);
+    CU_ASSERT(!rim__cpu_leave(&home));
+    CU_ASSERT(!home.is_given);
+    CU_ASSERT(is_on(&before));
+    CU_ASSERT_EQUAL(rim__cpu_settle(&home, sched_getcpu()), 0);
+    if (rim__cpu_leave(&home)) {
+        cpu_set_t other;
+        CPU_ZERO(&other);
+        CPU_SET(home.cpu, &other);
+        CU_ASSERT_FATAL(sched_setaffinity(0, sizeof other, &other) == 0);
+        CU_ASSERT(!rim__cpu_return(&home));
+        CU_ASSERT(!home.is_given && !home.is_left);
+    }
+    CU_ASSERT_FATAL(sched_setaffinity(0, sizeof before, &before) == 0);
+}
+
 static void cpu_quota_is_none_without_a_group(void) {
     static const struct fake_file nothing[] = {{NULL, NULL}};
     static const struct fake_file no_limit[] = {{"/proc/self/cgroup", "0::/a\n"},
@@ -167,6 +221,8 @@ static void cpu_usable_is_the_mask_bounded_by_the_quota(void) {
 #define TESTS(X)                                                                                                       \
     X(cpu_list_ascends_and_is_the_affinity_mask)                                                                       \
     X(cpu_pin_leaves_one_cpu)                                                                                          \
+    X(cpu_home_is_left_and_returned_to)                                                                                \
+    X(cpu_home_is_given_up_where_somebody_else_moves_the_thread)                                                       \
     X(cpu_quota_is_none_without_a_group)                                                                               \
     X(cpu_quota_is_rounded_up)                                                                                         \
     X(cpu_quota_is_the_tightest_of_the_group_and_its_ancestors)                                                        \

@@ -67,8 +67,66 @@ static void contention_that_lasts_is_rested_for_longer_and_longer(void) {
     CU_ASSERT_EQUAL(pass(0), rest_ns / 2);
 }
 
+static void contention_that_lasts_makes_it_leave(void) {
+    start();
+    (void)pass(2);
+    CU_ASSERT(contention.is_on && !contention.is_away); /* it may be a program that starts */
+    (void)pass(0);
+    (void)pass(2);
+    CU_ASSERT(contention.is_on && contention.is_away);
+}
+
+/* Windows that are not contended until it is back; how long it was away. */
+static uint64_t come_back(void) {
+    uint64_t left_ns = contention.moved_ns;
+    for (uint32_t i = 0; i < 10000 && contention.is_away; i++) {
+        (void)pass(0);
+    }
+    CU_ASSERT_FATAL(!contention.is_away);
+    return now_ns - left_ns;
+}
+
+static void leave(void) {
+    for (uint32_t i = 0; i < 10 && !contention.is_away; i++) {
+        (void)pass(2);
+    }
+    CU_ASSERT_FATAL(contention.is_away);
+}
+
+static void contention_that_has_ended_lets_it_come_back(void) {
+    start();
+    leave();
+    for (uint32_t i = 0; i < 100; i++) {
+        (void)pass(2);
+        CU_ASSERT(contention.is_away); /* as long as it lasts */
+    }
+    CU_ASSERT(come_back() >= RIM_CONTENTION_AWAY_NS);
+}
+
+static void contention_that_returns_is_avoided_for_longer_and_longer(void) {
+    start();
+    leave();
+    uint64_t away_ns = come_back();
+    for (uint32_t i = 0; i < 10; i++) {
+        leave();
+        uint64_t last_ns = away_ns;
+        away_ns = come_back();
+        CU_ASSERT(away_ns > last_ns || i >= RIM_CONTENTION_AWAYS_MAX);
+    }
+    uint64_t most_ns = (uint64_t)RIM_CONTENTION_AWAY_NS << RIM_CONTENTION_AWAYS_MAX;
+    CU_ASSERT(away_ns >= most_ns && away_ns < most_ns + RIM_CONTENTION_AWAY_NS);
+    while (now_ns - contention.moved_ns < most_ns) {
+        (void)pass(0); /* a long time at home */
+    }
+    leave();
+    CU_ASSERT(come_back() < (uint64_t)RIM_CONTENTION_AWAY_NS * 2);
+}
+
 #define TESTS(X)                                                                                                       \
     X(contention_is_told_by_the_time_without_a_cpu)                                                                    \
     X(contention_once_is_a_short_rest_and_then_another_window)                                                         \
-    X(contention_that_lasts_is_rested_for_longer_and_longer)
+    X(contention_that_lasts_is_rested_for_longer_and_longer)                                                           \
+    X(contention_that_lasts_makes_it_leave)                                                                            \
+    X(contention_that_has_ended_lets_it_come_back)                                                                     \
+    X(contention_that_returns_is_avoided_for_longer_and_longer)
 UNIT_SUITE(contention, TESTS)
