@@ -20,7 +20,7 @@
 #include "base/compiler.h"
 #include "base/copy.h"
 
-#define RIM_MEMORY_POOLED_MAX 32768u
+#define RIM_MEMORY_POOLED_MAX 32832u
 #define RIM_MEMORY_CLASSES    44u
 #define RIM_MEMORY_SMALL_MAX  256u /* classes of 16, 32, ... 256 bytes; larger ones: four to each doubling */
 

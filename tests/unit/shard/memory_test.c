@@ -141,6 +141,27 @@ static void memory_blocks_of_64_bytes_keep_to_cache_lines(void) {
     finish();
 }
 
+/* What lies at the beginning of each would else be in a few sets of the first-level cache: 64 of 8 lines each. */
+static void memory_blocks_of_powers_of_two_are_spread_over_the_cache(void) {
+    enum { BLOCKS = 32, SETS = 64, AT_MOST = 4 };
+    char *blocks[BLOCKS];
+    for (size_t size = 512; RIM_POOLED && size <= 4096; size *= 2) {
+        uint32_t in_set[SETS] = {0}, most = 0;
+        start();
+        for (uint32_t i = 0; i < BLOCKS; i++) {
+            blocks[i] = rim__memory_alloc(&memory, size);
+            CU_ASSERT_FATAL(blocks[i] != NULL);
+            uint32_t here = ++in_set[(uintptr_t)blocks[i] / 64 % SETS];
+            most = here > most ? here : most;
+        }
+        CU_ASSERT(most <= AT_MOST);
+        for (uint32_t i = 0; i < BLOCKS; i++) {
+            rim__memory_free(&memory, blocks[i], size);
+        }
+        finish();
+    }
+}
+
 static void memory_fails_at_the_allocation_that_was_asked_for(void) {
     static const size_t sizes[] = {16, 100, 700, 16384, 50000};
     for (uint64_t fail_at = 1; fail_at <= 5; fail_at++) {
@@ -204,6 +225,7 @@ static void memory_goes_on_behind_its_first_slabs(void) {
     X(memory_of_no_bytes_is_a_block_too)                                                                               \
     X(memory_blocks_never_overlap)                                                                                     \
     X(memory_blocks_of_64_bytes_keep_to_cache_lines)                                                                   \
+    X(memory_blocks_of_powers_of_two_are_spread_over_the_cache)                                                        \
     X(memory_fails_at_the_allocation_that_was_asked_for)                                                               \
     X(memory_goes_on_behind_its_first_slabs)                                                                           \
     X(memory_gives_leaked_blocks_back_at_its_end)
