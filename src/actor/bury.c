@@ -16,8 +16,7 @@ static void empty_mailbox(rim_ctx *ctx, struct rim__actor *actor) {
     rim__stash_return(ctx, actor, UINT32_MAX);
     for (struct rim_msg *msg; (msg = actor->head) != NULL;) {
         actor->head = msg->next;
-        actor->count--;
-        actor->bytes -= msg->size;
+        actor->load -= RIM_LOAD_OF(msg->size);
         ctx->stats.queued--;
         if (msg->kind == RIM_KIND_SPAWN) {
             rim__msg_release(ctx->shard, msg);

@@ -111,10 +111,22 @@ union rim__quirks {
     (((union rim__quirks){.held = true, .stop_asked = true, .slow = true, .marks = RIM_MARK_MOVED | RIM_MARK_CHANGED}) \
          .any)
 
+/* What a message with a body of `size` bytes adds to its mailbox's load. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define RIM_LOAD_OF(size) (1 | (uint64_t)(size) << 32)
+#else
+#define RIM_LOAD_OF(size) (1ull << 32 | (size))
+#endif
+
 struct rim__actor {
     struct rim__task task;
     struct rim_msg *head, *last; /* the mailbox */
-    uint32_t count, bytes;
+    union {
+        struct {
+            uint32_t count, bytes; /* of the messages in it */
+        };
+        uint64_t load; /* both, to be written by one store: RIM_LOAD_OF */
+    };
     uint32_t count_max, bytes_max;
     const rim_behaviour *behaviour;
     rim_ref ref;

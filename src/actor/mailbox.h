@@ -24,11 +24,11 @@ static inline void rim__actor_wake(rim_ctx *ctx, struct rim__actor *actor) {
     }
 }
 
-static inline void rim__mailbox_push(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
-    uint32_t size = msg->size;
+/* `size` is the message's: whoever has just written it need not read it again. */
+static rim__always_inline void rim__mailbox_push_sized(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg,
+                                                       uint32_t size) {
     msg->next = NULL;
-    actor->count++;
-    actor->bytes += size;
+    actor->load += RIM_LOAD_OF(size);
     ctx->stats.queued++;
     if (actor->head != NULL) { /* so it is ready, or must not be */
         actor->last->next = msg;
@@ -41,26 +41,30 @@ static inline void rim__mailbox_push(rim_ctx *ctx, struct rim__actor *actor, str
     }
 }
 
+static inline void rim__mailbox_push(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
+    rim__mailbox_push_sized(ctx, actor, msg, msg->size);
+}
+
 static inline void rim__mailbox_push_front(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg) {
     msg->next = actor->head;
     if (actor->head == NULL) {
         actor->last = msg;
     }
     actor->head = msg;
-    actor->count++;
-    actor->bytes += msg->size;
+    actor->load += RIM_LOAD_OF(msg->size);
     ctx->stats.queued++;
 }
 
-/* The mailbox is not empty. The shard's count of queued messages is the caller's to keep: it takes many at once. */
+/*
+ * The mailbox is not empty. The next message is fetched without a branch on whether there is one: often nobody can
+ * predict that, and what is fetched instead lies in the cache. The shard's count of queued messages is the caller's to
+ * keep: it takes many at once.
+ */
 static inline struct rim_msg *rim__mailbox_pop(struct rim__actor *actor) {
     struct rim_msg *msg = actor->head, *next = msg->next;
     actor->head = next;
-    if (next != NULL) {
-        __builtin_prefetch(next);
-    }
-    actor->count--;
-    actor->bytes -= msg->size;
+    __builtin_prefetch(next != NULL ? next : msg);
+    actor->load -= RIM_LOAD_OF(msg->size);
     return msg;
 }
 

@@ -18,8 +18,7 @@ static struct rim_msg *unlink_at(rim_ctx *ctx, struct rim__actor *actor, struct 
     if (actor->last == msg) {
         actor->last = before;
     }
-    actor->count--;
-    actor->bytes -= msg->size;
+    actor->load -= RIM_LOAD_OF(msg->size);
     ctx->stats.queued--;
     return msg;
 }

@@ -295,7 +295,7 @@ static rim__always_inline bool send_near(rim_ctx *ctx, rim_ref to, uint32_t tag,
     rim__copy_small(rim__msg_behind(msg, 0), body, size);
     ctx->stats.sent++;
     __asm__("" ::: "memory"); /* what was read above is read again, and not kept in registers that have to be saved */
-    rim__mailbox_push(ctx, actor, msg);
+    rim__mailbox_push_sized(ctx, actor, msg, (uint32_t)size);
     return true;
 }
 

@@ -34,8 +34,7 @@ void rim__urgent_insert(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *
         actor->last = msg;
     }
     *place = msg;
-    actor->count++;
-    actor->bytes += msg->size;
+    actor->load += RIM_LOAD_OF(msg->size);
     ctx->stats.queued++;
     if (!actor->held && actor->stage != RIM_STAGE_EMBRYO) {
         rim__actor_wake(ctx, actor);
