@@ -393,7 +393,7 @@ static rim__cold void take_odd_turns(struct rim__shard *shard) {
     rim__turns_take(shard, take_odd_turn);
 }
 
-void rim__actor_take_turns(struct rim__shard *shard) {
+rim__hot void rim__actor_take_turns(struct rim__shard *shard) {
     const rim_ctx *ctx = shard->world;
     if (rim__unlikely(ctx->crashes != NULL)) {
         take_odd_turns(shard);

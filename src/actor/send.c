@@ -326,7 +326,7 @@ static __attribute__((noinline)) int send_on(rim_ctx *ctx, rim_ref to, uint32_t 
     return rim__likely(send_far(ctx, to, tag, body, size)) ? 0 : send_any(ctx, to, tag, body, size);
 }
 
-int rim_send(rim_ctx *ctx, rim_ref to, uint32_t tag, const void *body, size_t size) {
+rim__hot int rim_send(rim_ctx *ctx, rim_ref to, uint32_t tag, const void *body, size_t size) {
     return rim__likely(send_near(ctx, to, tag, body, size)) ? 0 : send_on(ctx, to, tag, body, size);
 }
 

@@ -13,6 +13,7 @@
 #define rim__likely(x)                   __builtin_expect(!!(x), 1)
 #define rim__unlikely(x)                 __builtin_expect(!!(x), 0)
 #define rim__cold                        __attribute__((cold, noinline))
+#define rim__hot                         __attribute__((hot, aligned(64))) /* so that code elsewhere does not move it */
 #define rim__always_inline               inline __attribute__((always_inline))
 #define rim__unused                      __attribute__((unused))
 #define rim__aligned(n)                  __attribute__((aligned(n)))

@@ -24,6 +24,7 @@
 #define LINE            64u
 #define SLAB_BYTES      65536u
 #define SLAB_BLOCKS_MIN 8u
+#define PAGE            4096u
 #define GROUND_BYTES    (16u * SLAB_BYTES)
 
 struct rim__slab {
@@ -126,7 +127,7 @@ static struct rim__slab *cut_ground(struct rim__memory *memory, size_t bytes) {
 static struct rim__slab *get_slab(struct rim__memory *memory, size_t bytes) {
     struct rim__slab *slab = cut_ground(memory, bytes);
     if (slab == NULL && has_arena(memory)) {
-        slab = mallocx(bytes, MALLOCX_ALIGN(4096) | arena_flags(memory));
+        slab = mallocx(bytes, MALLOCX_ALIGN(PAGE) | arena_flags(memory));
         if (slab != NULL) {
             slab->is_ground = false;
         }
@@ -134,9 +135,13 @@ static struct rim__slab *get_slab(struct rim__memory *memory, size_t bytes) {
     return slab;
 }
 
+static size_t whole_pages(size_t bytes) {
+    return (bytes + PAGE - 1) / PAGE * PAGE;
+}
+
 static rim__cold bool add_slab(struct rim__memory *memory, unsigned class) {
     size_t block = class_size(class);
-    size_t bytes = block * SLAB_BLOCKS_MIN > SLAB_BYTES ? block * SLAB_BLOCKS_MIN : SLAB_BYTES;
+    size_t bytes = block * SLAB_BLOCKS_MIN > SLAB_BYTES ? whole_pages(block * SLAB_BLOCKS_MIN) : SLAB_BYTES;
     struct rim__slab *slab = get_slab(memory, bytes);
     if (slab == NULL) {
         return false;
