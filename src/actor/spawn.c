@@ -16,8 +16,10 @@
 #include "actor/spawn.h"
 #include "actor/upgrade.h"
 
+#define ALLOTMENT_GRAIN 1024u /* pages of slots are not shared */
+
 void rim__allotment_range(uint32_t spawner, uint32_t shards, uint32_t *first, uint32_t *end) {
-    uint32_t each = (RIM_SLOTS - RIM_SLOTS_OWN) / (shards + 1) / RIM_CHUNK_SLOTS * RIM_CHUNK_SLOTS;
+    uint32_t each = (RIM_SLOTS - RIM_SLOTS_OWN) / (shards + 1) / ALLOTMENT_GRAIN * ALLOTMENT_GRAIN;
     *first = RIM_SLOTS_OWN + spawner * each;
     *end = *first + each;
 }

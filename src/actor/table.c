@@ -2,40 +2,45 @@
 #include "actor/table.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/assert.h"
+#include "base/compiler.h"
 #include "ringmail/error.h"
+
+#define SLOTS_BYTES (RIM_SLOTS * sizeof(struct rim__slot))
 
 int rim__table_init(struct rim__table *table, uint32_t limit) {
     *table = (struct rim__table){.free = RIM_SLOTS, .spent = RIM_SLOTS, .spent_last = RIM_SLOTS, .limit = limit};
-    table->chunks = calloc(RIM_CHUNKS, sizeof *table->chunks);
-    return table->chunks != NULL ? 0 : -ENOMEM;
+    void *slots = mmap(NULL, SLOTS_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    table->slots = slots != MAP_FAILED ? slots : NULL;
+    return table->slots != NULL ? 0 : -ENOMEM;
 }
 
 void rim__table_finish(struct rim__table *table) {
-    for (uint32_t i = 0; i < table->chunk_end; i++) { /* not all: reading pages that were never written makes them */
-        if (table->chunks[i] != NULL) {
-            free(table->chunks[i]);
-        }
+    if (table->slots != NULL) {
+        munmap(table->slots, SLOTS_BYTES);
     }
-    free(table->chunks);
-    table->chunks = NULL;
-    table->chunk_end = 0;
+    table->slots = NULL;
+    table->stretches = 0;
 }
 
 static struct rim__slot *slot_at(const struct rim__table *table, uint32_t number) {
-    return &table->chunks[number >> RIM_CHUNK_BITS][number & (RIM_CHUNK_SLOTS - 1)];
+    return &table->slots[number];
 }
 
-static bool make_chunk(struct rim__table *table, uint32_t number) {
-    uint32_t at = number >> RIM_CHUNK_BITS;
-    struct rim__slot **chunk = &table->chunks[at];
-    if (*chunk == NULL) {
-        *chunk = calloc(RIM_CHUNK_SLOTS, sizeof **chunk);
-        table->chunk_end = at < table->chunk_end ? table->chunk_end : at + 1;
+static rim__cold bool open_stretch(struct rim__table *table, uint32_t stretch) {
+    struct rim__slot *slots = &table->slots[stretch << RIM_STRETCH_BITS];
+    if (mprotect(slots, RIM_STRETCH_SLOTS * sizeof *slots, PROT_READ | PROT_WRITE) != 0) {
+        return false;
     }
-    return *chunk != NULL;
+    table->stretches |= 1ull << stretch;
+    return true;
+}
+
+static bool make_writable(struct rim__table *table, uint32_t number) {
+    uint32_t stretch = number >> RIM_STRETCH_BITS;
+    return rim__likely((table->stretches >> stretch & 1) != 0) || open_stretch(table, stretch);
 }
 
 /* Warm slots first, then new ones, then those that start their generations over. */
@@ -47,7 +52,7 @@ static int take_slot(struct rim__table *table, uint32_t *number) {
     }
     if (table->fresh < table->limit) {
         *number = table->fresh;
-        if (!make_chunk(table, *number)) {
+        if (!make_writable(table, *number)) {
             return -ENOMEM;
         }
         table->fresh++;
@@ -77,7 +82,7 @@ int rim__table_add(struct rim__table *table, void *object, uint64_t *local) {
 
 struct rim__slot *rim__table_slot(struct rim__table *table, uint64_t local) {
     uint32_t number = (uint32_t)(local >> RIM_GENERATION_BITS) & (RIM_SLOTS - 1);
-    return make_chunk(table, number) ? slot_at(table, number) : NULL;
+    return make_writable(table, number) ? slot_at(table, number) : NULL;
 }
 
 static void give_back(struct rim__table *table, struct rim__slot *slot, uint32_t number) {
@@ -111,12 +116,12 @@ uint64_t rim__table_remove(struct rim__table *table, uint64_t local) {
 
 void *rim__table_next(const struct rim__table *table, uint32_t *number) {
     while (*number < RIM_SLOTS) {
-        const struct rim__slot *chunk = table->chunks[*number >> RIM_CHUNK_BITS];
-        if (chunk == NULL) {
-            *number = ((*number >> RIM_CHUNK_BITS) + 1) << RIM_CHUNK_BITS;
+        uint32_t stretch = *number >> RIM_STRETCH_BITS;
+        if ((table->stretches >> stretch & 1) == 0) {
+            *number = (stretch + 1) << RIM_STRETCH_BITS;
             continue;
         }
-        void *object = chunk[*number & (RIM_CHUNK_SLOTS - 1)].object;
+        void *object = table->slots[*number].object;
         (*number)++;
         if (object != NULL) {
             return object;

@@ -6,6 +6,10 @@
  *
  * A slot that is taken again has the next generation. Slots are reused last freed first, while they are warm in the
  * cache; one whose generations are used up waits at the end of the line, behind every slot that never was used.
+ *
+ * All slots that there can be are one row of addresses, so that to find one takes no load before its own: each message
+ * waits for that. They take memory where they are used. Elsewhere zeroes can be read, an older or a made-up handle's
+ * among them, but not written: that is asked of the kernel for one STRETCH at a time, which may refuse it.
  */
 #ifndef RINGMAIL_ACTOR_TABLE_H
 #define RINGMAIL_ACTOR_TABLE_H
@@ -21,9 +25,9 @@
 #define RIM_LOCAL_BITS      40
 #define RIM_LOCAL_MASK      ((1ull << RIM_LOCAL_BITS) - 1)
 
-#define RIM_CHUNK_BITS  10
-#define RIM_CHUNK_SLOTS (1u << RIM_CHUNK_BITS)
-#define RIM_CHUNKS      (RIM_SLOTS >> RIM_CHUNK_BITS)
+#define RIM_STRETCH_BITS  16
+#define RIM_STRETCH_SLOTS (1u << RIM_STRETCH_BITS)
+#define RIM_STRETCHES     (RIM_SLOTS >> RIM_STRETCH_BITS)
 
 struct rim__slot {
     void *object;        /* NULL: free */
@@ -31,13 +35,15 @@ struct rim__slot {
     uint32_t next;       /* free slot, while free */
 };
 
+_Static_assert(RIM_STRETCHES <= 64, "a bit for each in one word");
+
 struct rim__table {
-    struct rim__slot **chunks;  /* RIM_CHUNKS pointers, filled as needed */
+    struct rim__slot *slots;    /* RIM_SLOTS */
+    uint64_t stretches;         /* a bit for each that can be written */
     uint32_t free;              /* first free slot that was used before, or RIM_SLOTS */
     uint32_t spent, spent_last; /* slots whose generations are used up, or RIM_SLOTS */
     uint32_t fresh, limit;      /* slots from fresh up to limit were never used */
     uint32_t count;             /* objects */
-    uint32_t chunk_end;         /* no chunk is at this number or behind it */
 };
 
 /* Hands out slots below `limit` itself; those from there on are for rim__table_put. 0 or -ENOMEM. */
@@ -52,12 +58,7 @@ struct rim__slot *rim__table_slot(struct rim__table *table, uint64_t local);
 uint64_t rim__table_remove(struct rim__table *table, uint64_t local);
 
 static inline void *rim__table_find(const struct rim__table *table, uint64_t local) {
-    uint32_t number = (uint32_t)(local >> RIM_GENERATION_BITS) & (RIM_SLOTS - 1);
-    const struct rim__slot *chunk = table->chunks[number >> RIM_CHUNK_BITS];
-    if (chunk == NULL) {
-        return NULL;
-    }
-    const struct rim__slot *slot = &chunk[number & (RIM_CHUNK_SLOTS - 1)];
+    const struct rim__slot *slot = &table->slots[(local >> RIM_GENERATION_BITS) & (RIM_SLOTS - 1)];
     return slot->generation == (local & (RIM_GENERATIONS - 1)) ? slot->object : NULL;
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "actor/table.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/random.h"
 #include "ringmail/error.h"
@@ -52,6 +54,24 @@ static void table_finds_what_was_added_until_it_is_removed(void) {
         CU_ASSERT(rim__table_find(&table, local[i]) == (i % 2 == 0 ? NULL : &objects[i]));
     }
     CU_ASSERT_EQUAL(table.count, OBJECTS / 2);
+    rim__table_finish(&table);
+}
+
+static void table_says_when_there_is_no_memory_for_more_slots(void) {
+    struct rlimit before, little;
+    uint64_t local;
+    start(RIM_SLOTS);
+    CU_ASSERT_FATAL(getrlimit(RLIMIT_DATA, &before) == 0);
+    little = (struct rlimit){.rlim_cur = 4096, .rlim_max = before.rlim_max};
+    CU_ASSERT_FATAL(setrlimit(RLIMIT_DATA, &little) == 0);
+    int error = rim__table_add(&table, &objects[0], &local);
+    const struct rim__slot *slot = rim__table_slot(&table, 5ull << RIM_GENERATION_BITS);
+    CU_ASSERT_FATAL(setrlimit(RLIMIT_DATA, &before) == 0);
+    CU_ASSERT_EQUAL(error, -ENOMEM);
+    CU_ASSERT(slot == NULL);
+    CU_ASSERT_EQUAL(table.count, 0);
+    CU_ASSERT(rim__table_find(&table, 0) == NULL);
+    CU_ASSERT(rim__table_find(&table, add(0)) == &objects[0]);
     rim__table_finish(&table);
 }
 
@@ -190,6 +210,7 @@ static void table_never_gives_a_handle_twice(void) {
 
 #define TESTS(X)                                                                                                       \
     X(table_finds_what_was_added_until_it_is_removed)                                                                  \
+    X(table_says_when_there_is_no_memory_for_more_slots)                                                               \
     X(table_finds_nothing_for_a_handle_from_nowhere)                                                                   \
     X(table_gives_a_warm_slot_its_next_generation)                                                                     \
     X(table_slot_whose_generations_are_used_up_waits_behind_all_others)                                                \
