@@ -10,17 +10,17 @@
 #include "base/assert.h"
 
 /*
- * Classes: 16, 32, ... 256 bytes, then four to each doubling up to 32 KiB, and from 512 on a cache line more: 320, 384,
- * 448, 576, 704, 832, 960, 1088, ... So the blocks of a class are an odd number of lines apart (but for 384), and what
- * lies at the beginning of each, where the most is read and written, is spread over the whole first-level cache. At
- * 1,024 bytes from each other they would share four of its 64 sets, and 33 of them push each other out. And a message
- * whose body is a power of two fits, with its header. A slab is one class's supply of fresh blocks; slabs are given
- * back when the shard ends.
+ * Classes: 16, 32, ... 256 bytes, then four to each doubling up to 32 KiB, and from 1,024 on a cache line more: ...
+ * 768, 896, 1088, 1344, 1600, 1856, 2112, ... So these blocks are an odd number of lines apart, and what lies at the
+ * beginning of each, where the most is read and written, is spread over the whole first-level cache. At 1,024 bytes
+ * from each other they would share four of its 64 sets, and 33 of them push each other out. And a message whose body is
+ * a power of two fits, with its header. A slab is one class's supply of fresh blocks; slabs are given back when the
+ * shard ends.
  */
 #define SMALL_MAX       RIM_MEMORY_SMALL_MAX
 #define SMALL_CLASSES   16u
-#define PLAIN_MAX       448u /* the last class without a line more */
-#define PLAIN_CLASSES   3u   /* so many of them behind the small ones */
+#define PLAIN_MAX       896u /* the last class without a line more */
+#define PLAIN_CLASSES   7u   /* so many of them behind the small ones */
 #define LINE            64u
 #define SLAB_BYTES      65536u
 #define SLAB_BLOCKS_MIN 8u

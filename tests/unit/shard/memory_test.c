@@ -145,7 +145,7 @@ static void memory_blocks_of_64_bytes_keep_to_cache_lines(void) {
 static void memory_blocks_of_powers_of_two_are_spread_over_the_cache(void) {
     enum { BLOCKS = 32, SETS = 64, AT_MOST = 4 };
     char *blocks[BLOCKS];
-    for (size_t size = 512; RIM_POOLED && size <= 4096; size *= 2) {
+    for (size_t size = 1024; RIM_POOLED && size <= 4096; size *= 2) {
         uint32_t in_set[SETS] = {0}, most = 0;
         start();
         for (uint32_t i = 0; i < BLOCKS; i++) {
