@@ -7,7 +7,7 @@
 #include "world.h"
 
 enum { MORE = RIM_USER };
-enum { BURST = 64, CHECK_EVERY = 1024, IN_FLIGHT = 16384, LONE_NS = 1000000, MILLION = 1000000 };
+enum { BURST = 64, CHECK_EVERY = 1024, IN_FLIGHT = 16384, LONE_NS = 1000000, MILLION = 1000000, CROWD = 100000 };
 
 static uint64_t thread_cpu_ns(void) {
     struct timespec time;
@@ -146,6 +146,33 @@ static rim_verdict on_due(rim_ctx *ctx, void *self, const void *body, rim_msg *m
 
 static const rim_handler due_on[] = {[MORE] = on_more_due, [RIM_TIMER] = on_due};
 
+/* A tenth of a million in a fifth of a second, each with the moment when it is due: how late they come. */
+static rim_verdict on_more_crowd(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct run *run = ((struct state *)self)->run;
+    uint64_t now = now_ns();
+    (void)body;
+    (void)msg;
+    for (uint32_t i = 0; i < CROWD; i++) {
+        uint64_t delay = RIM_MS(50) + rim_random(ctx) % RIM_MS(200);
+        if (rim_after(ctx, delay, now + delay) == RIM_NIL) {
+            return finish(run, -ENOMEM);
+        }
+    }
+    return RIM_DONE;
+}
+
+static rim_verdict on_crowd(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    struct run *run = ((struct state *)self)->run;
+    uint64_t due = ((const rim_timer_event *)body)->cookie;
+    uint64_t now = now_ns();
+    (void)ctx;
+    (void)msg;
+    latencies_add(&run->latencies, now > due ? (double)(now - due) : 0);
+    return ++run->n == CROWD ? finish(run, 0) : RIM_DONE;
+}
+
+static const rim_handler crowd_on[] = {[MORE] = on_more_crowd, [RIM_TIMER] = on_crowd};
+
 /* ---- a lone timer on a shard that sleeps ---- */
 
 static rim_verdict arm_lone(rim_ctx *ctx, struct state *state) {
@@ -212,17 +239,26 @@ static int due(double seconds, struct sample *out) {
     return measure_cost(due_on, RIM_COUNT(due_on), 0, out);
 }
 
-static int lone(double seconds, struct sample *out) {
+static int measure_lateness(const rim_handler *on, uint32_t on_count, double seconds, struct sample *out) {
     struct run run = {.measure_ns = (uint64_t)(seconds * 1e9)};
     int error = latencies_init(&run.latencies);
     if (error != 0) {
         return error;
     }
-    error = play(&run, lone_on, RIM_COUNT(lone_on), SPIN_NEVER);
+    error = play(&run, on, on_count, SPIN_NEVER);
     out->n = run.n;
     latencies_read(&run.latencies, 1e-3, out);
     latencies_finish(&run.latencies);
     return error;
+}
+
+static int lone(double seconds, struct sample *out) {
+    return measure_lateness(lone_on, RIM_COUNT(lone_on), seconds, out);
+}
+
+static int crowd(double seconds, struct sample *out) {
+    (void)seconds;
+    return measure_lateness(crowd_on, RIM_COUNT(crowd_on), 0, out);
 }
 
 static const struct figure figures[] = {
@@ -231,6 +267,7 @@ static const struct figure figures[] = {
     FIGURE("1,000,000 armed, then cancelled", "ns", false, million, NULL, NULL),
     FIGURE("1,000,000 armed, and fired (CPU)", "ns", false, due, NULL, NULL),
     FIGURE("1 ms while asleep, too late by", "us", false, lone, "clock_nanosleep", limit_sleep),
+    FIGURE("100,000 due in 0.2 s, too late by", "us", false, crowd, NULL, NULL),
 };
 
 const struct benchmark bench_timer = BENCHMARK("timer", "timers armed, cancelled and fired", figures);
