@@ -116,7 +116,8 @@ RIM_API const void *rim_unbundle_next(rim_unbundle *unbundle, size_t *size);
    the request are answered with -ENOMEM. */
 RIM_API void rim_unbundle_answer(rim_ctx *ctx, rim_unbundle *unbundle, const void *bytes, size_t size);
 /* The same with memory that nobody writes until release(bytes, arg) has run: on this shard and exactly once, when the
-   asker has done with the answer, or it could not be sent. */
+   asker has done with the answer, or it could not be sent, or this actor has ended before. It may run after the actor's
+   exit. */
 RIM_API void rim_unbundle_hold(rim_ctx *ctx, rim_unbundle *unbundle, const void *bytes, size_t size,
                                void (*release)(void *bytes, void *arg), void *arg);
 /* The same with a failure, a negative code. */

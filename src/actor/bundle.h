@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bundle.h - what bundles look like on their way; bundle.c and unbundle.c alone know it.
+ * bundle.h - what bundles look like on their way; bundle.c and unbundle.c alone know it. heap.c lets go of what an
+ * actor that ends has held.
  *
  *     the request, of the options' tag           ask_head, bytes | ask_head, bytes ...
  *     the reply, PLAIN or HOLDING                answer_head, bytes | answer_head, bytes ...
@@ -31,6 +32,9 @@ struct rim__held {
     void (*release)(void *bytes, void *arg);
     void *arg;
 };
+
+/* unbundle.c: lets go of the memory that these answers hold. */
+void rim__unbundle_release(const char *answers, size_t size);
 
 static inline size_t rim__bundle_padded(size_t size) {
     return (size + 7) & ~(size_t)7;

@@ -415,6 +415,9 @@ void rim__closing_shut(struct rim__actor *actor);
 void rim__closing_count(struct rim__actor *actor);
 /* heap.c */
 void rim__heap_end_all(rim_ctx *ctx, struct rim__actor *actor);
+/* So many bytes of a block of rim_alloc are answers that hold memory, which is to be let go of when its actor ends; 0:
+   nothing is. They stay so when it is moved. */
+void rim__heap_note_answers(void *pointer, size_t size);
 /* room.c */
 void rim__room_check(rim_ctx *ctx, struct rim__actor *actor);
 void rim__room_tell_shard(rim_ctx *ctx, struct rim__actor *actor, uint32_t shard);

@@ -9,7 +9,7 @@
 
 #define ANSWERS_KEPT 65536u
 
-static void release_all(const char *answers, size_t size) {
+void rim__unbundle_release(const char *answers, size_t size) {
     struct rim__answer_head head;
     for (size_t at = 0; at < size; at += sizeof head + rim__bundle_padded(head.size)) {
         struct rim__held held;
@@ -21,11 +21,20 @@ static void release_all(const char *answers, size_t size) {
     }
 }
 
+/* What is held is not the buffer's any more. */
+static void let_loose(rim_unbundle *unbundle) {
+    if (unbundle->holds && unbundle->answers.bytes != NULL) {
+        rim__heap_note_answers(unbundle->answers.bytes, 0);
+    }
+    unbundle->holds = false;
+}
+
 void rim_unbundle_open(rim_unbundle *unbundle, const void *body, const rim_msg *msg) {
     if (unbundle->holds) { /* of a handler that has sent no reply */
-        release_all(unbundle->answers.bytes, unbundle->answers.size);
+        rim__unbundle_release(unbundle->answers.bytes, unbundle->answers.size);
     }
-    unbundle->holds = unbundle->answers.failed = false;
+    let_loose(unbundle);
+    unbundle->answers.failed = false;
     unbundle->answers.size = 0;
     unbundle->at = body;
     unbundle->left = rim_size(msg);
@@ -84,6 +93,8 @@ void rim_unbundle_hold(rim_ctx *ctx, rim_unbundle *unbundle, const void *bytes, 
     unbundle->holds = true;
     if (unbundle->answers.size == before) {
         release(held.bytes, arg);
+    } else {
+        rim__heap_note_answers(unbundle->answers.bytes, unbundle->answers.size);
     }
 }
 
@@ -98,7 +109,7 @@ struct block {
 
 static void let_go(void *answers, void *arg) {
     struct block *block = arg;
-    release_all(answers, block->size);
+    rim__unbundle_release(answers, block->size);
     rim__memory_free(block->memory, block, sizeof *block + block->size);
 }
 
@@ -121,11 +132,13 @@ static rim_msg *wrap_answers(rim_ctx *ctx, const rim_buffer *answers) {
 int rim_unbundle_reply(rim_ctx *ctx, rim_unbundle *unbundle) {
     rim_buffer *answers = &unbundle->answers;
     rim_msg *msg = unbundle->holds && !answers->failed ? wrap_answers(ctx, answers) : NULL;
+    bool holds = unbundle->holds;
     int error;
+    let_loose(unbundle);
     if (msg != NULL) {
         error = rim_reply_msg(ctx, RIM_NIL, msg);
-    } else if (unbundle->holds || answers->failed) {
-        release_all(answers->bytes, answers->size);
+    } else if (holds || answers->failed) {
+        rim__unbundle_release(answers->bytes, answers->size);
         error = -ENOMEM;
     } else {
         error = rim_reply(ctx, RIM_NIL, RIM_BUNDLE_PLAIN, answers->bytes, answers->size);
@@ -133,7 +146,7 @@ int rim_unbundle_reply(rim_ctx *ctx, rim_unbundle *unbundle) {
     if (error != 0) {
         (void)rim_refuse(ctx, RIM_NIL, error); /* if it is not answered */
     }
-    unbundle->holds = answers->failed = false;
+    answers->failed = false;
     answers->size = 0;
     if (answers->room > ANSWERS_KEPT) {
         rim_buffer_clear(ctx, answers);

@@ -293,6 +293,11 @@
     X(bundle_answers_for_one_who_is_gone)                                                                              \
     X(bundle_answers_for_one_who_is_silent)                                                                            \
     X(bundle_refuses_what_is_left_out)                                                                                 \
+    X(bundle_answerer_that_stops_lets_go_of_what_it_held)                                                              \
+    X(bundle_answerer_that_fails_lets_go_of_what_it_held)                                                              \
+    X(bundle_answerer_that_ends_later_lets_go_of_what_it_held)                                                         \
+    X(bundle_answers_that_find_no_memory_are_errors)                                                                   \
+    X(bundle_asks_that_find_no_memory_are_refused)                                                                     \
     X(pipeline_replies_in_the_order_of_the_requests)                                                                   \
     X(pipeline_stops_reading_when_the_peer_does_not_read)                                                              \
     X(pipeline_lets_go_of_all_when_the_peer_is_gone)                                                                   \
