@@ -153,8 +153,8 @@ RIM_API RIM_MUST_CHECK int rim_file_stat(rim_ctx *ctx, const rim_file_ask *ask, 
  * Sends `length` bytes (UINT64_MAX: up to the end) of `ask->file`, from `ask->offset` on, to a socket, as its peer
  * takes them: some pieces of 128 KiB are in memory, however long it is. The outcome comes when they have left, or the
  * file has ended before; body: rim_file_result. What others write to the socket meanwhile may come in between. Errors:
- * of the file, or -RIM_EDOWN: the socket is closed, or the file: it is read piece by piece, so close it after the
- * outcome. One that times out stops there. -EINVAL for RIM_FILE_HERE.
+ * of the file, or -RIM_EDOWN: the socket is closed, or the file was before. A file that is closed meanwhile is so behind
+ * the outcome. One that times out stops there. -EINVAL for RIM_FILE_HERE.
  *
  * What is in memory of a file that was opened with O_RDONLY is sent without a copy (sendfile(2)), at half the price,
  * where caller, file and socket are of one shard and the connection has no TLS. Then what somebody else changes in the
@@ -184,8 +184,8 @@ typedef struct rim_file_replacement {
 RIM_API RIM_MUST_CHECK int rim_file_replace(rim_ctx *ctx, const rim_file_replacement *replacement, const void *bytes,
                                             size_t size, rim_token *out);
 
-/* Closes the file after what it was asked for before, but for what is being sent or copied; the owner gets
- * RIM_FILE_CLOSED. 0, or the codes of rim_send. */
+/* Closes the file after what it was asked for before, a send or a copy of it included; the owner gets RIM_FILE_CLOSED. 0,
+ * or the codes of rim_send. */
 RIM_API int rim_file_close(rim_ctx *ctx, rim_ref file);
 
 #ifdef __cplusplus

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "ringmail/link.h"
 
 #define DEPTH         64u              /* calls of one file in flight */
 #define PATH_SIZE_MAX (PATH_MAX - 16u) /* with room for a temporary's name */
@@ -148,9 +149,27 @@ static bool may_start(const struct rim__file *file) {
     return !file->exclusive && is_shared(file->waiting) && file->in_flight < DEPTH;
 }
 
-bool rim__file_admits(const struct rim__file *file) {
+bool rim__file_admits(const struct rim__file *file, bool is_carried) {
     bool is_free = file->in_flight == 0 || (!file->exclusive && file->in_flight < DEPTH);
-    return is_free && file->waiting == NULL && file->state == RIM_FILE_IS_OPEN && file->error == 0 && !file->closing;
+    bool is_up = !file->closing || (is_carried && file->holds > 0);
+    return is_free && is_up && file->waiting == NULL && file->state == RIM_FILE_IS_OPEN && file->error == 0;
+}
+
+/* The monitor is the file's actor's own, and tells of any end. */
+void rim__file_hold(struct rim__file *file, rim_ref carrier) {
+    rim_ctx *ctx = file->service->ctx;
+    if (file->closing || rim__file_is_cut(file) || file->state == RIM_FILE_IS_CLOSED) {
+        return;
+    }
+    void *previous = rim__ctx_enter(ctx, file->self);
+    file->holds += rim_monitor(ctx, carrier, 0) != RIM_NIL;
+    rim__ctx_leave(ctx, previous);
+}
+
+void rim__file_let_go(struct rim__file *file) {
+    rim__assert(file->holds > 0);
+    file->holds--;
+    rim__file_settle(file);
 }
 
 int rim__file_begin(struct rim__file *file, struct rim__file_call *call) {
@@ -273,7 +292,8 @@ static void work(struct rim__file *file) {
         start_waiting(file);
     }
     check_pressure(file);
-    if (file->in_flight == 0 && file->waiting == NULL && (file->closing || rim__file_is_cut(file))) {
+    bool closes = (file->closing && file->holds == 0) || rim__file_is_cut(file);
+    if (file->in_flight == 0 && file->waiting == NULL && closes) {
         finish(file);
     }
 }

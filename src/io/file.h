@@ -14,6 +14,7 @@
  *
  *     Order    a call starts when those before it are over, but that reads and the like (shared) overlap each other
  *     Pressure what waits is bounded: beyond a mark the mailbox is held
+ *     Close    behind what was asked for before, and when the carriers (file_carry.c) that hold it have ended
  *     Loss     a call that has started is waited for, also when actor, owner and system have ended; then nobody is told
  *     Threads  the shard's own
  */
@@ -42,10 +43,18 @@ static inline bool rim__file_ask_brings(const struct rim__file_ask *ask) {
     return ask->what == RIM_FILE_OP_WRITE || ask->what == RIM_FILE_OP_REPLACE;
 }
 
+/* Of a read or a write: by a carrier (file_carry.c), which the file stays open for. */
+#define RIM_FILE_CARRIED (1u << 31)
+
+static inline bool rim__file_ask_is_carried(const struct rim__file_ask *ask) {
+    return (ask->what == RIM_FILE_OP_READ || ask->what == RIM_FILE_OP_WRITE) && ask->flags == RIM_FILE_CARRIED;
+}
+
 enum {
     RIM_FILE_PROTOCOL = 0x7f08,
     RIM_FILE_CALL = (RIM_FILE_PROTOCOL << 16) + RIM_USER,
     RIM_FILE_CLOSE,
+    RIM_FILE_HOLD, /* a rim_ref: the file stays open until that actor has ended */
 };
 
 struct rim__file_call {
@@ -80,6 +89,7 @@ struct rim__file {
     bool may_look;  /* into the page cache, before a read is submitted */
     bool exclusive; /* what is in flight suffers nothing beside it */
     uint32_t in_flight;
+    uint32_t holds;  /* carriers that have not ended: it closes behind them */
     uint32_t misses; /* looks in vain, one after the other */
     uint32_t blind;  /* so many reads to come do without */
     uint32_t reads;  /* that the driver was given, up to when it was asked for a number */
@@ -110,7 +120,10 @@ int rim__file_stand_in(rim_ctx *ctx, const char *path, rim_ref *out);
 /* Takes a call over. */
 void rim__file_enqueue(struct rim__file *file, struct rim__file_call *call);
 /* Whether a call that overlaps others may start at once, without being in the queue. */
-bool rim__file_admits(const struct rim__file *file);
+bool rim__file_admits(const struct rim__file *file, bool is_carried);
+/* Stays open until this actor has ended. Without memory it does not. */
+void rim__file_hold(struct rim__file *file, rim_ref carrier);
+void rim__file_let_go(struct rim__file *file);
 /* Starts such a call. 0, or it was not taken. */
 int rim__file_begin(struct rim__file *file, struct rim__file_call *call);
 /* It has one call more in flight, which is another's: it stays open, and what changes it waits. Or no more. */
@@ -126,6 +139,14 @@ void rim__file_cut(struct rim__file *file);
 /* A read without a message to the file. False: it was not taken; *error says why, or is 0: it is to be sent. */
 bool rim__file_read_directly(rim_ctx *ctx, const rim_file_ask *ask, const struct rim__file_ask *call, rim_token *out,
                              int *error);
+
+/* ---- file_ask.c ---- */
+
+/* For carriers: as rim_file_read and rim_file_write, also while the file closes. */
+int rim__file_read_carried(rim_ctx *ctx, const rim_file_ask *ask, size_t size);
+int rim__file_write_carried(rim_ctx *ctx, const rim_file_ask *ask, const void *bytes, size_t size);
+/* Before anything else that the caller sends to the file reaches it. 0 or -ENOMEM. */
+int rim__file_ask_hold(rim_ctx *ctx, rim_ref file, rim_ref carrier);
 
 /* ---- file_range.c ---- */
 

@@ -59,7 +59,8 @@ static rim_verdict on_call(rim_ctx *ctx, void *self, const void *body, rim_msg *
         return RIM_DONE;
     }
     memcpy(&ask, body, sizeof ask);
-    if (!is_sound(&ask, rim_size(msg)) || file->closing || file->state == RIM_FILE_IS_CLOSED) {
+    bool is_late = file->closing && !(rim__file_ask_is_carried(&ask) && file->holds > 0);
+    if (!is_sound(&ask, rim_size(msg)) || is_late || file->state == RIM_FILE_IS_CLOSED) {
         (void)rim_refuse(ctx, RIM_NIL, file->closing ? -RIM_EDOWN : -EINVAL);
         return RIM_DONE;
     }
@@ -83,9 +84,30 @@ static rim_verdict on_close(rim_ctx *ctx, void *self, const void *body, rim_msg 
     return RIM_DONE;
 }
 
+static rim_verdict on_hold(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    rim_ref carrier;
+    (void)ctx;
+    if (rim_size(msg) == sizeof carrier) {
+        memcpy(&carrier, body, sizeof carrier);
+        rim__file_hold(of_state(self), carrier);
+    }
+    return RIM_DONE;
+}
+
+/* The only ones that it has monitors of. */
+static rim_verdict on_carrier_down(rim_ctx *ctx, void *self, const void *body, rim_msg *msg) {
+    (void)ctx;
+    (void)body;
+    (void)msg;
+    rim__file_let_go(of_state(self));
+    return RIM_DONE;
+}
+
 static const rim_handler rows[] = {
+    [RIM_DOWN] = on_carrier_down,
     [RIM_FILE_CALL & 0xffff] = on_call,
     [RIM_FILE_CLOSE & 0xffff] = on_close,
+    [RIM_FILE_HOLD & 0xffff] = on_hold,
 };
 
 const rim_behaviour rim__file_behaviour = {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "actor/shortcut.h"
 #include "io/file.h"
 
 #define BUFFER_ALIGN 4096u
@@ -45,19 +46,16 @@ static int send_place(rim_ctx *ctx, const rim_file_ask *ask, struct rim__file_as
 
 /* ---- reading ---- */
 
-static int send_read(rim_ctx *ctx, const rim_file_ask *ask, size_t size, bool is_exact, rim_token *out) {
+static int send_read(rim_ctx *ctx, const rim_file_ask *ask, size_t size, struct rim__file_ask call, rim_token *out) {
     if (size == 0 || !is_place_or_here(ask->offset, size)) {
         return -EINVAL;
     }
     if (size > RIM_BODY_MAX) {
         return -RIM_ETOOBIG;
     }
-    struct rim__file_ask call = {
-        .what = RIM_FILE_OP_READ,
-        .offset = ask->offset,
-        .length = size,
-        .is_exact = is_exact,
-    };
+    call.what = RIM_FILE_OP_READ;
+    call.offset = ask->offset;
+    call.length = size;
     int error = 0;
     if (rim__file_read_directly(ctx, ask, &call, out, &error) || error != 0) {
         return error;
@@ -66,11 +64,15 @@ static int send_read(rim_ctx *ctx, const rim_file_ask *ask, size_t size, bool is
 }
 
 int rim_file_read(rim_ctx *ctx, const rim_file_ask *ask, size_t size, rim_token *out) {
-    return send_read(ctx, ask, size, false, out);
+    return send_read(ctx, ask, size, (struct rim__file_ask){.is_exact = false}, out);
 }
 
 int rim_file_read_exact(rim_ctx *ctx, const rim_file_ask *ask, size_t size, rim_token *out) {
-    return send_read(ctx, ask, size, true, out);
+    return send_read(ctx, ask, size, (struct rim__file_ask){.is_exact = true}, out);
+}
+
+int rim__file_read_carried(rim_ctx *ctx, const rim_file_ask *ask, size_t size) {
+    return send_read(ctx, ask, size, (struct rim__file_ask){.flags = RIM_FILE_CARRIED}, NULL);
 }
 
 /* ---- writing ---- */
@@ -109,7 +111,7 @@ static int check_write(const rim_file_ask *ask, const rim_msg *msg) {
     return ask->offset == RIM_FILE_END || is_place_or_here(ask->offset, size) ? 0 : -EINVAL;
 }
 
-int rim_file_write_buffer(rim_ctx *ctx, const rim_file_ask *ask, rim_msg *msg, rim_token *out) {
+static int send_write(rim_ctx *ctx, const rim_file_ask *ask, rim_msg *msg, uint32_t flags, rim_token *out) {
     int error = msg != NULL ? check_write(ask, msg) : -EINVAL;
     if (error != 0) {
         rim_msg_free(ctx, msg);
@@ -117,12 +119,26 @@ int rim_file_write_buffer(rim_ctx *ctx, const rim_file_ask *ask, rim_msg *msg, r
     }
     *(struct rim__file_ask *)rim_body(msg) = (struct rim__file_ask){
         .what = RIM_FILE_OP_WRITE,
+        .flags = flags,
         .offset = ask->offset,
         .length = rim_size(msg) - sizeof(struct rim__file_ask),
     };
     rim_ask request = ask_of(ask);
     request.msg = msg;
     return rim_request(ctx, &request, out);
+}
+
+int rim_file_write_buffer(rim_ctx *ctx, const rim_file_ask *ask, rim_msg *msg, rim_token *out) {
+    return send_write(ctx, ask, msg, 0, out);
+}
+
+int rim__file_write_carried(rim_ctx *ctx, const rim_file_ask *ask, const void *bytes, size_t size) {
+    rim_msg *msg = rim_file_buffer(ctx, size);
+    if (msg == NULL) {
+        return -ENOMEM;
+    }
+    memcpy(rim_file_bytes(msg), bytes, size);
+    return send_write(ctx, ask, msg, RIM_FILE_CARRIED, NULL);
 }
 
 int rim_file_writev(rim_ctx *ctx, const rim_file_ask *ask, const struct iovec *pieces, size_t count, rim_token *out) {
@@ -195,6 +211,16 @@ int rim_file_lock(rim_ctx *ctx, const rim_file_ask *ask, uint64_t length, enum r
 int rim_file_stat(rim_ctx *ctx, const rim_file_ask *ask, rim_token *out) {
     struct rim__file_ask call = {.what = RIM_FILE_OP_STAT};
     return send(ctx, ask, &call, out);
+}
+
+int rim__file_ask_hold(rim_ctx *ctx, rim_ref file, rim_ref carrier) {
+    struct rim__file *const *state = rim__shortcut_find(ctx, file, &rim__file_behaviour);
+    if (state != NULL) { /* nothing waits before it: now */
+        rim__file_hold(*state, carrier);
+        return 0;
+    }
+    int error = rim__send_event(ctx, rim_self(ctx), file, RIM_FILE_HOLD, &carrier, sizeof carrier);
+    return error == -ENOMEM ? error : 0; /* what else is wrong with the file is found by its first call */
 }
 
 int rim_file_close(rim_ctx *ctx, rim_ref file) {

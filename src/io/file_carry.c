@@ -5,6 +5,8 @@
  *
  *     read -> stuck --taken by the sink--> moving --sent, or written--> moved
  *
+ * Files that it has to do with stay open until it has ended, also when they are to be closed meanwhile.
+ *
  * At most one piece is read or stuck and PIECES_MAX are moving, so memory is bounded whatever the length.
  *
  * As long as the kernel can do it by itself (copy_file_range(2), sendfile(2)) no pieces are read but those that are in
@@ -116,7 +118,7 @@ static int write_to_file(rim_ctx *ctx, struct carrier *self) {
                         .timeout_ns = time_left(ctx, self),
                         .on_outcome = on_written,
                         .cookie = size};
-    int error = rim_file_write(ctx, &ask, rim_body(self->stuck), size, NULL);
+    int error = rim__file_write_carried(ctx, &ask, rim_body(self->stuck), size);
     if (error == 0) {
         rim_msg_free(ctx, self->stuck);
         self->stuck = NULL;
@@ -188,7 +190,7 @@ static int read_next(rim_ctx *ctx, struct carrier *self) {
                         .timeout_ns = time_left(ctx, self),
                         .on_outcome = on_read,
                         .cookie = size};
-    int error = rim_file_read(ctx, &ask, size, NULL);
+    int error = rim__file_read_carried(ctx, &ask, size);
     self->reading = error == 0;
     return error == -RIM_EFULL ? rim_want_room(ctx, self->load.from) : error;
 }
@@ -356,6 +358,14 @@ static int carry(rim_ctx *ctx, const rim_file_ask *ask, const struct load *load,
     rim_ref carrier;
     int error = rim__spawn_own(ctx, &behaviour, NULL, NULL, 0, &carrier);
     if (error != 0) {
+        return error;
+    }
+    error = rim__file_ask_hold(ctx, load->from, carrier);
+    if (error == 0 && !load->is_socket) {
+        error = rim__file_ask_hold(ctx, load->to, carrier);
+    }
+    if (error != 0) {
+        (void)rim_stop(ctx, carrier); /* and so does what it held */
         return error;
     }
     rim_ask request = {.to = carrier,

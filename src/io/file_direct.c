@@ -8,9 +8,10 @@
 #include "actor/shortcut.h"
 #include "io/file.h"
 
-static struct rim__file *find(const rim_ctx *ctx, rim_ref ref, bool is_here) {
+static struct rim__file *find(const rim_ctx *ctx, rim_ref ref, const struct rim__file_ask *call) {
     struct rim__file *const *state = rim__shortcut_find(ctx, ref, &rim__file_behaviour);
-    struct rim__file *file = state != NULL && rim__file_admits(*state) ? *state : NULL;
+    struct rim__file *file = state != NULL && rim__file_admits(*state, rim__file_ask_is_carried(call)) ? *state : NULL;
+    bool is_here = call->offset == RIM_FILE_HERE;
     bool may = file != NULL && file->align == 0 && (!is_here || file->in_flight == 0);
     return may ? file : NULL;
 }
@@ -69,7 +70,7 @@ static int read_into(rim_ctx *ctx, struct rim__file *file, const rim_file_ask *a
 
 bool rim__file_read_directly(rim_ctx *ctx, const rim_file_ask *ask, const struct rim__file_ask *call, rim_token *out,
                              int *error) {
-    struct rim__file *file = find(ctx, ask->file, call->offset == RIM_FILE_HERE);
+    struct rim__file *file = find(ctx, ask->file, call);
     struct rim__file_ask own = *call;
     rim_token token;
     *error = 0;

@@ -11,7 +11,7 @@
 
 static struct rim__file *find(const rim_ctx *ctx, rim_ref ref) {
     struct rim__file *const *state = rim__shortcut_find(ctx, ref, &rim__file_behaviour);
-    return state != NULL && rim__file_admits(*state) && (*state)->align == 0 ? *state : NULL;
+    return state != NULL && rim__file_admits(*state, true) && (*state)->align == 0 ? *state : NULL;
 }
 
 static struct rim__file_call *make(rim_ctx *ctx, const struct rim__file_range *range, struct rim__file *source,

@@ -14,7 +14,7 @@
 
 static struct rim__file *find_file(const rim_ctx *ctx, rim_ref ref) {
     struct rim__file *const *state = rim__shortcut_find(ctx, ref, &rim__file_behaviour);
-    return state != NULL && rim__file_admits(*state) ? *state : NULL;
+    return state != NULL && rim__file_admits(*state, true) ? *state : NULL;
 }
 
 int64_t rim__file_send_now(rim_ctx *ctx, rim_ref from, rim_ref to, uint64_t offset, uint64_t size) {

@@ -47,6 +47,11 @@
     X(file_that_cannot_be_replaced_says_so)                                                                            \
     X(file_is_copied_to_another)                                                                                       \
     X(file_copy_that_fails_says_where)                                                                                 \
+    X(file_that_is_copied_is_closed_behind_that)                                                                       \
+    X(file_of_another_shard_that_is_copied_is_closed_behind_that)                                                      \
+    X(file_that_is_sent_is_closed_behind_that)                                                                         \
+    X(file_that_is_sent_by_pieces_is_closed_behind_that)                                                               \
+    X(file_that_is_sent_in_vain_is_closed_behind_that)                                                                 \
     X(file_is_sent_to_a_socket)                                                                                        \
     X(file_sent_to_a_socket_that_closes_fails)                                                                         \
     X(file_that_is_only_read_goes_to_a_socket_between_writes)                                                          \
