@@ -11,7 +11,8 @@ def number(value):
 
 
 def spread(values):
-    return (max(values) - min(values)) / statistics.median(values) if values else 0
+    middle = statistics.median(values) if values else 0
+    return (max(values) - min(values)) / middle if middle > 0 else 0
 
 
 def marked(kind):
