@@ -70,7 +70,7 @@ typedef struct rim_config {
     uint32_t parcels;       /* parcels of 4 KiB in flight from one shard to another at most; 0: 64, at most 1,024 */
     uint32_t buffers;       /* receive buffers of a shard, a power of two up to 32,768; 0: 256 */
     uint32_t buffer_bytes;  /* size of each; 0: 32 KiB */
-    uint32_t ring_entries;  /* submission entries of a shard's ring; 0: 1,024; nothing to epoll */
+    uint32_t ring_entries;  /* submission entries of a shard's ring; 0: 256; nothing to epoll */
     uint32_t helpers;       /* threads for blocking work (offload.h) at most, made when needed; 0: 4, at most 1,024 */
     int32_t stall_us;       /* a handler that holds its shard for longer is reported (stalls; below); 0: 100,000;
                                -1: never, and no watchdog thread */

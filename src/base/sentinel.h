@@ -8,9 +8,8 @@
 
 #include <stdint.h>
 
-/* The word, or NULL: out of memory. */
+/* The word, or NULL: out of memory. It is the process's, and stays: a page to map and to unmap for each driver took as
+   long as all else that a shard's start asks of the kernel but its ring. Any thread; a child gets one of its own. */
 const uint32_t *rim__sentinel_open(void);
-/* NULL is allowed. */
-void rim__sentinel_close(const uint32_t *sentinel);
 
 #endif

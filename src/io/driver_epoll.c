@@ -231,7 +231,6 @@ static void release(struct rim__epoll *epoll) {
     if (epoll->event_fd >= 0) {
         close(epoll->event_fd);
     }
-    rim__sentinel_close(epoll->sentinel);
     if (out != 0) {
         rim__log_write(epoll->log, RIM_LOG_WARNING, "epoll: closed with %u buffers not home", out);
         return;
@@ -293,7 +292,7 @@ static int open_parts(struct rim__epoll *epoll, const struct rim__driver_options
     struct rim__epoll_buffers_options buffers = {.home = options->index};
     int error = rim__drivers_buffers(options->config, &buffers.count, &buffers.bytes);
     if (error == 0) {
-        error = rim__epoll_buffers_open(&epoll->buffers, &buffers);
+        rim__epoll_buffers_plan(&epoll->buffers, &buffers);
         epoll->io.message_max = buffers.bytes;
     }
     epoll->sentinel = error == 0 ? rim__sentinel_open() : NULL;

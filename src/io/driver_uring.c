@@ -406,17 +406,14 @@ static const struct rim__io_ops io_ops = {
  * A smaller ring is better than none. The nap is for the kernel: it gives back the locked memory of a ring that was
  * closed, as the probe's was, some time later.
  */
-static int open_ring(struct rim__uring *uring, uint32_t entries, const struct rim__uring_buffers_options *buffers) {
+static int open_ring(struct rim__uring *uring, uint32_t entries) {
     const struct timespec nap = {.tv_nsec = NAP_NS};
     uint32_t wanted = entries;
     for (int tries = 0;; tries++) {
         int error = rim__uring_ring_open(&uring->ring, entries, uring->traits.setup_flags);
-        if (error == 0) {
-            error = rim__uring_buffers_open(&uring->buffers, &uring->ring, buffers);
-        }
         if (error == 0 && rim__uring_ring_entries(&uring->ring) < wanted) {
             rim__log_write(uring->log, RIM_LOG_NOTICE, "io_uring: shard %u has a ring of %u entries instead of %u",
-                           buffers->home, rim__uring_ring_entries(&uring->ring), wanted);
+                           uring->buffers.shard, rim__uring_ring_entries(&uring->ring), wanted);
         }
         if (error != -ENOMEM || tries == TRIES_MAX) {
             return error;
@@ -431,7 +428,8 @@ static int open_parts(struct rim__uring *uring, const struct rim__driver_options
     struct rim__uring_buffers_options buffers = {.home = options->index};
     int error = rim__drivers_buffers(options->config, &buffers.count, &buffers.bytes);
     if (error == 0) {
-        error = open_ring(uring, rim__uring_entries(options->config), &buffers);
+        rim__uring_buffers_plan(&uring->buffers, &buffers);
+        error = open_ring(uring, rim__uring_entries(options->config));
     }
     if (error == 0) {
         uring->frames = malloc(rim__uring_ring_entries(&uring->ring) * sizeof *uring->frames);
@@ -447,6 +445,17 @@ static int open_parts(struct rim__uring *uring, const struct rim__driver_options
         error = io_uring_register_eventfd(&uring->ring.queues, uring->event_fd);
     }
     return error;
+}
+
+/* What the probe was allowed may have come to be refused since. */
+static int enter_first(struct rim__uring *uring) {
+    arm_event(uring);
+    int result = rim__uring_ring_flush(&uring->ring);
+    if (result == -EPERM || result == -EACCES || result == -ENOSYS) {
+        return result;
+    }
+    check_enter(uring, result);
+    return 0;
 }
 
 int rim__uring_open(const struct rim__driver_options *options, struct rim__driver **driver, struct rim__io **io) {
@@ -470,8 +479,11 @@ int rim__uring_open(const struct rim__driver_options *options, struct rim__drive
         release(uring);
         return error;
     }
-    arm_event(uring);
-    flush(uring);
+    error = enter_first(uring);
+    if (error != 0) {
+        release(uring);
+        return error;
+    }
     *driver = &uring->driver;
     *io = &uring->io;
     return 0;

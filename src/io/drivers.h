@@ -89,7 +89,8 @@ int rim__drivers_buffers(const rim_config *config, uint32_t *count, uint32_t *by
 
 /* ---- io_uring ---- */
 
-/* Makes a ring, completes operations on it and finds what works. 0; or -ENOSYS, -EPERM, -ENOMEM, -EINVAL, ... */
+/* Makes a ring, completes operations on it and finds what works; once it has found that, it says so for the rest of the
+   process. 0; or -ENOSYS, -EPERM, -ENOMEM, -EINVAL, ... */
 int rim__uring_probe(const rim_config *config, struct rim__uring_traits *out);
 /* What an error of probe or open means here, and what can be done about it: one line. uring_explain.c */
 void rim__uring_explain(int error, char text[RIM_URING_TEXT_MAX]);

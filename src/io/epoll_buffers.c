@@ -25,38 +25,49 @@ static void unmap(struct rim__epoll_buffers *buffers) {
     }
     free(buffers->bodies);
     free(buffers->home);
-    *buffers = (struct rim__epoll_buffers){0};
+    const struct rim__epoll_buffers_options same = {buffers->count, buffers->bytes, buffers->shard};
+    rim__epoll_buffers_plan(buffers, &same);
 }
 
-static void fill(struct rim__epoll_buffers *buffers, uint32_t home) {
+/* Those that are not there yet are at home. */
+void rim__epoll_buffers_plan(struct rim__epoll_buffers *buffers, const struct rim__epoll_buffers_options *options) {
+    *buffers = (struct rim__epoll_buffers){
+        .count = options->count,
+        .home_count = options->count,
+        .bytes = options->bytes,
+        .shard = options->home,
+        .memory_size = options->count * RIM_DRIVERS_STRIDE(options->bytes),
+    };
+}
+
+static void fill(struct rim__epoll_buffers *buffers) {
     for (uint32_t id = 0; id < buffers->count; id++) {
         buffers->bodies[id] = (struct rim__body){
             .data = at(buffers, id),
-            .home = home,
+            .home = buffers->shard,
             .release = come_home,
             .arg = {buffers, NULL},
         };
     }
+    buffers->home_count = 0;
     for (uint32_t id = buffers->count; id-- > 0;) {
         buffers->home[buffers->home_count++] = id;
     }
 }
 
-int rim__epoll_buffers_open(struct rim__epoll_buffers *buffers, const struct rim__epoll_buffers_options *options) {
-    *buffers = (struct rim__epoll_buffers){
-        .count = options->count,
-        .bytes = options->bytes,
-        .memory_size = options->count * RIM_DRIVERS_STRIDE(options->bytes),
-    };
+int rim__epoll_buffers_open(struct rim__epoll_buffers *buffers) {
+    if (buffers->memory != NULL) {
+        return 0;
+    }
     void *mapped = mmap(NULL, buffers->memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     buffers->memory = mapped != MAP_FAILED ? mapped : NULL;
-    buffers->bodies = calloc(options->count, sizeof *buffers->bodies);
-    buffers->home = calloc(options->count, sizeof *buffers->home);
+    buffers->bodies = calloc(buffers->count, sizeof *buffers->bodies);
+    buffers->home = calloc(buffers->count, sizeof *buffers->home);
     if (buffers->memory == NULL || buffers->bodies == NULL || buffers->home == NULL) {
         unmap(buffers);
         return -ENOMEM;
     }
-    fill(buffers, options->home);
+    fill(buffers);
     return 0;
 }
 

@@ -24,6 +24,7 @@ struct rim__epoll_buffers {
     uint32_t home_count;
     uint32_t count;
     uint32_t bytes; /* of each buffer */
+    uint32_t shard; /* their home */
     size_t memory_size;
 };
 
@@ -32,8 +33,10 @@ struct rim__epoll_buffers_options {
     uint32_t home; /* index of the shard */
 };
 
-/* 0 or -ENOMEM. */
-int rim__epoll_buffers_open(struct rim__epoll_buffers *buffers, const struct rim__epoll_buffers_options *options);
+/* How they will be. They are made when the first receive wants one: a shard without connections never has any. */
+void rim__epoll_buffers_plan(struct rim__epoll_buffers *buffers, const struct rim__epoll_buffers_options *options);
+/* Makes them as planned, unless they are there. 0; or -ENOMEM, after which it may be tried again. */
+int rim__epoll_buffers_open(struct rim__epoll_buffers *buffers);
 /* Frees, if nothing is out. Also for zeroed buffers. */
 void rim__epoll_buffers_close(struct rim__epoll_buffers *buffers);
 

@@ -114,7 +114,9 @@ int rim__epoll_ops_submit(struct rim__io *io, struct rim__op *op) {
     if (op->kind == RIM_OP_MAP) {
         return rim__map_job_submit(io, op);
     }
-    int error = rim__epoll_files_ensure(epoll, op->fd);
+    bool receives = op->kind == RIM_OP_RECV || op->kind == RIM_OP_RECV_MSG;
+    int error = receives ? rim__epoll_buffers_open(&epoll->buffers) : 0;
+    error = error != 0 ? error : rim__epoll_files_ensure(epoll, op->fd);
     if (error != 0) {
         return error;
     }
@@ -124,7 +126,7 @@ int rim__epoll_ops_submit(struct rim__io *io, struct rim__op *op) {
     op->in_flight = true;
     op->cancelling = false;
     io->operations_open++;
-    if ((op->kind == RIM_OP_RECV || op->kind == RIM_OP_RECV_MSG) && epoll->starved.count > 0) {
+    if (receives && epoll->starved.count > 0) {
         append(&epoll->starved, side); /* behind those that have waited longer for a buffer */
     } else if (!side->blocked || is_asked_anew(op)) {
         become_due(epoll, side);

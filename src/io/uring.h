@@ -119,7 +119,7 @@ static inline union rim__uring_frame *rim__uring_frame(const struct rim__uring *
     return &uring->frames[sqe - uring->ring.queues.sq.sqes];
 }
 
-#define RIM_URING_ENTRIES_DEFAULT 1024u
+#define RIM_URING_ENTRIES_DEFAULT 256u
 
 static inline uint32_t rim__uring_entries(const rim_config *config) {
     return config->ring_entries != 0 ? config->ring_entries : RIM_URING_ENTRIES_DEFAULT;

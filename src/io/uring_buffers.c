@@ -56,14 +56,23 @@ static void unmap(struct rim__uring_buffers *buffers) {
     }
     free(buffers->bodies);
     free(buffers->home);
-    *buffers = (struct rim__uring_buffers){0};
+    const struct rim__uring_buffers_options same = {buffers->count, buffers->bytes, buffers->shard};
+    rim__uring_buffers_plan(buffers, &same);
 }
 
-static void fill(struct rim__uring_buffers *buffers, uint32_t home) {
+void rim__uring_buffers_plan(struct rim__uring_buffers *buffers, const struct rim__uring_buffers_options *options) {
+    *buffers = (struct rim__uring_buffers){
+        .count = options->count,
+        .bytes = options->bytes,
+        .shard = options->home,
+    };
+}
+
+static void fill(struct rim__uring_buffers *buffers) {
     for (uint32_t id = 0; id < buffers->count; id++) {
         buffers->bodies[id] = (struct rim__body){
             .data = at(buffers, id),
-            .home = home,
+            .home = buffers->shard,
             .release = come_home,
             .arg = {buffers, (void *)(uintptr_t)id},
         };
@@ -76,25 +85,20 @@ static void fill(struct rim__uring_buffers *buffers, uint32_t home) {
     rim__uring_buffers_publish(buffers);
 }
 
-int rim__uring_buffers_open(struct rim__uring_buffers *buffers, struct rim__uring_ring *ring,
-                            const struct rim__uring_buffers_options *options) {
-    const size_t ring_size = whole_pages(options->count * sizeof(struct io_uring_buf));
-    *buffers = (struct rim__uring_buffers){
-        .count = options->count,
-        .bytes = options->bytes,
-        .mapped_size = ring_size + options->count * RIM_DRIVERS_STRIDE(options->bytes),
-    };
+int rim__uring_buffers_open(struct rim__uring_buffers *buffers, struct rim__uring_ring *ring) {
+    const size_t ring_size = whole_pages(buffers->count * sizeof(struct io_uring_buf));
+    buffers->mapped_size = ring_size + buffers->count * RIM_DRIVERS_STRIDE(buffers->bytes);
     buffers->ring = map(buffers->mapped_size);
     buffers->memory = buffers->ring != NULL ? (char *)buffers->ring + ring_size : NULL;
-    buffers->bodies = calloc(options->count, sizeof *buffers->bodies);
-    buffers->home = calloc(options->count, sizeof *buffers->home);
+    buffers->bodies = calloc(buffers->count, sizeof *buffers->bodies);
+    buffers->home = calloc(buffers->count, sizeof *buffers->home);
     if (buffers->ring == NULL || buffers->bodies == NULL || buffers->home == NULL) {
         unmap(buffers);
         return -ENOMEM;
     }
     struct io_uring_buf_reg request = {
         .ring_addr = (uint64_t)(uintptr_t)buffers->ring,
-        .ring_entries = options->count,
+        .ring_entries = buffers->count,
         .bgid = RIM_URING_BUFFER_GROUP,
     };
     int error = io_uring_register_buf_ring(&ring->queues, &request, 0);
@@ -103,7 +107,7 @@ int rim__uring_buffers_open(struct rim__uring_buffers *buffers, struct rim__urin
         return error;
     }
     io_uring_buf_ring_init(buffers->ring);
-    fill(buffers, options->home);
+    fill(buffers);
     return 0;
 }
 

@@ -33,6 +33,7 @@ struct rim__uring_buffers {
     size_t mapped_size;       /* of both */
     uint32_t count;           /* a power of two */
     uint32_t bytes;           /* of each buffer */
+    uint32_t shard;           /* their home */
     uint32_t out;
     uint32_t *home; /* a stack of those that are neither out nor in the ring, by index */
     uint32_t home_count;
@@ -49,9 +50,11 @@ struct rim__uring_buffers_options {
     uint32_t home; /* index of the shard */
 };
 
-/* 0 or a negative errno; -EINVAL also where the kernel knows no such rings. */
-int rim__uring_buffers_open(struct rim__uring_buffers *buffers, struct rim__uring_ring *ring,
-                            const struct rim__uring_buffers_options *options);
+/* How they will be. They are made when the first receive wants one: a shard without connections never has any. */
+void rim__uring_buffers_plan(struct rim__uring_buffers *buffers, const struct rim__uring_buffers_options *options);
+/* Makes them as planned. 0 or a negative errno, after which it may be tried again; -EINVAL also where the kernel knows
+   no such rings. */
+int rim__uring_buffers_open(struct rim__uring_buffers *buffers, struct rim__uring_ring *ring);
 /* Unregisters, and frees if nothing is out. Also for zeroed buffers. */
 void rim__uring_buffers_close(struct rim__uring_buffers *buffers, struct rim__uring_ring *ring);
 
@@ -63,6 +66,10 @@ void rim__uring_buffers_put(struct rim__uring_buffers *buffers, uint32_t id);
 void rim__uring_buffers_lack(struct rim__uring_buffers *buffers);
 /* Hands to the kernel as many as it is to have. */
 void rim__uring_buffers_publish(struct rim__uring_buffers *buffers);
+
+static inline bool rim__uring_buffers_are_open(const struct rim__uring_buffers *buffers) {
+    return buffers->ring != NULL;
+}
 
 /* Whether that would do something. */
 static inline bool rim__uring_buffers_are_due(const struct rim__uring_buffers *buffers) {

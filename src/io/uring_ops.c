@@ -253,12 +253,17 @@ int rim__uring_ops_submit(struct rim__io *io, struct rim__op *op) {
     if (op->kind == RIM_OP_MAP) {
         return rim__map_job_submit(io, op);
     }
-    int error = take_slot(uring, op);
+    bool receives = op->kind == RIM_OP_RECV || op->kind == RIM_OP_RECV_MSG;
+    int error = 0;
+    if (rim__unlikely(receives && !rim__uring_buffers_are_open(&uring->buffers))) {
+        error = rim__uring_buffers_open(&uring->buffers, &uring->ring);
+    }
+    error = error != 0 ? error : take_slot(uring, op);
     if (error != 0) {
         return error;
     }
     struct rim__uring_slot *slot = slot_at(uring, op->id);
-    if ((op->kind == RIM_OP_RECV || op->kind == RIM_OP_RECV_MSG) && must_wait(uring)) {
+    if (receives && must_wait(uring)) {
         append(op->hungry ? &uring->passed : &uring->starved, slot);
     } else {
         (void)start(uring, slot);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -79,7 +80,8 @@ static int try_recv(struct rim__uring_ring *ring, struct rim__uring_buffers *buf
 static int try_buffers(struct rim__uring_ring *ring, bool *is_multishot) {
     struct rim__uring_buffers buffers;
     const struct rim__uring_buffers_options options = {.count = 2, .bytes = PROBE_BUFFER};
-    int error = rim__uring_buffers_open(&buffers, ring, &options);
+    rim__uring_buffers_plan(&buffers, &options);
+    int error = rim__uring_buffers_open(&buffers, ring);
     if (error != 0) {
         return error == -EINVAL ? -ENOSYS : error;
     }
@@ -147,24 +149,61 @@ static void choose_wake(struct rim__uring_traits *traits, enum rim_wake_kind ask
     snprintf(traits->wake_reason, sizeof traits->wake_reason, "%s: %s", by, reason);
 }
 
-int rim__uring_probe(const rim_config *config, struct rim__uring_traits *out) {
+/* ---- once a process ---- */
+
+/* What was found, when all was well. The kernel stays the same; what it may come to refuse all the same, the shards'
+   own rings meet (rim__drivers_retreat). */
+struct findings {
+    struct rim__uring_traits traits;
+    struct ops ops;
+};
+
+enum { UNKNOWN, WRITTEN, KNOWN };
+
+static struct findings found;   /* before KNOWN: of who has made it WRITTEN; then nobody's to change */
+static _Atomic int found_state; /* KNOWN: stored with release, loaded with acquire */
+
+static int find(struct findings *out) {
     struct rim__uring_ring ring;
-    *out = (struct rim__uring_traits){0};
-    read_kernel(out);
+    *out = (struct findings){0};
+    read_kernel(&out->traits);
     int error = rim__uring_ring_open(&ring, PROBE_ENTRIES, rim__uring_ring_flags());
     if (error == 0) {
         error = try_nop(&ring);
     }
-    struct ops ops = error == 0 ? read_ops(&ring) : (struct ops){0};
-    if (error == 0 && !ops.sendmsg_zc) {
-        error = try_buffers(&ring, &out->recv_multishot);
+    out->ops = error == 0 ? read_ops(&ring) : (struct ops){0};
+    if (error == 0 && !out->ops.sendmsg_zc) {
+        error = try_buffers(&ring, &out->traits.recv_multishot);
     }
-    if (error == 0) {
-        out->recv_multishot = out->recv_multishot || ops.sendmsg_zc; /* 6.1 against 6.0, and 5.19 for the buffers */
-        out->setup_flags = ring.setup_flags;
-        out->zero_copy = has_zero_copy(out, &ops);
-        choose_wake(out, config->wake, ops.msg_ring);
-    }
+    out->traits.recv_multishot |= out->ops.sendmsg_zc; /* 6.1 against 6.0, and 5.19 for the buffers */
+    out->traits.setup_flags = ring.setup_flags;
+    out->traits.zero_copy = has_zero_copy(&out->traits, &out->ops);
     rim__uring_ring_close(&ring);
+    return error;
+}
+
+/* Several threads may look for it at once: the first to have found it tells. */
+static void remember(const struct findings *findings) {
+    int unknown = UNKNOWN;
+    if (atomic_compare_exchange_strong_explicit(&found_state, &unknown, WRITTEN, memory_order_relaxed,
+                                                memory_order_relaxed)) {
+        found = *findings;
+        atomic_store_explicit(&found_state, KNOWN, memory_order_release);
+    }
+}
+
+int rim__uring_probe(const rim_config *config, struct rim__uring_traits *out) {
+    struct findings findings;
+    int error = 0;
+    if (atomic_load_explicit(&found_state, memory_order_acquire) == KNOWN) {
+        findings = found;
+    } else {
+        error = find(&findings);
+    }
+    *out = findings.traits;
+    if (error == 0) {
+        remember(&findings);
+        choose_wake(out, config->wake, findings.ops.msg_ring);
+    }
     return error;
 }

@@ -82,6 +82,11 @@ static void bound_workers(struct io_uring *queues) {
     }
 }
 
+/* Of the whole call, as by a filter. */
+static bool is_refusal(int result) {
+    return result == -EPERM || result == -EACCES || result == -ENOSYS;
+}
+
 int rim__uring_ring_open(struct rim__uring_ring *ring, uint32_t entries, uint32_t flags) {
     memset(ring, 0, sizeof *ring);
     int error = climb_down(ring, entries < ENTRIES_MAX ? entries : ENTRIES_MAX, flags);
@@ -99,7 +104,12 @@ int rim__uring_ring_open(struct rim__uring_ring *ring, uint32_t entries, uint32_
     (void)io_uring_ring_dontfork(&ring->queues);
     ring->wait_flags = (ring->queues.features & FEAT_NO_IOWAIT) ? ENTER_NO_IOWAIT : 0;
     /* Saves the lookup of the descriptor on every enter. Worth trying, not worth failing. */
-    ring->enter_fd_flag = io_uring_register_ring_fd(&ring->queues) == 1 ? IORING_ENTER_REGISTERED_RING : 0;
+    int registered = io_uring_register_ring_fd(&ring->queues);
+    if (is_refusal(registered)) {
+        error = registered;
+        goto exit_queues;
+    }
+    ring->enter_fd_flag = registered == 1 ? IORING_ENTER_REGISTERED_RING : 0;
     bound_workers(&ring->queues);
     return 0;
 exit_queues:
@@ -113,7 +123,6 @@ void rim__uring_ring_close(struct rim__uring_ring *ring) {
     if (ring->sentinel == NULL) {
         return;
     }
-    rim__sentinel_close(ring->sentinel);
     io_uring_queue_exit(&ring->queues);
     memset(ring, 0, sizeof *ring);
 }

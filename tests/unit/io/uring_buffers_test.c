@@ -18,7 +18,8 @@ static bool begin(void) {
     if (rim__uring_ring_open(&ring, 16, rim__uring_ring_flags()) != 0) {
         return false;
     }
-    CU_ASSERT_EQUAL_FATAL(rim__uring_buffers_open(&buffers, &ring, &options), 0);
+    rim__uring_buffers_plan(&buffers, &options);
+    CU_ASSERT_EQUAL_FATAL(rim__uring_buffers_open(&buffers, &ring), 0);
     return true;
 }
 
