@@ -17,10 +17,8 @@
 #include "system.h"
 #include "watchdog.h"
 
-#define SPIN_DEFAULT_US   50
-#define CLOSE_PATIENCE_NS 1000000000ull
-#define STALL_DEFAULT_US  100000
-#define HELPERS_MAX       1024u
+#define STALL_DEFAULT_US 100000
+#define HELPERS_MAX      1024u
 
 const char *rim_version(void) {
     return "0.1.0";
@@ -133,26 +131,6 @@ static bool crashes_in_sim(rim_ctx *ctx, rim_ref who) {
 void rim__system_expect_crash(struct rim_system *system) {
     for (uint32_t i = 0; i < system->count; i++) {
         system->members[i].ctx->crashes = crashes_in_sim;
-    }
-}
-
-static bool is_crowded(const struct rim_system *system) {
-    int cpus[RIM_CPUS_MAX];
-    return system->count > rim__cpu_list(cpus) || rim__cpu_quota() != 0;
-}
-
-/* Before the shards may go. Whether there is a quota is read from half a dozen files, which takes as long as a thread
-   takes to open its ring: it is done meanwhile. */
-static void set_spin(const struct rim_system *system) {
-    int32_t us = system->config.spin_us;
-    if (us == 0 && system->embedded < system->count && !is_crowded(system)) {
-        us = SPIN_DEFAULT_US;
-    }
-    for (uint32_t i = system->embedded; i < system->count; i++) {
-        struct rim__shard *shard = system->members[i].shard;
-        shard->spin_ns = us > 0 ? (uint64_t)us * 1000u : 0;
-        shard->spin_always = system->config.spin_us > 0;
-        shard->spin_credit = 4;
     }
 }
 
@@ -287,7 +265,6 @@ int rim_system_create(const rim_config *config, rim_system **out) {
     pthread_mutex_init(&system->foreign_lock, NULL);
     rim__map_init(&system->names);
     rim__gate_init(&system->opened);
-    rim__gate_init(&system->go);
     rim__gate_init(&system->looped);
     rim__gate_init(&system->close);
     rim__gate_init(&system->closed);
@@ -300,217 +277,7 @@ int rim_system_create(const rim_config *config, rim_system **out) {
     return error;
 }
 
-/* ---- a shard's thread ---- */
-
-int rim__member_open(struct rim__member *member) {
-    struct rim_system *system = member->system;
-    struct rim__driver_options options = {.shard = member->shard,
-                                          .index = member->shard->index,
-                                          .embedded = member->shard->index < system->embedded,
-                                          .log = &system->log,
-                                          .config = &system->config};
-    int error = rim__drivers_open(&system->choice, &options, &member->shard->driver, &member->io);
-    return error != 0 ? error : rim__io_attach(member->ctx, member->io);
-}
-
-static void name_thread(uint32_t index) {
-    char name[16];
-    snprintf(name, sizeof name, "rim-%u", index);
-    pthread_setname_np(pthread_self(), name);
-}
-
-static void open_shard(struct rim__member *member) {
-    name_thread(member->shard->index);
-    if (member->cpu >= 0) {
-        bool chosen = member->system->config.cpu_count > 0; /* by the user: there it stays */
-        int error = chosen ? rim__cpu_pin(member->cpu) : rim__cpu_settle(&member->shard->home, member->cpu);
-        if (error != 0) {
-            rim__log_write(&member->system->log, RIM_LOG_WARNING, "shard %u cannot be pinned to CPU %d: %s",
-                           member->shard->index, member->cpu, rim_strerror(error));
-        }
-    }
-    member->error = rim__member_open(member);
-}
-
-/* The driver's counters go with it: they are read for the last time before. */
-void rim__member_close(struct rim__member *member) {
-    struct rim__driver *driver = member->shard->driver;
-    rim__io_detach(member->ctx);
-    if (driver == NULL) {
-        return;
-    }
-    rim__stats_publish(member->ctx);
-    if (member->system->sim == NULL && driver != &member->spare) {
-        member->buffers_out = rim__drivers_buffers_out(&member->system->choice, driver);
-    }
-    member->io = NULL;
-    driver->ops->close(driver, CLOSE_PATIENCE_NS);
-    member->shard->driver = NULL;
-}
-
-static void *shard_main(void *arg) {
-    struct rim__member *member = arg;
-    struct rim_system *system = member->system;
-    rim__shard_set_current(member->shard);
-    open_shard(member);
-    rim__gate_knock(&system->opened);
-    while (!rim__gate_wait(&system->go, 1, RIM_SECONDS(60))) {
-    }
-    if (system->go_ahead) {
-        rim__shard_loop(member->shard);
-        rim__gate_knock(&system->looped);
-        while (!rim__gate_wait(&system->close, 1, RIM_SECONDS(60))) {
-        }
-    }
-    rim__member_close(member);
-    return NULL;
-}
-
-/* ---- start and end ---- */
-
-static int open_all_sim(struct rim_system *system) {
-    int error = 0;
-    for (uint32_t i = 0; error == 0 && i < system->count; i++) {
-        struct rim__member *member = &system->members[i];
-        error = rim__sim_open(system->sim, member->shard, &member->shard->driver, &member->io);
-        error = error != 0 ? error : rim__io_attach(member->ctx, member->io);
-    }
-    return error;
-}
-
-static void wait_for(struct rim__gate *gate, uint32_t knocks) {
-    while (!rim__gate_wait(gate, knocks, RIM_SECONDS(60))) {
-    }
-}
-
-static void knock_for(struct rim__gate *gate, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) {
-        rim__gate_knock(gate);
-    }
-}
-
-/* The threads of the shards below `end`: embedded ones have none. */
-static void join(struct rim_system *system, uint32_t end) {
-    for (uint32_t i = system->embedded; i < end; i++) {
-        pthread_join(system->members[i].thread, NULL);
-    }
-}
-
-static int start_threads(struct rim_system *system) {
-    uint32_t end = system->embedded;
-    int error = 0;
-    for (; end < system->count && error == 0; end += error == 0) {
-        struct rim__member *member = &system->members[end];
-        error = -pthread_create(&member->thread, NULL, shard_main, member);
-    }
-    uint32_t started = end - system->embedded;
-    set_spin(system);
-    rim__watchdog_start(system->watchdog); /* looks at shards only while they tick */
-    wait_for(&system->opened, started);
-    for (uint32_t i = system->embedded; i < end; i++) {
-        error = error != 0 ? error : system->members[i].error;
-    }
-    system->go_ahead = error == 0;
-    knock_for(&system->go, started);
-    if (error != 0) {
-        join(system, end);
-    }
-    return error;
-}
-
-static int driver_error(const struct rim_system *system) {
-    int error = 0;
-    for (uint32_t i = 0; i < system->count; i++) {
-        error = error != 0 ? error : system->members[i].error;
-    }
-    return error;
-}
-
-static void start_anew(struct rim_system *system) {
-    rim__gate_finish(&system->opened);
-    rim__gate_finish(&system->go);
-    rim__gate_init(&system->opened);
-    rim__gate_init(&system->go);
-    for (uint32_t i = 0; i < system->count; i++) {
-        system->members[i].error = 0;
-    }
-}
-
-/* What one ring was allowed in the probe may be refused to the rings of all shards: then with epoll, if that is free.
- */
-static int start_real(struct rim_system *system) {
-    int error = start_threads(system);
-    if (error != 0 && rim__drivers_retreat(&system->choice, &system->log, driver_error(system))) {
-        start_anew(system);
-        error = start_threads(system);
-    }
-    if (driver_error(system) != 0) {
-        rim__drivers_explain(&system->choice, &system->log, driver_error(system));
-    }
-    return error;
-}
-
-int rim_system_start(rim_system *system) {
-    if (system->stage != RIM_SYSTEM_MADE) {
-        return -RIM_ECONTEXT;
-    }
-    system->started = true;
-    if (system->sim == NULL) {
-        rim__watchdog_attach(system->watchdog);
-    }
-    int error = system->sim != NULL ? open_all_sim(system) : start_real(system);
-    system->stage = error == 0 ? RIM_SYSTEM_RUNS : RIM_SYSTEM_STOPPED;
-    if (error != 0) {
-        rim__watchdog_stop(system->watchdog);
-    } else {
-        rim__log_write(&system->log, RIM_LOG_NOTICE, "%u shards, %s, woken by %s", system->count,
-                       rim_system_driver(system), rim_system_wake(system));
-    }
-    return error;
-}
-
-static void note_leaks(struct rim_system *system) {
-    rim_stats sum;
-    uint64_t buffers = system->sim != NULL ? rim__sim_buffers_out(system->sim) : 0;
-    for (uint32_t i = 0; i < system->count; i++) {
-        buffers += system->members[i].buffers_out;
-        rim__stats_publish(system->members[i].ctx);
-    }
-    rim_system_stats(system, RIM_ALL_SHARDS, &sum);
-    system->leaks = sum.blocks + sum.parcels_in_use + sum.operations_open + sum.descriptors + buffers != 0;
-    if (system->leaks) {
-        rim__log_write(&system->log, RIM_LOG_WARNING,
-                       "leaks: %llu blocks, %llu parcels, %llu operations, %llu descriptors, %llu buffers",
-                       (unsigned long long)sum.blocks, (unsigned long long)sum.parcels_in_use,
-                       (unsigned long long)sum.operations_open, (unsigned long long)sum.descriptors,
-                       (unsigned long long)buffers);
-    }
-}
-
-void rim__system_let_close(struct rim_system *system) {
-    for (uint32_t i = 0; i < system->count; i++) {
-        rim__room_finish(system->members[i].ctx);
-        rim__spread_finish(system->members[i].ctx);
-        rim__name_finish(system->members[i].ctx);
-        rim__group_finish(system->members[i].ctx);
-    }
-    knock_for(&system->close, system->count);
-    rim__watchdog_quit(system->watchdog);
-    for (uint32_t i = system->embedded; system->sim != NULL && i < system->count; i++) {
-        rim__shard_set_current(system->members[i].shard);
-        rim__member_close(&system->members[i]);
-    }
-    rim__shard_set_current(NULL);
-}
-
-void rim__system_join(struct rim_system *system) {
-    if (system->sim == NULL) {
-        join(system, system->count);
-    }
-    rim__watchdog_stop(system->watchdog);
-    system->stage = RIM_SYSTEM_STOPPED;
-    note_leaks(system);
-}
+/* ---- the end ---- */
 
 static void destroy_member(struct rim__member *member) {
     if (member->ctx != NULL && member->shard != NULL && member->ctx->shard != NULL) {
@@ -546,7 +313,6 @@ void rim_system_destroy(rim_system *system) {
     rim__map_finish(&system->names);
     pthread_mutex_destroy(&system->foreign_lock);
     rim__gate_finish(&system->opened);
-    rim__gate_finish(&system->go);
     rim__gate_finish(&system->looped);
     rim__gate_finish(&system->close);
     rim__gate_finish(&system->closed);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The orderly stop: close, work off, let go, end. A thread that is no shard steers; the shards obey orders that reach
- * them through their inlets. The steps never wait, so that a loop of the caller's can take them one by one
+ * The orderly stop: close, work off, let go, end. The shards obey orders that reach them through their inlets, and the
+ * last one to obey takes the next step: it steers until it has given the next order. So a step takes one wake-up of
+ * each shard, and the thread that asked for the stop sleeps through. What cannot be done at once (a rest, a deadline
+ * that has passed, no memory for orders) is handed back to that thread. Where shards are embedded or simulated it takes
+ * all the steps itself. None of them waits, so that a loop of the caller's can take them one by one
  * (rim_system_stop_begin); rim_system_stop waits between them.
  *
  *     CLOSE -> WORK_OFF -> STOP_USERS -> WRITE_OFF -> STOP_ALL -> LET_GO -> QUIT -> LOOPS -> DRIVERS -> DONE
@@ -44,17 +47,22 @@ enum phase {
     DONE
 };
 
+/* Of a step: none could be taken; there may be another; it is with the shards now, and so is all that is in here. */
+enum outcome { STUCK, STEPPED, AWAY };
+
 struct rim__stopping {
     struct rim_system *system;
     enum phase phase;
     uint64_t deadline_ns;
     rim_stop_report report;
     bool cut;
-    struct rim__gate gate; /* where shards say that they have obeyed */
-    uint32_t awaited;      /* knocks */
-    uint64_t since_ns;     /* when that began, or when it was last complained of */
-    bool probing;          /* what is awaited are the answers to a probe */
-    bool was_idle;         /* in the round before */
+    struct rim__gate gate;    /* knocked on once, to hand back to the thread that asked for the stop */
+    bool is_away;             /* that thread's own: handed out, and not back */
+    uint64_t since_ns;        /* that thread's own: when that began, or when it was last complained of */
+    _Atomic uint32_t awaited; /* shards that have not obeyed; down with acquire and release: who brings it to 0 steers,
+                                 and has all that follows as those left it who steered before */
+    bool probing;             /* what is awaited are the answers to a probe */
+    bool was_idle;            /* in the round before */
     uint64_t posted_before;
     uint64_t rest_ns, rest_until_ns; /* between two rounds */
     struct rim_msg *orders[RIM_SHARDS_MAX];
@@ -72,13 +80,21 @@ static uint64_t now_of(const rim_system *system) {
 
 /* ---- orders ---- */
 
+/* Shards that have threads of their own, which pass the steering on. */
+static bool is_passed_on(const struct rim_system *system) {
+    return system->sim == NULL && system->embedded == 0;
+}
+
+static void obeyed(void *arg);
+
 /* All or none, so that a try without memory can be repeated. */
 static bool make_orders(struct rim__stopping *stopping, enum rim__order_kind kind) {
     for (uint32_t i = 0; i < stopping->system->count; i++) {
         struct rim__order order = {
             .kind = kind,
             .probe = &stopping->probes[i],
-            .gate = kind != RIM_ORDER_QUIT ? &stopping->gate : NULL,
+            .obeyed = kind != RIM_ORDER_QUIT ? obeyed : NULL,
+            .arg = stopping,
         };
         stopping->orders[i] = rim__inlet_msg(RIM_KIND_ORDER, 0, &order, sizeof order);
         if (stopping->orders[i] == NULL) {
@@ -91,26 +107,42 @@ static bool make_orders(struct rim__stopping *stopping, enum rim__order_kind kin
     return true;
 }
 
-/* False: out of memory, there is no stopping without it; to be tried again. */
-static bool give_order(struct rim__stopping *stopping, enum rim__order_kind kind) {
+/* After the last push the stopping is somebody else's. */
+static void push_orders(struct rim__stopping *stopping) {
     struct rim_system *system = stopping->system;
-    if (!make_orders(stopping, kind)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < system->count; i++) {
+    const uint32_t count = system->count;
+    for (uint32_t i = 0; i < count; i++) {
         int error = rim__inlet_push(system->members[i].shard, stopping->orders[i], true);
         rim__assert(error == 0);
     }
-    stopping->awaited = kind != RIM_ORDER_QUIT ? system->count : 0;
-    stopping->since_ns = now_of(system);
+}
+
+static void enter(struct rim__stopping *stopping, enum phase phase) {
+    stopping->phase = phase;
+    stopping->probing = stopping->was_idle = false;
+    stopping->rest_ns = 0; /* what an order has set off is mostly done before the next one is looked at */
+    stopping->rest_until_ns = 0;
+}
+
+/* False: out of memory, there is no stopping without it; to be tried again. */
+static bool give_order(struct rim__stopping *stopping, enum rim__order_kind kind, enum phase next, bool probing) {
+    if (!make_orders(stopping, kind)) {
+        return false;
+    }
+    if (stopping->phase != next) {
+        enter(stopping, next);
+    }
+    stopping->probing = probing;
+    atomic_store_explicit(&stopping->awaited, stopping->system->count, memory_order_relaxed);
+    push_orders(stopping);
     return true;
 }
 
 /* Every shard obeys sooner or later: a handler that does not return is the only thing that can be in the way, and an
    embedded shard that nobody steps. */
-static bool is_obeyed(struct rim__stopping *stopping, uint64_t patience_ns) {
-    if (stopping->awaited == 0 || rim__gate_wait(&stopping->gate, stopping->awaited, patience_ns)) {
-        stopping->awaited = 0;
+static bool is_back(struct rim__stopping *stopping, uint64_t patience_ns) {
+    if (!stopping->is_away || rim__gate_wait(&stopping->gate, 1, patience_ns)) {
+        stopping->is_away = false;
         return true;
     }
     uint64_t now_ns = now_of(stopping->system);
@@ -140,29 +172,22 @@ static bool is_quiet(struct rim__stopping *stopping) {
     return quiet;
 }
 
-static void enter(struct rim__stopping *stopping, enum phase phase) {
-    stopping->phase = phase;
-    stopping->probing = stopping->was_idle = false;
-    stopping->rest_ns = 0; /* what an order has set off is mostly done before the next one is looked at */
-    stopping->rest_until_ns = 0;
-}
-
 static uint64_t longer(uint64_t rest_ns) {
     uint64_t ns = rest_ns * 2 > ROUND_MIN_NS ? rest_ns * 2 : ROUND_MIN_NS;
     return ns < ROUND_MAX_NS ? ns : ROUND_MAX_NS;
 }
 
-/* One round of it: true when something was done. */
-static bool quiesce(struct rim__stopping *stopping, enum phase next, enum phase late) {
+/* One round of it. */
+static enum outcome quiesce(struct rim__stopping *stopping, enum phase next, enum phase late) {
     uint64_t now_ns = now_of(stopping->system);
     if (stopping->probing) {
         if (is_quiet(stopping)) {
             enter(stopping, next);
-            return true;
+            return STEPPED;
         }
         if (now_ns >= stopping->deadline_ns) {
             enter(stopping, late);
-            return true;
+            return STEPPED;
         }
         stopping->probing = false;
         if (!stopping->was_idle) { /* else it is the second round that is wanted */
@@ -170,24 +195,26 @@ static bool quiesce(struct rim__stopping *stopping, enum phase next, enum phase 
             stopping->rest_ns = longer(stopping->rest_ns);
         }
     }
-    stopping->probing = now_ns >= stopping->rest_until_ns && give_order(stopping, RIM_ORDER_PROBE);
-    return stopping->probing;
+    bool is_due = now_ns >= stopping->rest_until_ns;
+    return is_due && give_order(stopping, RIM_ORDER_PROBE, stopping->phase, true) ? AWAY : STUCK;
 }
 
 /* ---- the steps ---- */
 
-static bool order(struct rim__stopping *stopping, enum rim__order_kind kind, enum phase next) {
-    bool given = give_order(stopping, kind);
-    if (given) {
-        enter(stopping, next);
-    }
-    return given;
+static enum outcome order(struct rim__stopping *stopping, enum rim__order_kind kind, enum phase next) {
+    return give_order(stopping, kind, next, false) ? AWAY : STUCK;
 }
 
 /* One whose answers say how the shard is when it has obeyed. */
-static bool order_and_probe(struct rim__stopping *stopping, enum rim__order_kind kind, enum phase next) {
-    stopping->probing = order(stopping, kind, next);
-    return stopping->probing;
+static enum outcome order_and_probe(struct rim__stopping *stopping, enum rim__order_kind kind, enum phase next) {
+    return give_order(stopping, kind, next, true) ? AWAY : STUCK;
+}
+
+/* Nobody answers to this one. Where the steering is passed on, the last shard to leave its loop hands it back. */
+static enum outcome quit(struct rim__stopping *stopping) {
+    bool passed_on = is_passed_on(stopping->system);
+    enum outcome outcome = order(stopping, RIM_ORDER_QUIT, LOOPS);
+    return outcome == AWAY && !passed_on ? STEPPED : outcome;
 }
 
 static void name_culprits(struct rim__stopping *stopping, rim_stop_report *report) {
@@ -202,7 +229,7 @@ static void name_culprits(struct rim__stopping *stopping, rim_stop_report *repor
     }
 }
 
-static bool cut_off(struct rim__stopping *stopping) {
+static enum outcome cut_off(struct rim__stopping *stopping) {
     rim_stop_report *report = &stopping->report;
     for (uint32_t i = 0; i < stopping->system->count; i++) {
         report->killed += stopping->probes[i].killed;
@@ -213,7 +240,7 @@ static bool cut_off(struct rim__stopping *stopping) {
     stopping->cut = true;
     stopping->deadline_ns = now_of(stopping->system) + PATIENCE_NS; /* what was under way ends as dead letters */
     enter(stopping, PATIENCE);
-    return true;
+    return STEPPED;
 }
 
 /* Nothing moves any more but this thread. Delivers what is still in the lanes. */
@@ -250,40 +277,63 @@ static void report_end(struct rim_system *system, rim_stop_report *report) {
     report->leaks = system->leaks;
 }
 
-static bool end_loops(struct rim__stopping *stopping, uint64_t patience_ns) {
+/* All loops have ended. */
+static void clean_up(struct rim__stopping *stopping) {
+    struct rim_system *system = stopping->system;
+    rim__offload_close(system->offload); /* from here on no thread but this touches a shard */
+    if (system->sim != NULL) {
+        rim__sim_event_finish(&system->sim->events); /* of jobs that are no more, for one */
+    }
+    sweep(system);
+    enter(stopping, DRIVERS);
+    rim__system_let_close(system);
+}
+
+static enum outcome end_loops(struct rim__stopping *stopping, uint64_t patience_ns) {
     struct rim_system *system = stopping->system;
     bool ended = system->sim != NULL || rim__gate_wait(&system->looped, system->count, patience_ns);
     for (uint32_t i = 0; system->sim != NULL && i < system->count; i++) {
         ended = ended && system->members[i].shard->stopping;
     }
     if (ended) {
-        rim__offload_close(system->offload); /* from here on no thread but this touches a shard */
-        if (system->sim != NULL) {
-            rim__sim_event_finish(&system->sim->events); /* of jobs that are no more, for one */
-        }
-        sweep(system);
-        rim__system_let_close(system);
-        enter(stopping, DRIVERS);
+        clean_up(stopping);
     }
-    return ended;
+    return ended ? STEPPED : STUCK;
 }
 
-static bool end_drivers(struct rim__stopping *stopping, uint64_t patience_ns) {
+bool rim__stop_leave(struct rim_system *system) {
+    struct rim__stopping *stopping = system->stopping;
+    struct rim__shard *self = rim__shard_current();
+    if (!is_passed_on(system)) {
+        rim__gate_knock(&system->looped);
+        return false;
+    }
+    if (atomic_fetch_sub_explicit(&stopping->awaited, 1, memory_order_acq_rel) != 1) {
+        return false;
+    }
+    clean_up(stopping);
+    rim__shard_set_current(self);
+    return true;
+}
+
+/* It frees what this touches only when it has joined this thread. */
+void rim__stop_hand_back(struct rim_system *system) {
+    rim__gate_knock(&system->stopping->gate);
+}
+
+static enum outcome end_drivers(struct rim__stopping *stopping, uint64_t patience_ns) {
     struct rim_system *system = stopping->system;
     if (system->embedded > 0 && !rim__gate_wait(&system->closed, system->embedded, patience_ns)) {
-        return false;
+        return STUCK;
     }
     rim__system_join(system);
     report_end(system, &stopping->report);
     enter(stopping, DONE);
-    return true;
+    return STEPPED;
 }
 
 /* The next step, if it can be taken. Waits for others patience_ns at most. */
-static bool advance(struct rim__stopping *stopping, uint64_t patience_ns) {
-    if (!is_obeyed(stopping, patience_ns)) {
-        return false;
-    }
+static enum outcome step(struct rim__stopping *stopping, uint64_t patience_ns) {
     switch (stopping->phase) {
     case CLOSE:
         return order_and_probe(stopping, RIM_ORDER_CLOSE, WORK_OFF);
@@ -304,7 +354,7 @@ static bool advance(struct rim__stopping *stopping, uint64_t patience_ns) {
     case PATIENCE:
         return quiesce(stopping, QUIT, QUIT);
     case QUIT:
-        return order(stopping, RIM_ORDER_QUIT, LOOPS);
+        return quit(stopping);
     case LOOPS:
         return end_loops(stopping, patience_ns);
     case DRIVERS:
@@ -312,7 +362,36 @@ static bool advance(struct rim__stopping *stopping, uint64_t patience_ns) {
     case DONE:
         break;
     }
-    return false;
+    return STUCK;
+}
+
+/* On the thread of a shard that has obeyed. */
+static void obeyed(void *arg) {
+    struct rim__stopping *stopping = arg;
+    if (atomic_fetch_sub_explicit(&stopping->awaited, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    enum outcome outcome = is_passed_on(stopping->system) ? STEPPED : STUCK;
+    while (outcome == STEPPED) {
+        outcome = step(stopping, 0);
+    }
+    if (outcome == STUCK) {
+        rim__gate_knock(&stopping->gate);
+    }
+}
+
+/* On the thread that asked for the stop. False: nothing can be done now. */
+static bool advance(struct rim__stopping *stopping, uint64_t patience_ns) {
+    if (!is_back(stopping, patience_ns)) {
+        return false;
+    }
+    stopping->is_away = true; /* before it may be */
+    stopping->since_ns = now_of(stopping->system);
+    enum outcome outcome = step(stopping, patience_ns);
+    if (outcome != AWAY) {
+        stopping->is_away = false;
+    }
+    return outcome != STUCK;
 }
 
 /* ---- waiting between them ---- */
@@ -336,7 +415,7 @@ static void nap(uint64_t ns) {
 static void see_it_through(struct rim__stopping *stopping) {
     struct rim_system *system = stopping->system;
     bool mine = system->sim != NULL || system->embedded > 0;
-    while (stopping->phase != DONE) {
+    while (stopping->is_away || stopping->phase != DONE) {
         if (advance(stopping, mine ? 0 : COMPLAIN_NS)) {
             continue;
         }
@@ -345,7 +424,7 @@ static void see_it_through(struct rim__stopping *stopping) {
             continue;
         }
         mine = rim__embed_step_mine(system, LOOK_NS);
-        if (mine || stopping->awaited == 0) {
+        if (mine || !stopping->is_away) {
             nap(mine ? ROUND_MIN_NS : stopping->rest_ns);
         }
     }
@@ -416,5 +495,6 @@ int rim_system_stop_done(rim_system *system, rim_stop_report *report) {
     }
     while (advance(system->stopping, 0)) {
     }
-    return system->stopping->phase == DONE ? finish(system, report) : -EAGAIN;
+    bool done = !system->stopping->is_away && system->stopping->phase == DONE;
+    return done ? finish(system, report) : -EAGAIN;
 }

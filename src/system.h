@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * system.h - a system as a whole: private to ringmail.c (make, start, end), stop.c (the orderly stop) and foreign.c
+ * system.h - a system as a whole: private to ringmail.c (make, end), start.c (the threads), stop.c (the orderly stop) and foreign.c
  * (threads that are no shard). The only files that know every layer.
  */
 #ifndef RINGMAIL_SYSTEM_H
@@ -54,12 +54,12 @@ struct rim_system {
     struct rim__member *members;
     struct rim__shard **shards; /* for the shards' peers */
     struct rim__log log;
-    struct rim__driver_choice choice;           /* of a real one */
-    struct rim__sim *sim;                       /* NULL for a real one */
-    bool go_ahead;                              /* by the steering thread before the gate: run, or end at once */
-    struct rim__gate opened, go, looped, close; /* the stations of the shards' threads */
-    struct rim__gate closed;                    /* and of embedded shards, which nobody joins */
-    struct rim__stopping *stopping;             /* while it stops; by the steering thread */
+    struct rim__driver_choice choice;       /* of a real one */
+    struct rim__sim *sim;                   /* NULL for a real one */
+    int thread_error;                       /* by the steering thread before it comes to the gate: run, or end */
+    struct rim__gate opened, looped, close; /* the stations of the shards' threads */
+    struct rim__gate closed;                /* and of embedded shards, which nobody joins */
+    struct rim__stopping *stopping;         /* while it stops; by the steering thread */
 
     pthread_mutex_t foreign_lock;
     struct rim__allotment *foreign; /* by shard; slots that foreign threads chose; under the lock */
@@ -74,13 +74,19 @@ struct rim_system {
 
 /* ringmail.c: of a simulated one: from now on turns may be planned to crash (rim__sim_plan_crash). */
 void rim__system_expect_crash(struct rim_system *system);
-/* ringmail.c: a shard's driver, on the thread that is to have it. */
+/* start.c: where the system has less than its CPUs, no shard looks out for news unless told to. */
+void rim__system_heed_quota(const struct rim_system *system);
+/* start.c: a shard's driver, on the thread that is to have it. */
 int rim__member_open(struct rim__member *member);
 void rim__member_close(struct rim__member *member);
-/* ringmail.c: the loops have ended; the drivers may be closed, each by its thread. */
+/* start.c: the loops have ended; the drivers may be closed, each by its thread. */
 void rim__system_let_close(struct rim_system *system);
-/* ringmail.c: all drivers are closed, or will be by threads that end now: joins them, and counts what leaked. */
+/* start.c: all drivers are closed, or will be by threads that end now: joins them, and counts what leaked. */
 void rim__system_join(struct rim_system *system);
+/* stop.c: a shard's loop has ended, on its thread. True: all have, and the drivers may be closed (gate `close`); this
+   thread says so to the one that waits for the end, when it has closed its own. */
+bool rim__stop_leave(struct rim_system *system);
+void rim__stop_hand_back(struct rim_system *system);
 /* foreign.c: rim_system_spawn for the library's own tables, whose protocols are refused to users. */
 int rim__system_spawn_own(rim_system *system, const rim_behaviour *behaviour, const rim_spawn_options *options,
                           const void *arg, size_t size, rim_ref *out);

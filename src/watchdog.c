@@ -20,6 +20,7 @@
 #include "system.h"
 
 #define LOOK_MIN_NS   500000u
+#define SETTLE_NS     5000000u     /* after the start: it has better things to do first */
 #define REPORT_NS     10000000000u /* for a shard, at most one report in so long */
 #define STARVED_LOOKS 2u           /* limits that pass without a CPU */
 
@@ -272,7 +273,10 @@ static bool rest(struct rim__watchdog *watchdog) {
 static void *watch(void *arg) {
     struct rim__watchdog *watchdog = arg;
     pthread_setname_np(pthread_self(), "rim-watchdog");
-    while (rest(watchdog)) {
+    if (!rim__gate_wait(&watchdog->doze.gate, 1, SETTLE_NS)) {
+        rim__system_heed_quota(watchdog->system);
+    }
+    while (!atomic_load(&watchdog->over) && rest(watchdog)) {
         for (uint32_t i = 0; i < watchdog->system->count; i++) {
             look_at(watchdog, i);
         }
@@ -301,9 +305,9 @@ void rim__watchdog_attach(struct rim__watchdog *watchdog) {
     }
 }
 
-void rim__watchdog_start(struct rim__watchdog *watchdog) {
+bool rim__watchdog_start(struct rim__watchdog *watchdog) {
     if (watchdog == NULL || watchdog->system->sim != NULL || watchdog->runs) {
-        return;
+        return watchdog != NULL && watchdog->runs;
     }
     sigset_t all, before; /* signals are for the program's own threads */
     sigfillset(&all);
@@ -315,6 +319,7 @@ void rim__watchdog_start(struct rim__watchdog *watchdog) {
         rim__log_write(&watchdog->system->log, RIM_LOG_WARNING, "no watchdog, stalls go unnoticed: %s",
                        rim_strerror(error));
     }
+    return watchdog->runs;
 }
 
 void rim__watchdog_quit(struct rim__watchdog *watchdog) {

@@ -16,6 +16,8 @@
 #ifndef RINGMAIL_WATCHDOG_H
 #define RINGMAIL_WATCHDOG_H
 
+#include <stdbool.h>
+
 #include "ringmail/stats.h"
 
 struct rim_system;
@@ -23,10 +25,10 @@ struct rim__watchdog;
 
 /* The limit is the configuration's. 0 or -ENOMEM. */
 int rim__watchdog_create(struct rim_system *system, struct rim__watchdog **out);
-/* NULL is allowed in these. attach: before any shard ticks. A thread that cannot be made is told to the log, and is no
- * error. */
+/* NULL is allowed in these. attach: before any shard ticks. start: whether there is a thread now; one that cannot be
+ * made is told to the log. Soon after the start it looks whether the process has a quota of CPU time, once. */
 void rim__watchdog_attach(struct rim__watchdog *watchdog);
-void rim__watchdog_start(struct rim__watchdog *watchdog);
+bool rim__watchdog_start(struct rim__watchdog *watchdog);
 /* Its thread ends soon; stop waits for that. */
 void rim__watchdog_quit(struct rim__watchdog *watchdog);
 void rim__watchdog_stop(struct rim__watchdog *watchdog);

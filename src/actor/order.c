@@ -117,7 +117,7 @@ void rim__order_obey(rim_ctx *ctx, struct rim_msg *msg) {
         ctx->shard->stopping = true;
         break;
     }
-    if (order.gate != NULL) {
-        rim__gate_knock(order.gate);
+    if (order.obeyed != NULL) {
+        order.obeyed(order.arg);
     }
 }

@@ -35,7 +35,7 @@ enum rim__order_kind {
 
 #define RIM_PROBE_TEXT 96
 
-/* How a shard stands: by the shard before it knocks on the gate, read by the steering thread after. */
+/* How a shard stands: by the shard before it says that it has obeyed, read by who steers after. */
 struct rim__probe {
     bool idle;       /* nothing queued, no request open, nothing to be written */
     uint64_t posted; /* messages to other shards, since the start */
@@ -47,8 +47,9 @@ struct rim__probe {
 
 struct rim__order {
     enum rim__order_kind kind;
-    struct rim__probe *probe; /* how the shard stands when it has obeyed; CUT: before that; QUIT leaves it as it is */
-    struct rim__gate *gate;   /* knocked on when obeyed; NULL: no */
+    struct rim__probe *probe;  /* how the shard stands when it has obeyed; CUT: before that; QUIT leaves it as it is */
+    void (*obeyed)(void *arg); /* called when obeyed, on the shard's thread; NULL: no */
+    void *arg;
 };
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shard/inlet.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,6 +9,9 @@
 #include "base/assert.h"
 #include "ringmail/error.h"
 #include "shard/shard.h"
+
+#define MEETING_NS                                                                                                     \
+    100000u /* to be slept through only if it takes longer: a wake-up takes about as long as an opening */
 
 void rim__inlet_init(struct rim__inlet *inlet) {
     *inlet = (struct rim__inlet){.closed = false};
@@ -49,6 +53,7 @@ void rim__inlet_msg_free(struct rim_msg *msg) {
 
 int rim__inlet_push(struct rim__shard *shard, struct rim_msg *msg, bool always) {
     struct rim__inlet *inlet = &shard->inlet;
+    struct rim__driver *sleeper = NULL;
     msg->next = NULL;
     pthread_mutex_lock(&inlet->lock);
     int error = always ? 0 : inlet->closed ? -RIM_ESTOPPING : inlet->count >= RIM_INLET_MAX ? -RIM_EFULL : 0;
@@ -60,12 +65,16 @@ int rim__inlet_push(struct rim__shard *shard, struct rim_msg *msg, bool always) 
         }
         inlet->last = msg;
         inlet->count++;
-        /* Within the lock: once the inlet is closed, nobody is about to wake a driver that will be closed, too. */
         if (rim__bell_ring_inlet(&shard->bell) && shard->driver != NULL) {
-            shard->driver->ops->wake(NULL, shard->driver);
+            sleeper = shard->driver;
+            atomic_fetch_add_explicit(&inlet->waking, 1, memory_order_relaxed);
         }
     }
     pthread_mutex_unlock(&inlet->lock);
+    if (sleeper != NULL) {
+        sleeper->ops->wake(NULL, sleeper);
+        atomic_fetch_sub_explicit(&inlet->waking, 1, memory_order_release);
+    }
     return error;
 }
 
@@ -85,6 +94,13 @@ bool rim__inlet_is_closed(struct rim__inlet *inlet) {
     bool closed = inlet->closed;
     pthread_mutex_unlock(&inlet->lock);
     return closed;
+}
+
+void rim__inlet_settle(struct rim__inlet *inlet) {
+    (void)rim__inlet_is_closed(inlet); /* through the lock: who is in there is counted then */
+    while (atomic_load_explicit(&inlet->waking, memory_order_acquire) != 0) {
+        sched_yield();
+    }
 }
 
 void rim__inlet_drain(struct rim__shard *shard) {
@@ -131,6 +147,37 @@ void rim__gate_knock_last(struct rim__gate *gate) {
     pthread_mutex_lock(&gate->lock);
     gate->knocks++;
     pthread_cond_signal(&gate->knocked);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+static uint64_t clock_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Makes room for others on this CPU meanwhile: they may be those that are waited for. */
+static void look_out(struct rim__gate *gate, uint32_t knocks) {
+    uint64_t until_ns = clock_now() + MEETING_NS;
+    while (!rim__gate_is_open(gate, knocks) && clock_now() < until_ns) {
+        sched_yield();
+    }
+}
+
+void rim__gate_meet(struct rim__gate *gate, uint32_t arrivals, uint32_t parties) {
+    pthread_mutex_lock(&gate->lock);
+    gate->knocks += arrivals;
+    bool last = gate->knocks == parties;
+    pthread_mutex_unlock(&gate->lock);
+    if (last) {
+        pthread_cond_broadcast(&gate->knocked);
+        return;
+    }
+    look_out(gate, parties);
+    pthread_mutex_lock(&gate->lock);
+    while (gate->knocks < parties) {
+        pthread_cond_wait(&gate->knocked, &gate->lock);
+    }
     pthread_mutex_unlock(&gate->lock);
 }
 

@@ -4,13 +4,16 @@
  *
  *     Order    first in, first out, over all threads
  *     Loss     none; once closed, nothing is let in
- *     Threads  push, close and the gate's wait: any thread; drain: the shard. A mutex guards the list; the bell's
- *              inlet bit, rung under it, carries the news
+ *     Threads  push, close and the gate's wait: any thread; drain and settle: the shard. A mutex guards the list; the
+ *              bell's inlet bit, rung under it, carries the news. The driver is woken behind the lock, or who is woken
+ *              would run into it and sleep once more; who is about to wake it is counted under the lock, so that a
+ *              driver is closed only when nobody is
  */
 #ifndef RINGMAIL_SHARD_INLET_H
 #define RINGMAIL_SHARD_INLET_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,6 +28,8 @@ struct rim__inlet {
     struct rim_msg *head, *last; /* under the lock; messages from malloc */
     uint32_t count;              /* under the lock */
     bool closed;                 /* under the lock */
+    _Atomic uint32_t waking;     /* threads about to wake the driver: up under the lock, down (release) when it is done,
+                                    which settle acquires */
     bool news;                   /* the shard's own: the bell rang */
 };
 
@@ -47,6 +52,8 @@ struct rim__errand {
 void rim__inlet_errand(struct rim__shard *shard, struct rim__errand *errand);
 void rim__inlet_close(struct rim__inlet *inlet);
 bool rim__inlet_is_closed(struct rim__inlet *inlet);
+/* Before the driver is closed, and when nobody pushes any more: returns when nobody is about to wake it. */
+void rim__inlet_settle(struct rim__inlet *inlet);
 /* The tick's second step: what has come in goes to shard->deliver. */
 void rim__inlet_drain(struct rim__shard *shard);
 
@@ -63,6 +70,9 @@ void rim__gate_finish(struct rim__gate *gate);
 void rim__gate_knock(struct rim__gate *gate);
 /* The same where the knock itself may be what lets others finish the gate. */
 void rim__gate_knock_last(struct rim__gate *gate);
+/* Knocks for `arrivals` of so many parties, and returns when all have arrived. Nobody waits longer than for the last
+   one, who wakes the others if they sleep; nothing is taken away, so that a gate serves one meeting. */
+void rim__gate_meet(struct rim__gate *gate, uint32_t arrivals, uint32_t parties);
 bool rim__gate_is_open(struct rim__gate *gate, uint32_t knocks);
 /* Waits for that many knocks, at most timeout_ns, and takes them away. False: the time was up. */
 bool rim__gate_wait(struct rim__gate *gate, uint32_t knocks, uint64_t timeout_ns);

@@ -54,7 +54,7 @@ static void look_back(struct rim__shard *shard, bool news) {
         shard->suspects++;
     }
     bool completed = shard->driver->completions != shard->completions_seen;
-    if ((news || completed) && slept_ns < shard->spin_ns) {
+    if ((news || completed) && slept_ns < atomic_load_explicit(&shard->spin_ns, memory_order_relaxed)) {
         note_short_sleep(shard, news);
     } else {
         shard->short_sleeps = 0;
@@ -131,10 +131,11 @@ static bool is_contended(struct rim__shard *shard) {
 
 /* Whether to look out a little longer: sleeping and being woken costs more, on both sides. */
 static bool is_spinning(struct rim__shard *shard) {
-    if (shard->spin_ns == 0 || (!shard->spin_always && (shard->spin_credit <= 0 || is_contended(shard)))) {
+    uint64_t spin_ns = atomic_load_explicit(&shard->spin_ns, memory_order_relaxed);
+    if (spin_ns == 0 || (!shard->spin_always && (shard->spin_credit <= 0 || is_contended(shard)))) {
         return false;
     }
-    if (shard->now_ns - shard->news_ns < shard->spin_ns) {
+    if (shard->now_ns - shard->news_ns < spin_ns) {
         if (!shard->looking) {
             shard->looking = true;
             shard->short_sleeps = 0;

@@ -60,15 +60,16 @@ struct rim__shard {
     uint64_t ticks;
     uint64_t parks;
     uint64_t slept_ns;
-    uint64_t spin_ns;          /* how long to look out before sleeping; 0: not at all */
-    bool spin_always;          /* also when it has not paid lately */
-    int32_t spin_credit;       /* whether it has paid lately */
-    uint32_t short_sleeps;     /* in a row, ended by completions */
-    uint32_t probes;           /* in a row, of looking out after such, that did not pay */
-    uint64_t sleep_cost_ns;    /* CPU time that a sleep takes, on average; 0: not known */
-    bool looking;              /* now */
-    uint64_t look_ns;          /* since when */
-    uint64_t news_ns;          /* when news last came, from another shard or the driver; 0: looked out in vain since */
+    _Atomic uint64_t spin_ns; /* how long to look out before sleeping; 0: not at all; relaxed: set before the start, and
+                                 once by the watchdog, when it knows of a quota */
+    bool spin_always;         /* also when it has not paid lately */
+    int32_t spin_credit;      /* whether it has paid lately */
+    uint32_t short_sleeps;    /* in a row, ended by completions */
+    uint32_t probes;          /* in a row, of looking out after such, that did not pay */
+    uint64_t sleep_cost_ns;   /* CPU time that a sleep takes, on average; 0: not known */
+    bool looking;             /* now */
+    uint64_t look_ns;         /* since when */
+    uint64_t news_ns;         /* when news last came, from another shard or the driver; 0: looked out in vain since */
     uint64_t completions_seen; /* driver->completions when last looked at */
     uint64_t parked_ns;        /* when the sleep began that the last tick ended in; 0: it did not sleep */
     uint64_t parked_for_ns;    /* how long that sleep was to be */

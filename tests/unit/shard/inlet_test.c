@@ -156,6 +156,31 @@ static void gate_waits_as_long_as_it_was_told(void) {
     rim__gate_finish(&gate);
 }
 
+static struct rim__gate meeting;
+
+static void *come(void *arg) {
+    (void)arg;
+    rim__gate_meet(&meeting, 1, 3);
+    return NULL;
+}
+
+static void gate_lets_go_when_the_last_has_come(void) {
+    pthread_t others[2];
+    rim__gate_init(&meeting);
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&others[i], NULL, come, NULL), 0);
+    }
+    rim__gate_meet(&meeting, 1, 3);
+    CU_ASSERT(rim__gate_is_open(&meeting, 3));
+    for (int i = 0; i < 2; i++) {
+        pthread_join(others[i], NULL);
+    }
+    rim__gate_finish(&meeting);
+    rim__gate_init(&meeting);
+    rim__gate_meet(&meeting, 3, 3); /* also for those who cannot come */
+    rim__gate_finish(&meeting);
+}
+
 #define TESTS(X)                                                                                                       \
     X(inlet_is_first_in_first_out)                                                                                     \
     X(inlet_is_looked_at_only_when_the_bell_rang)                                                                      \
@@ -164,6 +189,7 @@ static void gate_waits_as_long_as_it_was_told(void) {
     X(inlet_closed_lets_only_orders_in)                                                                                \
     X(inlet_ends_with_messages_in_it)                                                                                  \
     X(inlet_works_without_a_driver)                                                                                    \
+    X(gate_lets_go_when_the_last_has_come)                                                                             \
     X(gate_opens_after_as_many_knocks_as_asked)                                                                        \
     X(gate_waits_as_long_as_it_was_told)
 UNIT_SUITE(inlet, TESTS)
