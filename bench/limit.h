@@ -39,4 +39,11 @@ int limit_wake(double seconds, struct sample *out); /* the better of the two */
 /* How late a thread wakes that sleeps for a millisecond, in us. */
 int limit_sleep(double seconds, struct sample *out);
 
+/* limit_start.c: a thread that opens a ring as large as a shard's and enters it once, and that then closes it and ends;
+   one, or two at once. In us. */
+int limit_start(double seconds, struct sample *out);
+int limit_start_two(double seconds, struct sample *out);
+int limit_stop(double seconds, struct sample *out);
+int limit_stop_two(double seconds, struct sample *out);
+
 #endif

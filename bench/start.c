@@ -4,6 +4,7 @@
  * and then stopped and freed.
  */
 #include "harness.h"
+#include "limit.h"
 #include "whole.h"
 
 static rim_verdict on_go(rim_ctx *ctx, void *state, const void *body, rim_msg *msg) {
@@ -72,11 +73,13 @@ static int stop_two(double seconds, struct sample *out) {
     return repeat(2, true, seconds, out);
 }
 
+#define BARE "a thread and a ring, bare"
+
 static const struct figure figures[] = {
-    FIGURE("to the first message handled, 1", "us", false, start_one, NULL, NULL),
-    FIGURE("to the first message handled, 2", "us", false, start_two, NULL, NULL),
-    FIGURE("stopped and freed, 1 shard", "us", false, stop_one, NULL, NULL),
-    FIGURE("stopped and freed, 2 shards", "us", false, stop_two, NULL, NULL),
+    FIGURE("to the first message handled, 1", "us", false, start_one, BARE, limit_start),
+    FIGURE("to the first message handled, 2", "us", false, start_two, BARE, limit_start_two),
+    FIGURE("stopped and freed, 1 shard", "us", false, stop_one, BARE, limit_stop),
+    FIGURE("stopped and freed, 2 shards", "us", false, stop_two, BARE, limit_stop_two),
 };
 
 const struct benchmark bench_start = BENCHMARK("start", "start and stop of a system", figures);
