@@ -38,7 +38,7 @@ struct rim__slot {
 _Static_assert(RIM_STRETCHES <= 64, "a bit for each in one word");
 
 struct rim__table {
-    struct rim__slot *slots;    /* RIM_SLOTS */
+    struct rim__slot *slots;    /* RIM_SLOTS; until the first is used, those of all such tables */
     uint64_t stretches;         /* a bit for each that can be written */
     uint32_t free;              /* first free slot that was used before, or RIM_SLOTS */
     uint32_t spent, spent_last; /* slots whose generations are used up, or RIM_SLOTS */
