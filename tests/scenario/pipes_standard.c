@@ -64,8 +64,10 @@ static rim_verdict relay_end(rim_ctx *ctx, void *self, const void *body, rim_msg
     if (rim_from(msg) != relay->input) {
         return tube_end(ctx, self, body, msg);
     }
-    if (!scenario_is_sim(scenario_current())) {
-        CHECK(close(1) == 0); /* the process has it as well */
+    if (!scenario_is_sim(
+            scenario_current())) { /* the process has it as well; the number stays taken, or others get it */
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        CHECK(dup2(null, 1) == 1 && close(null) == 0);
     }
     CHECK(rim_socket_close(ctx, relay->output) == 0);
     return RIM_DONE;

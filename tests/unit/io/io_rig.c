@@ -5,9 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "io/sim_world.h"
 #include "ringmail/error.h"
+
+#define MEMORY_TRIES 200
 
 static void tell(void *arg, int level, const char *text) {
     (void)arg;
@@ -31,13 +34,24 @@ const struct rim__uring_traits *io_rig_traits(enum rim_wake_kind wake) {
     return &traits[wake];
 }
 
+/* Rings count as locked memory, of which a user who is not privileged has little; the kernel gives back that of a
+   closed one a little later. */
+static int open_uring(struct io_rig *rig, const struct rim__driver_options *options) {
+    int error = rim__uring_open(options, &rig->driver, &rig->io);
+    for (int i = 0; i < MEMORY_TRIES && error == -ENOMEM && geteuid() != 0; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        error = rim__uring_open(options, &rig->driver, &rig->io);
+    }
+    return error;
+}
+
 void io_rig_open(struct io_rig *rig, const rim_config *config, const struct rim__uring_traits *traits) {
     struct rim__driver_options options = {.log = &sink, .config = config, .traits = traits};
     *rig = (struct io_rig){.is_epoll = traits == NULL};
     if (rig->is_epoll) {
         CU_ASSERT_EQUAL_FATAL(rim__epoll_open(&options, &rig->driver, &rig->io), 0);
     } else {
-        CU_ASSERT_EQUAL_FATAL(rim__uring_open(&options, &rig->driver, &rig->io), 0);
+        CU_ASSERT_EQUAL_FATAL(open_uring(rig, &options), 0);
     }
 }
 
