@@ -252,6 +252,7 @@ struct rim_ctx {
     uint64_t held;                                 /* actors held */
     int64_t busy;                                  /* rim__ctx_busy */
     uint64_t turn_ns;                              /* of one actor */
+    uint32_t turns_in_place;                       /* of actors that had a parcel's messages where they lay, so far */
     uint32_t mailbox_count, mailbox_bytes, budget; /* defaults */
     uint64_t lost;                                 /* messages cut off by a deadline */
     bool cutting;                                  /* the deadline has come: what ends now is lost */
@@ -318,6 +319,7 @@ void rim__actor_conceive(rim_ctx *ctx, struct rim_msg *birth);
 struct rim__actor *rim__actor_embryo(rim_ctx *ctx, uint64_t local);
 /* run.c */
 void rim__actor_take_turns(struct rim__shard *shard);
+uint32_t rim__actor_unpack(struct rim__shard *shard, struct rim__parcel *parcel);   /* shard->unpack */
 rim_verdict rim__call(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg); /* looks the tag up and calls */
 /* start.c: init has succeeded: whoever asked for that is told. The verdict of the turn. */
 rim_verdict rim__start_done(rim_ctx *ctx, struct rim__actor *actor, const struct rim__birth *birth);

@@ -402,6 +402,93 @@ rim__hot void rim__actor_take_turns(struct rim__shard *shard) {
     }
 }
 
+/* ---- messages of another shard, handled where they lie ---- */
+
+/* What of a parcel is still to be unpacked. */
+struct rest {
+    char *at, *end;
+    uint32_t ended; /* of the messages before, that are done with */
+};
+
+/* A turn at once overtakes nobody; and had all of the parcel waited, no bound would have been met. */
+static inline bool may_go_first(const struct rim__shard *shard, const rim_ctx *ctx, const struct rim__actor *actor,
+                                const struct rim__parcel *parcel) {
+    return rim__run_queue_is_empty(&shard->ready) && actor->head == NULL && !actor->ready && !is_odd(actor) &&
+           actor->stage == RIM_STAGE_ALIVE && actor->count_max / 2 >= parcel->count &&
+           actor->bytes_max / 2 >= parcel->used && ctx->crashes == NULL && shard->now_ns < shard->unpack_until_ns;
+}
+
+static inline rim_verdict handle_in_place(rim_ctx *ctx, struct rim__actor *actor, struct rim_msg *msg,
+                                          struct rest *rest) {
+    rim_handler handler = row_for(actor->behaviour, msg->tag);
+    rest->at += rim__msg_span(0, msg->size);
+    /* Not for the pointer: a line that the receiver has only read is slow to write again for the sender. */
+    msg->next = NULL;
+    if (rim__unlikely(handler == NULL)) {
+        return handle(ctx, actor, msg);
+    }
+    ctx->current = msg;
+    rim_verdict verdict = handler(ctx, actor + 1, msg + 1, msg);
+    rest->ended += !ctx->taken;
+    ctx->taken = false;
+    return verdict;
+}
+
+/* A turn that has the messages which come in a row for this actor, until one is in its mailbox: that is next. */
+static rim__always_inline rim_verdict work_off_in_place(struct rim__shard *shard, rim_ctx *ctx,
+                                                        struct rim__actor *actor, struct rest *rest) {
+    struct bound bound = bound_turn(shard, ctx);
+    struct rim_msg *msg = (struct rim_msg *)rest->at;
+    uint64_t word = msg->word; /* kind and flags as well */
+    rim_verdict verdict;
+    uint32_t done = 0;
+    do {
+        verdict = handle_in_place(ctx, actor, msg, rest);
+        done++;
+        msg = (struct rim_msg *)rest->at;
+    } while (rest->at < rest->end && rim__likely(verdict == RIM_DONE && !is_odd(actor) && actor->head == NULL) &&
+             msg->word == word && done < actor->budget &&
+             (done % CLOCK_EVERY != 0 || !look_up(ctx, actor, bound, done)));
+    ctx->stats.handled += done;
+    ctx->stats.arrived_across += done;
+    return verdict;
+}
+
+static rim__always_inline void take_turn_in_place(struct rim__shard *shard, rim_ctx *ctx, struct rim__actor *actor,
+                                                  struct rest *rest) {
+    rim__pulse_turn(&shard->pulse, &actor->task);
+    actor->ready = true;
+    enter(ctx, actor);
+    rim_verdict verdict = work_off_in_place(shard, ctx, actor, rest);
+    ctx->current = NULL;
+    if (rim__likely(verdict == RIM_DONE && !is_odd(actor) && !actor->told) || finish_oddly(ctx, actor, verdict)) {
+        leave(shard, ctx, actor);
+    }
+    if (++ctx->turns_in_place % RIM_TURNS_EARLY_EVERY == 0) {
+        rim__mesh_hasten(shard);
+        if (ctx->turns_in_place % RIM_TURNS_CLOCK_EVERY == 0) {
+            look_at_clock(ctx);
+        }
+    }
+}
+
+uint32_t rim__actor_unpack(struct rim__shard *shard, struct rim__parcel *parcel) {
+    rim_ctx *ctx = shard->world;
+    struct rest rest = {.at = (char *)(parcel + 1), .end = (char *)parcel + parcel->used};
+    while (rest.at < rest.end) {
+        struct rim_msg *msg = (struct rim_msg *)rest.at;
+        struct rim__actor *actor = rim__likely(is_plain(msg)) ? rim__actor_find(ctx, msg->to) : NULL;
+        if (actor != NULL && may_go_first(shard, ctx, actor, parcel)) {
+            take_turn_in_place(shard, ctx, actor, &rest);
+        } else {
+            rest.at += rim__msg_span(msg->flags, msg->size);
+            rim__actor_deliver(shard, msg);
+        }
+    }
+    rim__pulse_turn(&shard->pulse, NULL);
+    return rest.ended;
+}
+
 rim_verdict rim_fail(rim_ctx *ctx, uint32_t code, const char *format, ...) {
     va_list args;
     va_start(args, format);

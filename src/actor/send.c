@@ -170,6 +170,9 @@ static rim__always_inline int put_across(rim_ctx *ctx, const struct rim__sending
     if (rim__unlikely(msg == NULL)) {
         return reserved ? -ENOMEM : send_refused(ctx);
     }
+    if ((sending->flags & RIM_MSG_URGENT) && (msg->flags & RIM_MSG_IN_PARCEL)) {
+        rim__parcel_of(msg)->urgent++;
+    }
     fill_head(ctx, msg, sending, msg->flags);
     ctx->stats.sent++;
     ctx->stats.sent_across++;

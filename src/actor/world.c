@@ -61,6 +61,7 @@ int rim__world_init(rim_ctx *ctx, struct rim__shard *shard, const struct rim__wo
     ctx->path_of = options->path_of;
     shard->world = ctx;
     shard->deliver = rim__actor_deliver;
+    shard->unpack = rim__actor_unpack;
     shard->turns = rim__actor_take_turns;
     shard->settle = settle;
     shard->publish = publish;

@@ -5,6 +5,7 @@
 
 #define LOOKS           64u /* for news, before the driver is polled again */
 #define LOOKS_PER_BELL  16u
+#define UNPACK_NS       200000u /* for turns while parcels are unpacked: timers and others wait for that, too */
 #define SAFETY_MAX_NS   64000000000ull
 #define SPIN_CREDIT_MAX 8
 #define SPIN_CREDIT_MIN (-8)
@@ -85,11 +86,12 @@ static void note_news(struct rim__shard *shard, bool news) {
 }
 
 static void drain(struct rim__shard *shard) {
-    uint64_t before = shard->mesh.drained;
+    uint64_t before = shard->mesh.drained + shard->mesh.fed;
+    shard->unpack_until_ns = shard->now_ns + UNPACK_NS;
     rim__mesh_drain(shard);
     bool inlet = shard->inlet.news;
     rim__inlet_drain(shard);
-    bool news = shard->mesh.drained != before || inlet;
+    bool news = shard->mesh.drained + shard->mesh.fed != before || inlet;
     if (rim__unlikely(shard->parked_ns != 0)) {
         look_back(shard, news);
     }

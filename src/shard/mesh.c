@@ -98,6 +98,7 @@ static struct rim__parcel *take_parcel(struct rim__shard *shard, struct rim__out
     if (parcel != NULL) {
         parcel->used = sizeof *parcel;
         parcel->count = 0;
+        parcel->urgent = 0;
     }
     return parcel;
 }
@@ -109,6 +110,7 @@ static void make_ready(struct rim__shard *shard, struct rim__outlet *outlet) {
         __builtin_prefetch((char *)parcel + 64, 1);
         parcel->used = sizeof *parcel;
         parcel->count = 0;
+        parcel->urgent = 0;
         rim__spsc_prepare_push(&((struct rim__lane *)outlet->lane)->out);
         outlet->quick = shard->mesh.lane_full == NULL ? parcel : NULL;
     }
@@ -183,6 +185,7 @@ static void move_into(struct rim__shard *shard, struct rim__parcel *parcel, stru
     struct rim_msg *copy = rim__parcel_append(parcel, span);
     memcpy(copy, msg, span);
     copy->flags |= RIM_MSG_IN_PARCEL;
+    parcel->urgent += (copy->flags & RIM_MSG_URGENT) != 0;
     if (msg->flags & RIM_MSG_IN_PARCEL) {
         rim__mesh_release(shard, msg);
     } else {
@@ -302,22 +305,29 @@ static void send_done_home(struct rim__shard *shard) {
 }
 
 void rim__mesh_release(struct rim__shard *shard, struct rim_msg *msg) {
-    struct rim__parcel *parcel = (struct rim__parcel *)((uintptr_t)msg & ~(uintptr_t)(RIM_PARCEL_BYTES - 1));
+    struct rim__parcel *parcel = rim__parcel_of(msg);
     rim__assert(parcel->live > 0);
     if (--parcel->live == 0) {
         put_aside(shard, parcel);
     }
 }
 
-static void deliver_parcel(struct rim__shard *shard, struct rim__parcel *parcel) {
-    uint32_t used = parcel->used;
-    parcel->live = parcel->count + 1; /* ours: the parcel stays while we read */
-    shard->mesh.drained += parcel->count;
-    for (uint32_t at = sizeof *parcel; at < used;) {
+static void deliver_singly(struct rim__shard *shard, struct rim__parcel *parcel) {
+    for (uint32_t at = sizeof *parcel, used = parcel->used; at < used;) {
         struct rim_msg *msg = (struct rim_msg *)((char *)parcel + at);
         rim__assert(msg->flags & RIM_MSG_IN_PARCEL);
         at += (uint32_t)rim__msg_span(msg->flags, msg->size);
         shard->deliver(shard, msg);
+    }
+}
+
+static void deliver_parcel(struct rim__shard *shard, struct rim__parcel *parcel) {
+    parcel->live = parcel->count + 1; /* ours: the parcel stays while we read */
+    shard->mesh.drained += parcel->count;
+    if (rim__likely(shard->unpack != NULL && parcel->urgent == 0)) {
+        parcel->live -= shard->unpack(shard, parcel);
+    } else {
+        deliver_singly(shard, parcel);
     }
     if (--parcel->live == 0) {
         put_aside(shard, parcel);
@@ -355,6 +365,7 @@ static void feed_starved(struct rim__shard *shard, uint32_t from) {
     struct rim__outlet *outlet = &shard->mesh.outlets[from];
     if (rim__unlikely(outlet->starved)) {
         outlet->starved = false;
+        shard->mesh.fed++;
         rim__outlet_mark(&shard->mesh, outlet);
     }
 }

@@ -52,9 +52,13 @@ struct rim__parcel {
     uint32_t live;            /* messages not released yet; by the receiver */
     uint32_t owner;           /* index of the sender */
     struct rim__parcel *next; /* in a list of whoever holds it */
-    uint64_t unused;
+    uint64_t urgent;          /* messages among them that go ahead of others; by the sender */
 };
 _Static_assert(sizeof(struct rim__parcel) == 32, "a parcel's first message begins in its first line");
+
+static inline struct rim__parcel *rim__parcel_of(const struct rim_msg *msg) {
+    return (struct rim__parcel *)((uintptr_t)msg & ~(uintptr_t)(RIM_PARCEL_BYTES - 1));
+}
 
 /* The caller has seen that there are `span` bytes left. */
 static inline struct rim_msg *rim__parcel_append(struct rim__parcel *parcel, uint32_t span) {
@@ -104,6 +108,7 @@ struct rim__mesh {
     void *lane_full_arg;
     uint64_t posted;  /* messages handed to other shards */
     uint64_t drained; /* messages taken in from other shards */
+    uint64_t fed;     /* times that parcels came home to an outlet that waited for them */
     uint64_t parcels_sent;
     uint64_t parcels_out; /* parcels of ours that are not at home */
     uint64_t wakes_sent, wakes_saved;

@@ -40,12 +40,16 @@ struct rim__shard {
 
     /* The layers above, set at the start. */
     void (*deliver)(struct rim__shard *shard, struct rim_msg *msg); /* a message has arrived; takes it over */
-    void (*turns)(struct rim__shard *shard);                        /* ready tasks get their turns: turns.h */
-    void (*settle)(struct rim__shard *shard);                       /* turns are over: send what was put off */
-    void (*publish)(struct rim__shard *shard);                      /* about to sleep: show the counters */
-    void *world;                                                    /* the actor layer's: rim_ctx */
+    /* A parcel has, none of whose messages is urgent: the same for all of them, in their order; some tasks may get
+       their turns, until unpack_until_ns. Returns how many messages have ended by then. NULL: deliver, one by one. */
+    uint32_t (*unpack)(struct rim__shard *shard, struct rim__parcel *parcel);
+    void (*turns)(struct rim__shard *shard);   /* ready tasks get their turns: turns.h */
+    void (*settle)(struct rim__shard *shard);  /* turns are over: send what was put off */
+    void (*publish)(struct rim__shard *shard); /* about to sleep: show the counters */
+    void *world;                               /* the actor layer's: rim_ctx */
 
-    uint64_t now_ns;   /* read once a tick */
+    uint64_t now_ns; /* read once a tick */
+    uint64_t unpack_until_ns;
     bool now_is_fresh; /* the next tick need not read it */
     struct rim__run_queue ready;
     struct rim__wheel timers;

@@ -18,6 +18,9 @@
     X(contract_02_order_holds_from_one_sender_to_one_receiver)                                                         \
     X(contract_02_order_holds_when_the_receiver_is_full)                                                               \
     X(contract_02_order_promises_nothing_across_three_actors)                                                          \
+    X(contract_02_order_holds_for_what_is_handled_in_its_parcel)                                                       \
+    X(contract_03_rest_of_a_parcel_for_one_that_has_ended_is_dead)                                                     \
+    X(contract_10_row_in_a_parcel_is_no_longer_than_the_budget)                                                        \
     X(contract_03_every_dead_letter_has_its_reason_here)                                                               \
     X(contract_03_every_dead_letter_has_its_reason_across)                                                             \
     X(contract_03_counters_add_up_at_rest_while_it_runs)                                                               \
