@@ -10,7 +10,8 @@
 
 #define DRAIN_MESSAGES 512u /* of one lane in one tick, in whole parcels */
 #define BELL_SKIPS_MAX 16u  /* drains of the hot lane before the bell is looked at */
-#define RING_EVERY     4u   /* parcels pushed within one tick before the receiver is told */
+#define HOME_EVERY     8u /* parcels of one lane in one tick, before those that are done go home: turns may take long */
+#define RING_EVERY     4u /* parcels pushed within one tick before the receiver is told */
 
 static rim__cold int make_lane(struct rim__mesh *mesh, struct rim__outlet *outlet) {
     struct rim__lane *lane = aligned_alloc(RIM_CACHE_LINE, sizeof *lane);
@@ -348,7 +349,11 @@ static bool drain_lane(struct rim__shard *shard, uint32_t from) {
     if (lane == NULL) { /* the bell rang for parcels that came home, and nothing was ever sent this way */
         return true;
     }
-    for (uint32_t messages = 0; messages < DRAIN_MESSAGES;) {
+    for (uint32_t messages = 0, parcels = 0; messages < DRAIN_MESSAGES;) {
+        if (parcels++ == HOME_EVERY) {
+            send_done_home(shard);
+            parcels = 1;
+        }
         struct rim__parcel *parcel = rim__spsc_pop(&lane->out);
         if (parcel == NULL) {
             return true;

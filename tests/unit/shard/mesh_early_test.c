@@ -44,6 +44,26 @@ static void drain(uint32_t index) {
     rim__mesh_flush(rig.shards[index]);
 }
 
+/* What is delivered is handled at once, and takes so long that the next message comes meanwhile. */
+static void deliver_slowly(struct rim__shard *shard, struct rim_msg *msg) {
+    deliver(shard, msg);
+    if (sent[B] < 100) {
+        CU_ASSERT(send(B, false));
+        rim__mesh_hasten(rig.shards[A]);
+    }
+}
+
+static void mesh_parcels_go_home_in_the_middle_of_a_drain(void) {
+    start(16);
+    rig.shards[B]->deliver = deliver_slowly;
+    CU_ASSERT(send(B, false));
+    rim__mesh_flush(rig.shards[A]);
+    drain(B);
+    CU_ASSERT_EQUAL(taken[B], 100);
+    rim__mesh_flush(rig.shards[A]);
+    rig_finish(&rig);
+}
+
 static void mesh_hastens_what_was_sent_while_its_receiver_has_nothing(void) {
     start(4);
     rim__mesh_hasten(rig.shards[A]); /* nothing was sent */
@@ -106,6 +126,7 @@ static void mesh_hastens_nothing_past_what_waits(void) {
 
 #define TESTS(X)                                                                                                       \
     X(mesh_hastens_what_was_sent_while_its_receiver_has_nothing)                                                       \
+    X(mesh_parcels_go_home_in_the_middle_of_a_drain)                                                                   \
     X(mesh_gathers_what_was_sent_while_its_receiver_has_something)                                                     \
     X(mesh_hastens_each_of_its_outlets_in_turn)                                                                        \
     X(mesh_hastens_nothing_past_what_waits)
