@@ -101,9 +101,10 @@ static uint32_t parties(const struct rim_system *system) {
     return system->count - system->embedded + 1;
 }
 
+/* Of embedded ones it is their threads' own: they open their drivers when they like. */
 static int driver_error(const struct rim_system *system) {
     int error = 0;
-    for (uint32_t i = 0; i < system->count; i++) {
+    for (uint32_t i = system->embedded; i < system->count; i++) {
         error = error != 0 ? error : system->members[i].error;
     }
     return error;
