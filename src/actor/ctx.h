@@ -268,6 +268,7 @@ struct rim_ctx {
     bool (*crashes)(rim_ctx *ctx, rim_ref who);
     rim_system *system;
     _Atomic uint64_t published[64]; /* stats for other threads: by this shard, relaxed */
+    struct rim__slot *rows;         /* of the tables */
 };
 
 /* A protocol number from here on is the library's own actors'. */

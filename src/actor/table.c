@@ -2,7 +2,6 @@
 #include "actor/table.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <sys/mman.h>
 
 #include "base/assert.h"
@@ -11,38 +10,20 @@
 
 #define SLOTS_BYTES (RIM_SLOTS * sizeof(struct rim__slot))
 
-/* What a table has before anything is in it: zeroes, one row of them for all tables of the process. Most stay empty for
-   long, and to map and unmap a row takes longer than all else that a table's life begins and ends with. */
-static _Atomic(struct rim__slot *) nothing;
-
-static struct rim__slot *map_row(void) {
-    void *slots = mmap(NULL, SLOTS_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return slots != MAP_FAILED ? slots : NULL;
+struct rim__slot *rim__table_map(uint32_t tables) {
+    void *rows = mmap(NULL, tables * SLOTS_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return rows != MAP_FAILED ? rows : NULL;
 }
 
-static struct rim__slot *get_nothing(void) {
-    struct rim__slot *there = atomic_load_explicit(&nothing, memory_order_relaxed);
-    struct rim__slot *made = there == NULL ? map_row() : NULL;
-    if (made == NULL ||
-        atomic_compare_exchange_strong_explicit(&nothing, &there, made, memory_order_relaxed, memory_order_relaxed)) {
-        return made != NULL ? made : there;
+void rim__table_unmap(struct rim__slot *rows, uint32_t tables) {
+    if (rows != NULL) {
+        munmap(rows, tables * SLOTS_BYTES);
     }
-    munmap(made, SLOTS_BYTES); /* another thread was first */
-    return there;
 }
 
-int rim__table_init(struct rim__table *table, uint32_t limit) {
-    *table = (struct rim__table){.free = RIM_SLOTS, .spent = RIM_SLOTS, .spent_last = RIM_SLOTS, .limit = limit};
-    table->slots = get_nothing();
-    return table->slots != NULL ? 0 : -ENOMEM;
-}
-
-void rim__table_finish(struct rim__table *table) {
-    if (table->slots != NULL && table->slots != get_nothing()) {
-        munmap(table->slots, SLOTS_BYTES);
-    }
-    table->slots = NULL;
-    table->stretches = 0;
+void rim__table_init(struct rim__table *table, struct rim__slot *row, uint32_t limit) {
+    *table = (struct rim__table){
+        .slots = row, .free = RIM_SLOTS, .spent = RIM_SLOTS, .spent_last = RIM_SLOTS, .limit = limit};
 }
 
 static struct rim__slot *slot_at(const struct rim__table *table, uint32_t number) {
@@ -50,12 +31,7 @@ static struct rim__slot *slot_at(const struct rim__table *table, uint32_t number
 }
 
 static rim__cold bool open_stretch(struct rim__table *table, uint32_t stretch) {
-    struct rim__slot *row = table->slots != get_nothing() ? table->slots : map_row();
-    if (row == NULL) {
-        return false;
-    }
-    table->slots = row;
-    struct rim__slot *slots = &row[stretch << RIM_STRETCH_BITS];
+    struct rim__slot *slots = &table->slots[stretch << RIM_STRETCH_BITS];
     if (mprotect(slots, RIM_STRETCH_SLOTS * sizeof *slots, PROT_READ | PROT_WRITE) != 0) {
         return false;
     }

@@ -38,7 +38,7 @@ struct rim__slot {
 _Static_assert(RIM_STRETCHES <= 64, "a bit for each in one word");
 
 struct rim__table {
-    struct rim__slot *slots;    /* RIM_SLOTS; until the first is used, those of all such tables */
+    struct rim__slot *slots;    /* RIM_SLOTS */
     uint64_t stretches;         /* a bit for each that can be written */
     uint32_t free;              /* first free slot that was used before, or RIM_SLOTS */
     uint32_t spent, spent_last; /* slots whose generations are used up, or RIM_SLOTS */
@@ -46,9 +46,13 @@ struct rim__table {
     uint32_t count;             /* objects */
 };
 
-/* Hands out slots below `limit` itself; those from there on are for rim__table_put. 0 or -ENOMEM. */
-int rim__table_init(struct rim__table *table, uint32_t limit);
-void rim__table_finish(struct rim__table *table);
+/* Rows of addresses for so many tables, or NULL: out of memory. In one piece, and at the start: each piece that is
+   unmapped makes all CPUs forget addresses, and where addresses are bounded the start is to fail, not a timer. */
+struct rim__slot *rim__table_map(uint32_t tables);
+/* The same; NULL is allowed. */
+void rim__table_unmap(struct rim__slot *rows, uint32_t tables);
+/* `row`: RIM_SLOTS of those. Hands out slots below `limit` itself; from there on they are for rim__table_slot. */
+void rim__table_init(struct rim__table *table, struct rim__slot *row, uint32_t limit);
 /* 0 and the handle's 40 bits, -ENOMEM, or -RIM_ELIMIT. */
 int rim__table_add(struct rim__table *table, void *object, uint64_t *local);
 /* The slot for a handle that another shard chose; NULL when out of memory. */

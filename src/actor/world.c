@@ -13,6 +13,7 @@
 #include "actor/upgrade.h"
 
 #define PUBLISH_EVERY 256u /* ticks */
+#define TABLES        4u   /* of slots */
 
 static void settle(struct rim__shard *shard) {
     rim_ctx *ctx = shard->world;
@@ -48,6 +49,18 @@ static int init_allotments(rim_ctx *ctx) {
     return 0;
 }
 
+static int init_tables(rim_ctx *ctx) {
+    ctx->rows = rim__table_map(TABLES);
+    if (ctx->rows == NULL) {
+        return -ENOMEM;
+    }
+    rim__table_init(&ctx->actors, ctx->rows, RIM_SLOTS_OWN);
+    rim__table_init(&ctx->requests, ctx->rows + RIM_SLOTS, RIM_SLOTS);
+    rim__table_init(&ctx->timers, ctx->rows + 2 * RIM_SLOTS, RIM_SLOTS);
+    rim__table_init(&ctx->monitors, ctx->rows + 3 * RIM_SLOTS, RIM_SLOTS);
+    return 0;
+}
+
 int rim__world_init(rim_ctx *ctx, struct rim__shard *shard, const struct rim__world_options *options) {
     ctx->shard = shard;
     ctx->here = rim__ref_make(RIM_REF_ACTOR, shard->index, 0);
@@ -66,10 +79,7 @@ int rim__world_init(rim_ctx *ctx, struct rim__shard *shard, const struct rim__wo
     shard->settle = settle;
     shard->publish = publish;
     rim__witness_init(&ctx->witness);
-    int error = rim__table_init(&ctx->actors, RIM_SLOTS_OWN);
-    error = error != 0 ? error : rim__table_init(&ctx->requests, RIM_SLOTS);
-    error = error != 0 ? error : rim__table_init(&ctx->timers, RIM_SLOTS);
-    error = error != 0 ? error : rim__table_init(&ctx->monitors, RIM_SLOTS);
+    int error = init_tables(ctx);
     error = error != 0 ? error : rim__name_init(ctx, options->hash_seed);
     error = error != 0 ? error : rim__group_init(ctx, options->hash_seed);
     return error != 0 ? error : init_allotments(ctx);
@@ -79,10 +89,8 @@ void rim__world_finish(rim_ctx *ctx) {
     rim__upgrade_finish(ctx);
     rim__name_finish(ctx);
     rim__group_finish(ctx);
-    rim__table_finish(&ctx->actors);
-    rim__table_finish(&ctx->requests);
-    rim__table_finish(&ctx->timers);
-    rim__table_finish(&ctx->monitors);
+    rim__table_unmap(ctx->rows, TABLES);
+    ctx->rows = NULL;
     rim__bonds_finish(&ctx->bonds);
     rim__witness_finish(&ctx->witness);
     for (uint32_t i = 0; ctx->allotments != NULL && i < ctx->shard->count; i++) {

@@ -16,7 +16,13 @@ static struct rim__table table;
 static char objects[OBJECTS];
 
 static void start(uint32_t limit) {
-    CU_ASSERT_FATAL(rim__table_init(&table, limit) == 0);
+    struct rim__slot *row = rim__table_map(1);
+    CU_ASSERT_FATAL(row != NULL);
+    rim__table_init(&table, row, limit);
+}
+
+static void finish(void) {
+    rim__table_unmap(table.slots, 1);
 }
 
 static uint32_t slot_of(uint64_t local) {
@@ -54,7 +60,7 @@ static void table_finds_what_was_added_until_it_is_removed(void) {
         CU_ASSERT(rim__table_find(&table, local[i]) == (i % 2 == 0 ? NULL : &objects[i]));
     }
     CU_ASSERT_EQUAL(table.count, OBJECTS / 2);
-    rim__table_finish(&table);
+    finish();
 }
 
 static void table_says_when_there_is_no_memory_for_more_slots(void) {
@@ -72,7 +78,7 @@ static void table_says_when_there_is_no_memory_for_more_slots(void) {
     CU_ASSERT_EQUAL(table.count, 0);
     CU_ASSERT(rim__table_find(&table, 0) == NULL);
     CU_ASSERT(rim__table_find(&table, add(0)) == &objects[0]);
-    rim__table_finish(&table);
+    finish();
 }
 
 static void table_finds_nothing_for_a_handle_from_nowhere(void) {
@@ -81,7 +87,7 @@ static void table_finds_nothing_for_a_handle_from_nowhere(void) {
     CU_ASSERT(rim__table_find(&table, RIM_LOCAL_MASK) == NULL);
     CU_ASSERT(rim__table_find(&table, 1) == NULL); /* another generation of slot 0 */
     CU_ASSERT(rim__table_find(&table, 1ull << RIM_GENERATION_BITS) == NULL);
-    rim__table_finish(&table);
+    finish();
 }
 
 static void table_gives_a_warm_slot_its_next_generation(void) {
@@ -94,7 +100,7 @@ static void table_gives_a_warm_slot_its_next_generation(void) {
     CU_ASSERT_EQUAL(add(3), next_a);
     CU_ASSERT(rim__table_find(&table, a) == NULL);
     CU_ASSERT(rim__table_find(&table, next_a) == &objects[3]);
-    rim__table_finish(&table);
+    finish();
 }
 
 static void table_slot_whose_generations_are_used_up_waits_behind_all_others(void) {
@@ -113,7 +119,7 @@ static void table_slot_whose_generations_are_used_up_waits_behind_all_others(voi
     CU_ASSERT_EQUAL(slot_of(again), slot_of(old));
     CU_ASSERT_EQUAL(again & (RIM_GENERATIONS - 1), 0);
     CU_ASSERT(rim__table_find(&table, old) == NULL);
-    rim__table_finish(&table);
+    finish();
 }
 
 static void table_reuses_spent_slots_the_longest_at_rest_first(void) {
@@ -131,7 +137,7 @@ static void table_reuses_spent_slots_the_longest_at_rest_first(void) {
     for (uint32_t i = 0; i < 3; i++) {
         CU_ASSERT_EQUAL(slot_of(add(i)), order[i]);
     }
-    rim__table_finish(&table);
+    finish();
 }
 
 static void table_says_when_its_slots_are_all_taken(void) {
@@ -143,7 +149,7 @@ static void table_says_when_its_slots_are_all_taken(void) {
     (void)rim__table_remove(&table, first);
     CU_ASSERT_EQUAL(rim__table_add(&table, &objects[2], &local), 0);
     CU_ASSERT_EQUAL(rim__table_add(&table, &objects[3], &local), -RIM_ELIMIT);
-    rim__table_finish(&table);
+    finish();
 }
 
 static void table_leaves_slots_above_its_limit_to_others(void) {
@@ -160,7 +166,7 @@ static void table_leaves_slots_above_its_limit_to_others(void) {
     (void)add(1);
     (void)add(2);
     CU_ASSERT_EQUAL(rim__table_add(&table, &objects[3], &local), -RIM_ELIMIT); /* not handed out here */
-    rim__table_finish(&table);
+    finish();
 }
 
 static void table_walks_over_all_that_is_in_it(void) {
@@ -181,7 +187,7 @@ static void table_walks_over_all_that_is_in_it(void) {
         CU_ASSERT_EQUAL((uint32_t)(object - objects), seen * 5);
     }
     CU_ASSERT_EQUAL(seen, OBJECTS / 5);
-    rim__table_finish(&table);
+    finish();
 }
 
 static void table_never_gives_a_handle_twice(void) {
@@ -205,7 +211,7 @@ static void table_never_gives_a_handle_twice(void) {
             last[slot_of(live[object])] = generation + 1;
         }
     }
-    rim__table_finish(&table);
+    finish();
 }
 
 #define TESTS(X)                                                                                                       \
